@@ -1,0 +1,3 @@
+"""Samplers."""
+
+__all__: list[str] = []

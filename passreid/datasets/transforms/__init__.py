@@ -1,0 +1,3 @@
+"""Transforms; mmpretrain's are available under their own names."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Engine parts: loops, hooks and optimiser wrappers."""
+
+import mmpretrain.engine  # noqa: F401  (parents never import lazily)
