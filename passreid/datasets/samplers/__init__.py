@@ -1,3 +1,5 @@
 """Samplers."""
 
-__all__: list[str] = []
+from .resumable_sampler import ResumableSampler
+
+__all__ = ['ResumableSampler']

@@ -1,0 +1,59 @@
+"""Market-1501 and what shares its layout."""
+
+import os.path as osp
+import re
+
+from passreid.registry import DATASETS
+
+from .image_files import list_images
+from .reid_dataset import ReIDDataset, Sample
+
+
+@DATASETS.register_module()
+class Market1501(ReIDDataset):
+    """Market-1501: 1,501 people seen by six cameras on a campus.
+
+    ::
+
+        data_root/                    or data_root/market1501/, data_root/Market-1501-v15.09.15/
+            bounding_box_train/       0002_c1s1_000451_03.jpg: pid 2, camera 1
+            query/
+            bounding_box_test/        also pid -1 (junk, dropped) and 0000 (distractors, kept)
+
+    ``cam_id`` counts from 0, file names from 1. The arguments are those of
+    :class:`ReIDDataset`.
+
+    Source: Zheng et al., `Scalable Person Re-identification: A Benchmark
+    <https://openaccess.thecvf.com/content_iccv_2015/html/Zheng_Scalable_Person_Re-Identification_ICCV_2015_paper.html>`_,
+    ICCV 2015.
+    """
+
+    root_names = ('market1501', 'Market-1501-v15.09.15')
+    folders = {'train': 'bounding_box_train', 'query': 'query', 'gallery': 'bounding_box_test'}
+    expected_counts = {'train': (751, 12936), 'query': (750, 3368), 'gallery': (751, 15913)}
+    # First group: the pid; second group: the camera, from 1.
+    name_pattern = r'(-1|\d+)_c(\d)'
+
+    def list_split(self, root: str, split: str) -> list[Sample]:
+        """List the files of a split by their names.
+
+        Args:
+            root (str): Folder of the data set.
+            split (str): 'train', 'query' or 'gallery'.
+
+        Raises:
+            ValueError: For a file name that does not begin with pid and camera.
+        """
+        folder = self.folders[split]
+        match = re.compile(self.name_pattern).match
+        samples = []
+        for name in list_images(osp.join(root, folder)):
+            found = match(name)
+            if found is None:
+                raise ValueError(
+                    f'the name of {osp.join(root, folder, name)} does not begin with pid and '
+                    'camera (like 0002_c1s1_000451_03.jpg): rename or remove the file'
+                )
+            pid, camera = found.groups()
+            samples.append((osp.join(folder, name), int(pid), int(camera) - 1))
+        return samples

@@ -1,0 +1,175 @@
+"""Base class of the labelled data sets."""
+
+import os.path as osp
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from mmengine.logging import MMLogger
+
+from passreid.registry import DATASETS
+
+from .robust_dataset import RobustDataset
+
+# Path below the data root, pid as the file gives it, camera from 0 or -1.
+Sample = tuple[str, int, int]
+
+
+@DATASETS.register_module()
+class ReIDDataset(RobustDataset):
+    """Labelled person crops in the splits train, query and gallery.
+
+    A subclass says where its files are: :meth:`list_split`, ``folders`` and, where the
+    published counts are known, ``expected_counts``. Files of pid -1 (junk) are dropped from
+    every split, those of pid 0 (distractors) from train.
+
+    Each sample has ``img_path`` (str), ``gt_label`` (int: in train 0 to ``num_ids`` - 1 in the
+    order of the pids, else the pid itself), ``cam_id`` (int from 0, -1 when unknown),
+    ``is_query`` (bool) and ``sample_idx`` (int).
+
+    Args:
+        data_root (str): Folder of the data set, or the folder that holds it under one of the
+            names in ``root_names``.
+        split (str): 'train', 'query', 'gallery' or 'test', which is query, then gallery.
+            Defaults to 'train'.
+        pipeline (list): Transforms. Defaults to none.
+        test_mode (bool, optional): Whether a bad image is an error instead of being replaced.
+            Defaults to None, which means in every split but train.
+        **kwargs: The other arguments of :class:`RobustDataset` (``seed``, ``max_bad_share``,
+            ``bad_grace``) and of :class:`mmengine.dataset.BaseDataset`.
+    """
+
+    # What the data set may be called in `data_root`, and its folder of each split.
+    root_names: tuple[str, ...] = ()
+    folders: dict[str, str] = {}
+    # Split to (ids, images) as published.
+    expected_counts: dict[str, tuple[int, int]] = {}
+
+    def __init__(
+        self,
+        data_root: str,
+        split: str = 'train',
+        pipeline: list | tuple = (),
+        *,
+        test_mode: bool | None = None,
+        **kwargs,
+    ) -> None:
+        if split not in ('train', 'query', 'gallery', 'test'):
+            raise ValueError(
+                f"split must be 'train', 'query', 'gallery' or 'test', but is {split!r}"
+            )
+        self.split = split
+        super().__init__(
+            data_root=data_root,
+            pipeline=list(pipeline),
+            test_mode=split != 'train' if test_mode is None else test_mode,
+            **kwargs,
+        )
+
+    def list_split(self, root: str, split: str) -> Iterable[Sample]:
+        """List the files of a split, junk and distractors too.
+
+        Args:
+            root (str): Folder of the data set.
+            split (str): 'train', 'query' or 'gallery'.
+
+        Returns:
+            Iterable[Sample]: Path below ``root``, pid and camera (from 0, -1 when unknown) of
+            each file, in an order that does not depend on the file system.
+        """
+        raise NotImplementedError(f'{type(self).__name__} does not say which files it has')
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """List the samples of this split.
+
+        Returns:
+            list[dict]: One dict for each sample, with the fields named above.
+
+        Raises:
+            FileNotFoundError: When a folder is missing; shows the tree that was expected.
+            ValueError: When a split has no images.
+        """
+        splits = ('query', 'gallery') if self.split == 'test' else (self.split,)
+        root = self._find_root(splits)
+        samples: list[dict[str, Any]] = []
+        rows = []
+        for split in splits:
+            kept = [
+                sample
+                for sample in self.list_split(root, split)
+                if sample[1] != -1 and (sample[1] != 0 or split != 'train')
+            ]
+            if not kept:
+                raise ValueError(f'the {split} split of {type(self).__name__} in {root} is empty')
+            paths, pids, cam_ids = zip(*kept, strict=True)
+            unique, labels = np.unique(pids, return_inverse=True)
+            rows.append((split, len(unique), len(kept), len(set(cam_ids) - {-1})))
+            samples += (
+                {
+                    'img_path': osp.join(root, path),
+                    'gt_label': label,
+                    'cam_id': cam_id,
+                    'is_query': split == 'query',
+                }
+                for path, label, cam_id in zip(
+                    paths, labels.tolist() if split == 'train' else pids, cam_ids, strict=True
+                )
+            )
+        self._report(root, rows)
+        return samples
+
+    def _find_root(self, splits: tuple[str, ...]) -> str:
+        needed = [self.folders[split] for split in splits if split in self.folders]
+        for name in ('', *self.root_names):
+            root = osp.join(self.data_root, name) if name else self.data_root
+            if osp.isdir(root) and all(osp.isdir(osp.join(root, folder)) for folder in needed):
+                return root
+        tree = '\n'.join(f'    {folder}/' for folder in self.folders.values())
+        below = f' or below it as {" or ".join(self.root_names)}' if self.root_names else ''
+        raise FileNotFoundError(
+            f'{type(self).__name__} not found in {self.data_root}. Expected there{below}:\n'
+            f'{self.data_root}/\n{tree}'
+        )
+
+    def _report(self, root: str, rows: list[tuple[str, int, int, int]]) -> None:
+        table = [f'{type(self).__name__} in {root}']
+        table.append(f'{"split":<10}{"ids":>8}{"images":>10}{"cameras":>10}')
+        table += (f'{split:<10}{ids:>8}{n:>10}{cameras:>10}' for split, ids, n, cameras in rows)
+        _info_once('\n'.join(table))
+        for split, ids, num_images, _ in rows:
+            expected = self.expected_counts.get(split)
+            if expected and expected != (ids, num_images):
+                MMLogger.get_current_instance().warning(
+                    f'{type(self).__name__} was published with {expected[1]} images of '
+                    f'{expected[0]} ids in its {split} split; {root} has {num_images} of {ids}: '
+                    'its results cannot be compared with published ones'
+                )
+
+    def _column(self, field: str) -> np.ndarray:
+        return np.array([self.get_data_info(idx)[field] for idx in range(len(self))])
+
+    @property
+    def pids(self) -> np.ndarray:
+        """``gt_label`` of each sample, (N,) int64; read anew at each call, so keep it."""
+        return self._column('gt_label')
+
+    @property
+    def cam_ids(self) -> np.ndarray:
+        """``cam_id`` of each sample, (N,) int64; read anew at each call, so keep it."""
+        return self._column('cam_id')
+
+    @property
+    def num_ids(self) -> int:
+        """How many different pids there are."""
+        return len(np.unique(self.pids))
+
+    @property
+    def num_cameras(self) -> int:
+        """How many different cameras there are, the unknown one not counted."""
+        return len(set(self.cam_ids.tolist()) - {-1})
+
+
+@lru_cache(maxsize=64)
+def _info_once(text: str) -> None:
+    MMLogger.get_current_instance().info(text)
