@@ -3,5 +3,6 @@
 import mmpretrain.models  # noqa: F401  (parents never import lazily)
 
 from .backbones import *  # noqa: F403
-
-__all__: list[str] = []
+from .heads import *  # noqa: F403
+from .necks import *  # noqa: F403
+from .selfsup import *  # noqa: F403

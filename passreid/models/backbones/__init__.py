@@ -1,1 +1,5 @@
-"""To be filled."""
+"""Backbones of passreid."""
+
+from .part_vit import PartViT
+
+__all__ = ['PartViT']

@@ -1,1 +1,5 @@
-"""To be filled."""
+"""Heads of passreid."""
+
+from .pass_head import PASSHead
+
+__all__ = ['PASSHead']

@@ -1,1 +1,5 @@
-"""To be filled."""
+"""Losses of passreid."""
+
+from .prototype_cross_entropy import prototype_cross_entropy
+
+__all__ = ['prototype_cross_entropy']

@@ -1,1 +1,5 @@
-"""To be filled."""
+"""Necks of passreid."""
+
+from .pass_neck import PASSNeck
+
+__all__ = ['PASSNeck']

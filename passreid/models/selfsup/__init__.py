@@ -1,1 +1,5 @@
-"""To be filled."""
+"""Self-supervised algorithms."""
+
+from .pass_ssl import PASS
+
+__all__ = ['PASS']

@@ -1,0 +1,237 @@
+"""Vision transformer with one [PART] token for each area of the body."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from mmengine.model.weight_init import trunc_normal_
+from mmpretrain.models import VisionTransformer
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from passreid.registry import MODELS
+
+from ..converters import to_part_vit_keys
+from ..layers import (
+    ICSStem,
+    attention,
+    infer_grid,
+    prefix_layer,
+    prefix_query_key_value,
+    resize_table,
+)
+
+
+@MODELS.register_module()
+class PartViT(VisionTransformer):
+    """ViT whose sequence begins with [CLS] and [PART 1..L].
+
+    Source: `PASS: Part-Aware Self-Supervised Pre-Training for Person
+    Re-Identification <https://arxiv.org/abs/2203.03931>`_, section 3.2.
+
+    Weights without part tokens (DINO, DeiT, timm, mmpretrain ViT) may be loaded
+    directly: part tokens and positions then start from [CLS] plus noise, and
+    position tables are resized from any grid.
+
+    Args:
+        arch (str | dict): As in mmpretrain; ViT-S/16 is ``'deit-small'``.
+            Defaults to ``'deit-small'``.
+        img_size (int | tuple[int, int]): Usual image size (h, w) in pixels.
+            Defaults to (256, 128).
+        num_parts (int): Number L of [PART] tokens; 0 gives a plain ViT.
+            Defaults to 3.
+        stem (str): ``'patch'`` or ``'ics'`` (convolutions with IBN).
+            Defaults to ``'patch'``.
+        interpolate_offset (float): 0.1 resamples positions as the published
+            pre-training does, at the native size too; 0 resizes plainly and
+            only when the grid differs. Defaults to 0.
+        pos_embed_grid (tuple[int, int], optional): Grid (h, w) of the position
+            table of the weights to be loaded, when it is neither square nor 2:1.
+        token_std (float): Standard deviation of freshly drawn tokens.
+            Defaults to 0.02.
+        position_std (float): The same for positions. Defaults to 0.02.
+        with_cp (bool): Recompute the layers in the backward pass to save
+            memory. Defaults to False.
+        **kwargs: Of :class:`mmpretrain.models.VisionTransformer`.
+    """
+
+    def __init__(
+        self,
+        arch: str | dict = 'deit-small',
+        img_size: int | tuple[int, int] = (256, 128),
+        num_parts: int = 3,
+        stem: str = 'patch',
+        interpolate_offset: float = 0.0,
+        pos_embed_grid: tuple[int, int] | None = None,
+        token_std: float = 0.02,
+        position_std: float = 0.02,
+        with_cp: bool = False,
+        **kwargs,
+    ) -> None:
+        if stem not in ('patch', 'ics'):
+            raise ValueError(f"stem must be 'patch' or 'ics', not {stem!r}")
+        self.num_parts = num_parts
+        super().__init__(arch=arch, img_size=img_size, **kwargs)
+        self.num_extra_tokens = 1 + num_parts
+        self.interpolate_offset = interpolate_offset
+        self.pos_embed_grid = pos_embed_grid
+        self.token_std = token_std
+        self.position_std = position_std
+        self.with_cp = with_cp
+        if stem == 'ics':
+            self.patch_embed = ICSStem(
+                self.embed_dims,
+                img_size,
+                patch_size=kwargs.get('patch_size', 16),
+                in_channels=kwargs.get('in_channels', 3),
+            )
+            self.patch_resolution = self.patch_embed.init_out_size
+        height, width = self.patch_resolution
+
+        def vector() -> nn.Parameter:
+            return nn.Parameter(torch.zeros(1, 1, self.embed_dims))
+
+        self.pos_embed = nn.Parameter(torch.zeros(1, height * width, self.embed_dims))
+        self.cls_position = vector()
+        # One parameter each, since gradients are clipped for each parameter by itself.
+        self.part_tokens = nn.ParameterList(vector() for _ in range(num_parts))
+        self.part_positions = nn.ParameterList(vector() for _ in range(num_parts))
+        for layer in self.layers:
+            layer.attn.scaled_dot_product_attention = attention
+        if self.frozen_stages > 0:
+            self._freeze_stages()
+
+    def init_weights(self) -> None:
+        """Draw linear weights from normal(0.02), tokens and positions likewise.
+
+        The [CLS] position starts at 0, the patch convolution keeps torch's
+        default; truncation is at an absolute 2, which is to say none.
+        """
+        super().init_weights()
+        if isinstance(self.init_cfg, dict) and self.init_cfg['type'] == 'Pretrained':
+            return
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                trunc_normal_(module.weight, std=0.02)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        for token in (self.cls_token, *self.part_tokens):
+            trunc_normal_(token, std=self.token_std)
+        for position in (self.pos_embed, *self.part_positions):
+            trunc_normal_(position, std=self.position_std)
+
+    def forward(self, x: Tensor, part_ids: Tensor | None = None) -> tuple[Tensor]:
+        """Encode images.
+
+        Args:
+            x (Tensor): Images ``(B, 3, H, W)``.
+            part_ids (Tensor, optional): LongTensor ``(B,)`` in [0, L): the area
+                of the body that each image shows. None for whole persons.
+
+        Returns:
+            tuple[Tensor]: Tokens ``(B, 1 + L, C)``, or ``(B, 2, C)`` ([CLS] and
+            the [PART] of ``part_ids``) when it is given.
+        """
+        x, _ = self._embed(x, part_ids)
+        num_tokens = self.num_extra_tokens if part_ids is None else 2
+        for layer in self.layers[:-1]:
+            x = self._run(layer, x)
+        x = self._run(partial(prefix_layer, self.layers[-1], num_tokens=num_tokens), x)
+        return (self.ln1(x) if self.final_norm else x,)
+
+    def part_attention(self, x: Tensor) -> Tensor:
+        """Attention of [CLS] and each [PART] over the image in the last layer.
+
+        Args:
+            x (Tensor): Images ``(B, 3, H, W)``.
+
+        Returns:
+            Tensor: ``(B, 1 + L, h, w)`` over the patch grid, mean over the
+            heads; each map sums to 1.
+        """
+        x, (height, width) = self._embed(x, None)
+        for layer in self.layers[:-1]:
+            x = self._run(layer, x)
+        query, key, _ = prefix_query_key_value(self.layers[-1], x, self.num_extra_tokens)
+        query = query * query.shape[-1] ** -0.5
+        scores = query @ key[:, :, self.num_extra_tokens :].transpose(-2, -1)
+        return scores.float().softmax(-1).mean(1).unflatten(-1, (height, width))
+
+    def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:
+        """Depth of a parameter for layer-wise learning rates; see mmpretrain."""
+        inner = param_name.removeprefix(prefix)
+        if inner.startswith(('part_', 'cls_position')):
+            param_name = f'{prefix}cls_token'
+        return super().get_layer_depth(param_name, prefix)
+
+    def _embed(self, x: Tensor, part_ids: Tensor | None) -> tuple[Tensor, tuple[int, int]]:
+        patches, grid = self.patch_embed(x)
+        patches = patches + resize_table(
+            self.pos_embed,
+            self.patch_resolution,
+            grid,
+            self.interpolate_mode,
+            self.interpolate_offset,
+        )
+        size = len(patches)
+        prefix = [(self.cls_token + self.cls_position).expand(size, -1, -1)]
+        if self.num_parts:
+            parts = torch.cat(tuple(self.part_tokens), 1) + torch.cat(tuple(self.part_positions), 1)
+            if part_ids is None:
+                prefix.append(parts.expand(size, -1, -1))
+            else:
+                prefix.append(parts[0, part_ids].unsqueeze(1))
+        elif part_ids is not None:
+            raise ValueError('part_ids given to a PartViT with num_parts=0')
+        sequence = torch.cat([token.to(patches.dtype) for token in prefix] + [patches], dim=1)
+        return self.pre_norm(self.drop_after_pos(sequence)), grid
+
+    def _run(self, layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        if self.with_cp and torch.is_grad_enabled():
+            return checkpoint(layer, x, use_reentrant=False)
+        return layer(x)
+
+    def _freeze_stages(self) -> None:
+        # The parent's constructor calls this before the part tokens exist.
+        if not hasattr(self, 'part_positions'):
+            return
+        super()._freeze_stages()
+        for parameter in (self.cls_position, *self.part_tokens, *self.part_positions):
+            parameter.requires_grad = False
+
+    def _prepare_pos_embed(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
+        """Fit foreign weights to this model before they are loaded."""
+        to_part_vit_keys(state_dict, prefix)
+        cls_token, table = (state_dict.get(prefix + name) for name in ('cls_token', 'pos_embed'))
+        if table is None:
+            return
+        cls_position = state_dict.get(prefix + 'cls_position')
+        if cls_position is None:
+            # Plain ViT weights: the first row of the table belongs to [CLS].
+            cls_position, table = table[:, :1], table[:, 1:]
+            state_dict[prefix + 'cls_position'] = cls_position
+        if cls_token is not None:
+            self._start_parts_from_cls(state_dict, prefix, cls_token, cls_position)
+        target = self.patch_resolution
+        if table.shape[1] != target[0] * target[1]:
+            source = self.pos_embed_grid or infer_grid(table.shape[1])
+            table = resize_table(table, source, target, self.interpolate_mode)
+        state_dict[prefix + 'pos_embed'] = table
+
+    def _start_parts_from_cls(
+        self, state_dict: dict, prefix: str, cls_token: Tensor, cls_position: Tensor
+    ) -> None:
+        """Give missing parts the [CLS] values plus noise, each its own.
+
+        Equal tokens would get equal gradients and stay equal for ever.
+        """
+        starts: Sequence[tuple[str, Tensor]] = (
+            ('part_tokens', cls_token),
+            ('part_positions', cls_position),
+        )
+        for name, start in starts:
+            if f'{prefix}{name}.0' in state_dict:
+                continue
+            for part in range(self.num_parts):
+                noise = torch.randn_like(start, dtype=torch.float32) * 0.02
+                state_dict[f'{prefix}{name}.{part}'] = start + noise.to(start.dtype)

@@ -1,0 +1,152 @@
+"""Centres and part-wise loss of PASS."""
+
+from collections.abc import Sequence
+from math import log
+
+import torch
+from mmengine.dist import all_reduce
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from passreid.registry import MODELS
+
+from ..losses import prototype_cross_entropy
+
+
+@MODELS.register_module()
+class PASSHead(BaseModule):
+    """Self-distillation loss of [CLS] over all views and of each [PART] over its own.
+
+    The teacher's assignments are centred and sharpened; the centre of each
+    token follows the mean of the teacher's scores once an optimiser step (see
+    :meth:`update_centres`), over the views, the accumulated batches and the
+    processes.
+
+    Source: `PASS <https://arxiv.org/abs/2203.03931>`_, section 3.3, and `DINO
+    <https://arxiv.org/abs/2104.14294>`_, section 3.1.
+
+    Args:
+        out_channels (int): Number K of prototypes a token. Defaults to 65536.
+        num_parts (int): Number L of [PART] tokens. Defaults to 3.
+        student_temperature (float): Defaults to 0.1.
+        teacher_temperature (float): Defaults to 0.04.
+        warmup_teacher_temperature (float, optional): Value in epoch 0.
+        warmup_teacher_temperature_epochs (int): Epochs until the teacher's
+            temperature, linear. Defaults to 0.
+        centre_momentum (float): Weight of the old centre. Defaults to 0.9.
+        init_cfg (dict, optional): Initialisation config.
+    """
+
+    centres: Tensor
+    score_sums: Tensor
+    score_count: Tensor
+
+    def __init__(
+        self,
+        out_channels: int = 65536,
+        num_parts: int = 3,
+        student_temperature: float = 0.1,
+        teacher_temperature: float = 0.04,
+        warmup_teacher_temperature: float | None = None,
+        warmup_teacher_temperature_epochs: int = 0,
+        centre_momentum: float = 0.9,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.student_temperature = student_temperature
+        self.final_teacher_temperature = teacher_temperature
+        self.warmup_teacher_temperature = warmup_teacher_temperature or teacher_temperature
+        self.warmup_epochs = warmup_teacher_temperature_epochs
+        self.centre_momentum = centre_momentum
+        self.register_buffer('centres', torch.zeros(1 + num_parts, out_channels))
+        # What the next update of the centres has to add.
+        self.register_buffer('score_sums', torch.zeros_like(self.centres), persistent=False)
+        self.register_buffer('score_count', torch.zeros(()), persistent=False)
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the teacher's temperature of an epoch (from 0)."""
+        self.teacher_temperature = self.final_teacher_temperature
+        if epoch < self.warmup_epochs:
+            share = epoch / max(1, self.warmup_epochs - 1)
+            start = self.warmup_teacher_temperature
+            self.teacher_temperature = start + share * (self.final_teacher_temperature - start)
+
+    def loss(
+        self,
+        student: Sequence[Tensor],
+        student_prototypes: Sequence[Tensor],
+        teacher: Sequence[Tensor],
+        teacher_prototypes: Sequence[Tensor],
+        num_global_views: int = 2,
+    ) -> dict[str, Tensor]:
+        """Compute the loss and the health of the teacher.
+
+        All sequences have one entry for [CLS] and each [PART].
+
+        Args:
+            student (Sequence[Tensor]): Embeddings ``(V * B, D)``, view after
+                view, the global views first; V may differ between tokens.
+            student_prototypes (Sequence[Tensor]): ``(K, D)``.
+            teacher (Sequence[Tensor]): Embeddings of the global views
+                ``(U * B, D)``, view after view.
+            teacher_prototypes (Sequence[Tensor]): ``(K, D)``.
+            num_global_views (int): U. Defaults to 2.
+
+        Returns:
+            dict[str, Tensor]: ``loss_cls`` and, with parts, ``loss_part``: the
+            summands of the mean over all (token, teacher view, student view)
+            terms. ``teacher_entropy`` (nats, mean over images and tokens),
+            ``teacher_kl_uniform`` (nats, of the batch's mean assignment),
+            ``teacher_information`` (nats, entropy of the mean assignment
+            minus mean entropy, smallest over the tokens; 0 is collapse).
+        """
+        batch = len(teacher[0]) // num_global_views
+        sums, health, num_terms = [], [], 0
+        for token, embeddings in enumerate(student):
+            targets, figures = self._targets(
+                token, teacher[token], teacher_prototypes[token], num_global_views
+            )
+            views = embeddings.unflatten(0, (-1, batch))
+            sums.append(
+                prototype_cross_entropy(
+                    views, student_prototypes[token], targets, self.student_temperature
+                )
+            )
+            health.append(figures)
+            num_terms += num_global_views * (len(views) - 1)
+        losses = {'loss_cls': sums[0] / num_terms}
+        if len(sums) > 1:
+            losses['loss_part'] = sum(sums[1:]) / num_terms
+        entropy, kl_uniform, information = torch.stack(health).unbind(1)
+        losses['teacher_entropy'] = entropy.mean()
+        losses['teacher_kl_uniform'] = kl_uniform.mean()
+        losses['teacher_information'] = information.min()
+        return losses
+
+    @torch.no_grad()
+    def update_centres(self) -> None:
+        """Move the centres to the mean scores seen since the last call."""
+        all_reduce(self.score_sums)
+        all_reduce(self.score_count)
+        mean = self.score_sums / self.score_count
+        self.centres.lerp_(mean, 1 - self.centre_momentum)
+        self.score_sums.zero_()
+        self.score_count.zero_()
+
+    @torch.no_grad()
+    def _targets(
+        self, token: int, embeddings: Tensor, prototypes: Tensor, num_views: int
+    ) -> tuple[Tensor, Tensor]:
+        """Teacher probabilities ``(U, B, K)`` and their health figures ``(3,)``."""
+        scores = (embeddings @ prototypes.T).to(torch.promote_types(embeddings.dtype, torch.float))
+        self.score_sums[token] += scores.sum(0)
+        if token == 0:
+            self.score_count += len(scores)
+        log_q = scores.sub_(self.centres[token]).div_(self.teacher_temperature).log_softmax(-1)
+        q = log_q.exp()
+        entropy = -(q.flatten() @ log_q.flatten()) / len(q)
+        mean = q.mean(0)
+        entropy_of_mean = torch.special.entr(mean).sum()
+        figures = (entropy, log(len(mean)) - entropy_of_mean, entropy_of_mean - entropy)
+        return q.unflatten(0, (num_views, -1)), torch.stack(figures)

@@ -1,0 +1,17 @@
+"""Building blocks shared by the models."""
+
+from .attention import attention
+from .ics_stem import ICSStem
+from .instance_batch_norm import InstanceBatchNorm2d
+from .position_table import infer_grid, resize_table
+from .prefix_layer import prefix_layer, prefix_query_key_value
+
+__all__ = [
+    'ICSStem',
+    'InstanceBatchNorm2d',
+    'attention',
+    'infer_grid',
+    'prefix_layer',
+    'prefix_query_key_value',
+    'resize_table',
+]

@@ -1,0 +1,65 @@
+"""Convolutional stem with instance-batch normalisation."""
+
+from mmengine.model import BaseModule
+from mmpretrain.models.utils import to_2tuple
+from torch import Tensor, nn
+
+from .instance_batch_norm import InstanceBatchNorm2d
+
+
+class ICSStem(BaseModule):
+    """IBN-based convolution stem, a drop-in for the patch embedding.
+
+    Three 3x3-style convolutions at half resolution (the first 7x7, stride 2),
+    normalised by IBN, IBN and BN, then a patch projection.
+
+    Source: `Self-Supervised Pre-Training for Transformer-Based Person
+    Re-Identification <https://arxiv.org/abs/2111.12084>`_, section 3.3.
+
+    Args:
+        embed_dims (int): Channels of the tokens.
+        input_size (int | tuple[int, int]): Usual image size (h, w) in pixels.
+        patch_size (int): Side of a patch in pixels; even. Defaults to 16.
+        in_channels (int): Channels of the images. Defaults to 3.
+        hidden_channels (int): Channels of the convolutions. Defaults to 64.
+    """
+
+    def __init__(
+        self,
+        embed_dims: int,
+        input_size: int | tuple[int, int],
+        patch_size: int = 16,
+        in_channels: int = 3,
+        hidden_channels: int = 64,
+    ) -> None:
+        super().__init__()
+        if patch_size % 2:
+            raise ValueError(f'The ICS stem halves the image first: patch_size={patch_size} is odd')
+        height, width = to_2tuple(input_size)
+        self.init_out_size = (height // patch_size, width // patch_size)
+        self.stem = nn.Sequential(
+            nn.Conv2d(in_channels, hidden_channels, 7, stride=2, padding=3, bias=False),
+            InstanceBatchNorm2d(hidden_channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(hidden_channels, hidden_channels, 3, padding=1, bias=False),
+            InstanceBatchNorm2d(hidden_channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(hidden_channels, hidden_channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(hidden_channels),
+            nn.ReLU(inplace=True),
+        )
+        side = patch_size // 2
+        self.projection = nn.Conv2d(hidden_channels, embed_dims, side, stride=side)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Turn images into patch tokens.
+
+        Args:
+            x (Tensor): Images ``(B, in_channels, H, W)``.
+
+        Returns:
+            tuple[Tensor, tuple[int, int]]: Tokens ``(B, h * w, embed_dims)``
+            and their grid ``(h, w)``.
+        """
+        x = self.projection(self.stem(x))
+        return x.flatten(2).transpose(1, 2), (x.shape[2], x.shape[3])

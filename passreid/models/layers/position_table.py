@@ -1,0 +1,63 @@
+"""Tables of position embeddings on rectangular grids."""
+
+from math import isqrt
+
+from mmpretrain.models.utils import resize_pos_embed
+from torch import Tensor
+from torch.nn import functional as F
+
+Grid = tuple[int, int]
+
+
+def infer_grid(num_positions: int) -> Grid:
+    """Guess the grid of a table that was saved without its shape.
+
+    Args:
+        num_positions (int): Number of patch positions.
+
+    Returns:
+        tuple[int, int]: (h, w): square for a perfect square, twice as high as
+        wide for 2 n^2.
+
+    Raises:
+        ValueError: If neither fits; the grid must then be told.
+    """
+    side = isqrt(num_positions)
+    if side * side == num_positions:
+        return side, side
+    width = isqrt(num_positions // 2)
+    if 2 * width * width == num_positions:
+        return 2 * width, width
+    raise ValueError(
+        f'A position table with {num_positions} rows is neither square nor 2:1; '
+        'tell its grid by pos_embed_grid=(h, w)'
+    )
+
+
+def resize_table(
+    table: Tensor, source: Grid, target: Grid, mode: str = 'bicubic', offset: float = 0.0
+) -> Tensor:
+    """Resize a position table to another grid.
+
+    With an offset the sampling grid is that of DINO: the scale factors are
+    ``(target + offset) / source`` and the table is resampled even when the
+    grids are equal. Without, it is a plain resize and the identity for equal
+    grids.
+
+    Args:
+        table (Tensor): Patch positions ``(1, h * w, C)``.
+        source (tuple[int, int]): Grid (h, w) of ``table``.
+        target (tuple[int, int]): Wanted grid (h, w).
+        mode (str): ``'bicubic'`` or ``'bilinear'``.
+        offset (float): Added to the target sizes in the scale factors.
+
+    Returns:
+        Tensor: ``(1, target_h * target_w, C)``.
+    """
+    if not offset:
+        return resize_pos_embed(table, source, target, mode, num_extra_tokens=0)
+    image = table.reshape(1, *source, -1).permute(0, 3, 1, 2)
+    scale = tuple((t + offset) / s for t, s in zip(target, source, strict=True))
+    # The factors themselves, not the ratio of the sizes, set the sampling grid.
+    image = F.interpolate(image, scale_factor=scale, mode=mode, align_corners=False)
+    return image.permute(0, 2, 3, 1).reshape(1, -1, table.shape[-1])

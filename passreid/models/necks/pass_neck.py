@@ -1,0 +1,101 @@
+"""Projectors and prototypes of PASS."""
+
+from collections.abc import Sequence
+
+from mmengine.model import BaseModule
+from mmengine.model.weight_init import trunc_normal_
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from passreid.registry import MODELS
+
+
+@MODELS.register_module()
+class PASSNeck(BaseModule):
+    """One projector and one layer of prototypes for each output token.
+
+    A projector is a three-layer perceptron with GELU whose output is
+    L2-normalised; prototypes are rows of unit length, so that a score is a
+    cosine. Nothing is shared between tokens.
+
+    Source: `PASS <https://arxiv.org/abs/2203.03931>`_, section 3.3.
+
+    Args:
+        in_channels (int): Channels C of the tokens.
+        num_parts (int): Number L of [PART] tokens. Defaults to 3.
+        hidden_channels (int): Width of the projectors. Defaults to 2048.
+        bottleneck_channels (int): Channels D of the embeddings. Defaults to 256.
+        out_channels (int): Number K of prototypes a token. Defaults to 65536.
+        with_bn (bool): Batch normalisation after the hidden layers; not in the
+            published recipe. Defaults to False.
+        init_cfg (dict, optional): Initialisation config.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_parts: int = 3,
+        hidden_channels: int = 2048,
+        bottleneck_channels: int = 256,
+        out_channels: int = 65536,
+        with_bn: bool = False,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+
+        def hidden(channels: int) -> list[nn.Module]:
+            norm = [nn.BatchNorm1d(hidden_channels)] if with_bn else []
+            return [nn.Linear(channels, hidden_channels), *norm, nn.GELU()]
+
+        self.projectors = nn.ModuleList(
+            nn.Sequential(
+                *hidden(in_channels),
+                *hidden(hidden_channels),
+                nn.Linear(hidden_channels, bottleneck_channels),
+            )
+            for _ in range(1 + num_parts)
+        )
+        self.prototypes = nn.ModuleList(
+            nn.Linear(bottleneck_channels, out_channels, bias=False) for _ in range(1 + num_parts)
+        )
+
+    def init_weights(self) -> None:
+        """Draw the projectors from normal(0.02); prototypes keep torch's default."""
+        super().init_weights()
+        for module in self.projectors.modules():
+            if isinstance(module, nn.Linear):
+                trunc_normal_(module.weight, std=0.02)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, tokens: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Embed the tokens.
+
+        Args:
+            tokens (Sequence[Tensor]): For [CLS] and each [PART] its tokens
+                ``(R, C)``; R may differ.
+
+        Returns:
+            tuple[Tensor, ...]: For each token kind, embeddings ``(R, D)`` of
+            unit length.
+        """
+        return tuple(
+            F.normalize(projector(rows), dim=-1)
+            for projector, rows in zip(self.projectors, tokens, strict=True)
+        )
+
+    def prototype_weights(self) -> tuple[Tensor, ...]:
+        """Prototypes of each token kind, ``(K, D)`` with rows of unit length."""
+        return tuple(F.normalize(layer.weight, dim=-1) for layer in self.prototypes)
+
+    def logits(self, tokens: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Scores of the tokens against their prototypes.
+
+        Args:
+            tokens (Sequence[Tensor]): As in :meth:`forward`.
+
+        Returns:
+            tuple[Tensor, ...]: For each token kind ``(R, K)``, not divided by a
+            temperature.
+        """
+        pairs = zip(self(tokens), self.prototype_weights(), strict=True)
+        return tuple(embeddings @ prototypes.T for embeddings, prototypes in pairs)

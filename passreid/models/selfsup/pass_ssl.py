@@ -1,0 +1,180 @@
+"""The PASS algorithm."""
+
+from copy import deepcopy
+
+import torch
+from mmcv.cnn.bricks import DropPath
+from mmpretrain.models import BaseSelfSupervisor
+from mmpretrain.structures import DataSample
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from passreid.registry import MODELS
+
+
+@MODELS.register_module()
+class PASS(BaseSelfSupervisor):
+    """Part-aware self-supervised pre-training.
+
+    A student sees two global views and local views of L areas of the body; its
+    [CLS] token learns from the teacher's [CLS] on all views, its [PART k] token
+    from the teacher's [PART k] on the global views and on those of area k. The
+    teacher is a moving average of the student. Hooks call :meth:`sync_teacher`,
+    :meth:`update_teacher` and :meth:`set_epoch`.
+
+    Source: `PASS: Part-Aware Self-Supervised Pre-Training for Person
+    Re-Identification <https://arxiv.org/abs/2203.03931>`_.
+
+    Args:
+        backbone (dict | nn.Module): A :class:`PartViT`.
+        neck (dict | nn.Module): A :class:`PASSNeck`.
+        head (dict | nn.Module): A :class:`PASSHead`.
+        data_preprocessor (dict | nn.Module, optional): Augments the views, see
+            :class:`PASSDataPreprocessor`.
+        init_cfg (dict, optional): Initialisation config.
+    """
+
+    def __init__(
+        self,
+        backbone: dict | nn.Module,
+        neck: dict | nn.Module,
+        head: dict | nn.Module,
+        data_preprocessor: dict | nn.Module | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(
+            backbone=backbone,
+            neck=neck,
+            head=head,
+            data_preprocessor=data_preprocessor,
+            init_cfg=init_cfg,
+        )
+        tokens, branches = self.backbone.num_parts + 1, len(self.neck.projectors)
+        if not tokens == branches == len(self.head.centres):
+            raise ValueError(
+                f'num_parts differs: backbone {tokens - 1}, neck {branches - 1}, '
+                f'head {len(self.head.centres) - 1}'
+            )
+        self.teacher = nn.ModuleDict({'backbone': self.backbone, 'neck': self.neck})
+        self.teacher = deepcopy(self.teacher).requires_grad_(False)
+        for module in self.teacher.modules():
+            if isinstance(module, DropPath):
+                module.drop_prob = 0.0
+            elif isinstance(module, nn.Dropout):
+                module.p = 0.0
+
+    @torch.no_grad()
+    def sync_teacher(self) -> None:
+        """Make the teacher equal to the student, buffers included."""
+        for name in self.teacher:
+            self.teacher[name].load_state_dict(getattr(self, name).state_dict())
+
+    @torch.no_grad()
+    def update_teacher(self, momentum: float) -> None:
+        """Move teacher and centres; to be called after each optimiser step.
+
+        Args:
+            momentum (float): Weight of the old teacher. Parameters alone are
+                averaged: buffers of the teacher's BatchNorm layers are its own.
+        """
+        student = [*self.backbone.parameters(), *self.neck.parameters()]
+        torch._foreach_lerp_(list(self.teacher.parameters()), student, 1 - momentum)
+        self.head.update_centres()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Tell the head which epoch (from 0) begins."""
+        self.head.set_epoch(epoch)
+
+    def prototype_parameters(self) -> list[nn.Parameter]:
+        """Parameters of the student's prototypes, which the first epoch leaves alone."""
+        return list(self.neck.prototypes.parameters())
+
+    def forward(
+        self,
+        inputs: dict[str, Tensor] | Tensor,
+        data_samples: list[DataSample] | None = None,
+        mode: str = 'tensor',
+    ):
+        """Dispatch by ``mode``; see :meth:`loss`, :meth:`predict` and mmpretrain.
+
+        Args:
+            inputs (dict[str, Tensor] | Tensor): Views for ``'loss'``, images
+                ``(B, 3, H, W)`` otherwise.
+            data_samples (list[DataSample], optional): Sample fields.
+            mode (str): ``'loss'``, ``'predict'`` or ``'tensor'``.
+
+        Returns:
+            dict | list[DataSample] | tuple[Tensor]: According to the mode.
+        """
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        return super().forward(inputs, data_samples, mode)
+
+    def loss(
+        self, inputs: dict[str, Tensor], data_samples: list[DataSample] | None = None
+    ) -> dict[str, Tensor]:
+        """Compute the part-wise loss.
+
+        Args:
+            inputs (dict[str, Tensor]): ``global_views (2 * B, 3, H, W)``, view
+                after view, and ``local_views (L * n * B, 3, h, w)``, part after
+                part and in it view after view.
+            data_samples (list[DataSample], optional): Not used.
+
+        Returns:
+            dict[str, Tensor]: See :meth:`PASSHead.loss`.
+        """
+        global_views, local_views = inputs['global_views'], inputs['local_views']
+        teacher_tokens = self._teacher_tokens(global_views)
+        tokens = self._student_tokens(global_views, local_views)
+        return self.head.loss(
+            self.neck(tokens),
+            self.neck.prototype_weights(),
+            self.teacher['neck'](teacher_tokens),
+            self.teacher['neck'].prototype_weights(),
+        )
+
+    @torch.no_grad()
+    def predict(
+        self, inputs: Tensor, data_samples: list[DataSample] | None = None
+    ) -> list[DataSample]:
+        """Extract the teacher's features.
+
+        Args:
+            inputs (Tensor): Images ``(B, 3, H, W)``.
+            data_samples (list[DataSample], optional): Where to put them.
+
+        Returns:
+            list[DataSample]: Each with ``feature``: [CLS] and the mean of the
+            [PART] tokens, ``(2 C,)`` or without parts ``(C,)``, float32, of
+            unit length.
+        """
+        tokens = self.teacher['backbone'](inputs)[0].float()
+        fused = [tokens[:, 0]]
+        if self.backbone.num_parts:
+            fused.append(tokens[:, 1:].mean(1))
+        features = F.normalize(torch.cat(fused, 1), dim=-1)
+        data_samples = data_samples or [DataSample() for _ in features]
+        for sample, feature in zip(data_samples, features, strict=True):
+            sample.feature = feature
+        return data_samples
+
+    @torch.no_grad()
+    def _teacher_tokens(self, global_views: Tensor) -> tuple[Tensor, ...]:
+        return self.teacher['backbone'](global_views)[0].unbind(1)
+
+    def _student_tokens(self, global_views: Tensor, local_views: Tensor) -> list[Tensor]:
+        """Tokens of each kind over the views that it is trained on."""
+        num_parts, device = self.backbone.num_parts, local_views.device
+        of_global = self.backbone(global_views)[0]
+        if not num_parts:
+            of_local = self.backbone(local_views)[0]
+            return [torch.cat((of_global[:, 0], of_local[:, 0]))]
+        per_part = len(local_views) // num_parts
+        part_ids = torch.arange(num_parts, device=device).repeat_interleave(per_part)
+        of_local = self.backbone(local_views, part_ids)[0]
+        parts = zip(of_global[:, 1:].unbind(1), of_local[:, 1].split(per_part), strict=True)
+        return [
+            torch.cat((of_global[:, 0], of_local[:, 0])),
+            *(torch.cat(views) for views in parts),
+        ]
