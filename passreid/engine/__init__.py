@@ -1,3 +1,5 @@
 """Engine parts: loops, hooks and optimiser wrappers."""
 
 import mmpretrain.engine  # noqa: F401  (parents never import lazily)
+
+from .hooks import *  # noqa: F403

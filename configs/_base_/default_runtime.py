@@ -1,0 +1,27 @@
+# What every run shares. `passreid.apis.build_runner` adds the hooks that keep checkpoints
+# plain, report what was loaded and watch resumed schedules.
+custom_imports = dict(imports=['passreid.registry'], allow_failed_imports=False)
+default_scope = 'passreid'
+
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=50),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+)
+
+env_cfg = dict(
+    cudnn_benchmark=True,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'),
+)
+
+# Add dict(type='TensorboardVisBackend') for curves; it needs `pip install tensorboard`.
+visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')])
+log_level = 'INFO'
+
+randomness = dict(seed=0, deterministic=False)
+launcher = 'none'
+load_from = None
+resume = False

@@ -1,0 +1,131 @@
+"""The one way from a config to a Runner that works on this machine."""
+
+import copy
+import itertools
+import os
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from passreid.utils.checkpoint_loading import secure_checkpoint_loading
+from passreid.utils.device import has_accelerator
+from passreid.utils.distributed import init_cpu_process_group
+from passreid.utils.quiet import KnownNoiseFilter, silence_known_warnings
+from passreid.utils.setup_env import SCOPE, register_all_modules
+
+from .device_fitness import fit_to_device
+from .total_batch import count_accumulated_batches, describe_total_batch
+
+# Hooks that every run of passreid has. A config switches one off by naming it None.
+_HOUSE_HOOKS = {
+    'plain_checkpoint': {'type': 'passreid.PlainCheckpointHook'},
+    'load_report': {'type': 'passreid.LoadReportHook'},
+    'resume_notice': {'type': 'passreid.ResumeNoticeHook'},
+}
+
+_runner_numbers = itertools.count(1)
+
+
+def build_runner(cfg: Config | dict | str | Path) -> Runner:
+    """Build a Runner that trains or tests a config on whatever machine this is.
+
+    It registers passreid's modules, starts the gloo process group of a distributed run
+    without GPUs, replaces what needs an accelerator where there is none (with a
+    warning), lets ``auto_scale_lr`` count gradient accumulation, and makes checkpoints load
+    without running code. Several runners can live in one process.
+
+    The config written to the work directory is the one given, not the one fitted to
+    this machine, so that it serves on another.
+
+    Args:
+        cfg (Config | dict | str | Path): A config, or the file that holds it. It is not
+            changed. ``work_dir`` defaults to ``work_dirs/<name of the config file>`` and
+            ``default_scope`` to 'passreid'.
+
+    Returns:
+        Runner: Ready for ``train()``, ``val()`` or ``test()``.
+
+    Raises:
+        FileNotFoundError: When there is no such config file.
+
+    Examples:
+        >>> from passreid.apis import build_runner
+        >>> runner = build_runner('configs/pass/pass_vit-t16_synthetic.py')  # doctest: +SKIP
+        >>> runner.train()  # doctest: +SKIP
+    """
+    given = load_config(cfg)
+    given.setdefault('work_dir', os.path.join('work_dirs', _stem(given)))
+    given.setdefault('default_scope', SCOPE)
+    given.setdefault('launcher', 'none')
+    register_all_modules(init_default_scope=False)
+    silence_known_warnings()
+    secure_checkpoint_loading()
+    fitted = copy.deepcopy(given)
+    _prepare_processes(fitted)
+    notes = fit_to_device(fitted)
+    count_accumulated_batches(fitted)
+    _make_names_unique(fitted)
+    hooks = fitted.setdefault('default_hooks', {})
+    for name, hook in _HOUSE_HOOKS.items():
+        hooks.setdefault(name, hook)
+    runner = Runner.from_cfg(fitted)
+    runner.logger.addFilter(KnownNoiseFilter())
+    for note in notes:
+        runner.logger.warning(note)
+    if batch := describe_total_batch(given, runner.world_size):
+        runner.logger.info(batch)
+    runner.cfg = given
+    runner.dump_config()
+    return runner
+
+
+def load_config(cfg: Config | dict | str | Path) -> Config:
+    """Return a config of its own, read from a file when ``cfg`` names one.
+
+    Args:
+        cfg (Config | dict | str | Path): A config, or the file that holds it.
+
+    Returns:
+        Config: A copy; changing it leaves ``cfg`` alone.
+
+    Raises:
+        FileNotFoundError: When there is no such file.
+    """
+    if isinstance(cfg, Config):
+        return copy.deepcopy(cfg)
+    if isinstance(cfg, dict):
+        return Config(copy.deepcopy(cfg))
+    if not Path(cfg).is_file():
+        raise FileNotFoundError(f'There is no config file {cfg} (looked from {os.getcwd()})')
+    return Config.fromfile(cfg)
+
+
+def _stem(cfg: Config) -> str:
+    """Return what a run is called: the name of its config file."""
+    return Path(cfg.filename).stem if cfg.filename else SCOPE
+
+
+def _prepare_processes(cfg: Config) -> None:
+    """Set what must be there before mmengine sets up the processes of a distributed run."""
+    if cfg.launcher == 'none':
+        return
+    # One thread a process unless told otherwise: mmengine's choice, without its warning.
+    for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS'):
+        os.environ.setdefault(name, '1')
+    if not has_accelerator():
+        dist_cfg = cfg.get('env_cfg', {}).get('dist_cfg', {})
+        init_cpu_process_group(cfg.launcher, dist_cfg.get('timeout'))
+
+
+def _make_names_unique(cfg: Config) -> None:
+    """Name the experiment and visualizer apart from those of earlier runners.
+
+    mmengine hands out loggers, message hubs and visualizers by name, process-wide.
+    """
+    number = next(_runner_numbers)
+    name = cfg.get('experiment_name') or _stem(cfg)
+    cfg.experiment_name = name if number == 1 else f'{name}-{number}'
+    visualizer = cfg.get('visualizer')
+    if isinstance(visualizer, dict) and number > 1 and 'name' in visualizer:
+        visualizer['name'] = f'{visualizer["name"]}-{number}'

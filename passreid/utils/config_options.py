@@ -1,0 +1,63 @@
+"""Overrides of config entries from a command line."""
+
+import argparse
+import difflib
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+
+# Read from the config by the Runner, besides the arguments of its constructor.
+_MORE_KEYS = (
+    'activation_checkpointing',
+    'compile',
+    'custom_imports',
+    'efficient_conv_bn_eval',
+    'find_unused_parameters',
+    'model_wrapper_cfg',
+    'sync_bn',
+)
+
+
+class ConfigOptions(DictAction):
+    """Parse ``KEY=VALUE`` arguments as mmengine does, with an error that can be read."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Store the parsed options; see :class:`argparse.Action`."""
+        for option in [values] if isinstance(values, str) else values or []:
+            key, equals, _ = option.partition('=')
+            if not (key and equals):
+                parser.error(f'{option_string}: {option!r} is not of the form KEY=VALUE')
+        super().__call__(parser, namespace, values, option_string)
+
+
+def merge_options(cfg: Config, options: dict[str, Any]) -> None:
+    """Override entries of a config, in place.
+
+    Args:
+        cfg (Config): The config. It is changed.
+        options (dict[str, Any]): Values by dotted key; a number selects from a list.
+
+    Raises:
+        KeyError: When a key leads nowhere: mmengine would add it and nobody would read it.
+    """
+    known = {*inspect.signature(Runner.__init__).parameters, *_MORE_KEYS, *cfg}
+    for key in options:
+        first = key.split('.')[0]
+        if first not in known:
+            close = difflib.get_close_matches(first, known, n=1)
+            hint = f'; did you mean {close[0]!r}?' if close else ''
+            raise KeyError(f'--cfg-options {key}: the config has no entry {first!r}{hint}')
+    for key, value in options.items():
+        try:
+            cfg.merge_from_dict({key: value})
+        except (AssertionError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise KeyError(f'--cfg-options {key}={value}: {error}') from error

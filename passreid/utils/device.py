@@ -1,0 +1,20 @@
+"""What the machine offers."""
+
+import os
+
+from mmengine.device import get_device
+
+
+def has_accelerator() -> bool:
+    """Whether mixed precision, pinned memory and the configured process group can be used.
+
+    Apple's ``mps`` counts as a processor: mmengine's AMP and NCCL know nothing of it.
+    """
+    return get_device() not in ('cpu', 'mps')
+
+
+def num_usable_cpus() -> int:
+    """Number of processors this process may run on."""
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

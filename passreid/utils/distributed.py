@@ -1,0 +1,81 @@
+"""Process groups on machines without an accelerator, and their clean end."""
+
+import datetime
+import gc
+import os
+import subprocess
+
+import torch.distributed as dist
+from mmengine.runner import Runner
+
+# Where each launcher says which process this is: rank, number of processes, local rank.
+_RANK_VARIABLES = {
+    'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
+    'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
+    'mpi': ('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK'),
+}
+
+
+def init_cpu_process_group(launcher: str, timeout: float | None = None) -> None:
+    """Join the processes of a launcher through gloo.
+
+    mmengine's own set-up selects a GPU first, whatever the backend. It leaves a group that
+    exists alone, so call this before the Runner is built.
+
+    Args:
+        launcher (str): 'pytorch', 'slurm' or 'mpi'.
+        timeout (float, optional): Seconds after which a collective call gives up. Defaults
+            to torch's 30 minutes.
+
+    Raises:
+        ValueError: When the launcher is unknown.
+        RuntimeError: When the launcher did not start this process.
+    """
+    if dist.is_initialized():
+        return
+    if launcher not in _RANK_VARIABLES:
+        raise ValueError(f'launcher {launcher!r} is none of none, {", ".join(_RANK_VARIABLES)}')
+    names = _RANK_VARIABLES[launcher]
+    missing = [name for name in names if name not in os.environ]
+    if missing:
+        raise RuntimeError(
+            f'launcher={launcher!r} needs the environment variables {", ".join(missing)}, which '
+            'torchrun (tools/dist_train.sh), srun (tools/slurm_train.sh) or mpirun set'
+        )
+    for variable, name in zip(_RANK_VARIABLES['pytorch'], names, strict=True):
+        os.environ[variable] = os.environ[name]
+    if 'MASTER_ADDR' not in os.environ:
+        os.environ['MASTER_ADDR'] = _first_host(launcher)
+    os.environ.setdefault('MASTER_PORT', '29500')
+    patience = None if timeout is None else datetime.timedelta(seconds=timeout)
+    dist.init_process_group('gloo', timeout=patience)
+
+
+def _first_host(launcher: str) -> str:
+    """Return the host all processes meet on, where the launcher knows it."""
+    if launcher != 'slurm':
+        raise RuntimeError(f'launcher={launcher!r} needs the environment variable MASTER_ADDR')
+    hosts = subprocess.run(
+        ['scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST']],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return hosts.stdout.split()[0]
+
+
+def close_process_group(runner: Runner) -> None:
+    """End the process group after a run; the runner cannot be used any more.
+
+    The threads of a wrapped model must end before their group does, or the process now and
+    then aborts on exit; and no process may leave while another still needs it.
+
+    Args:
+        runner (Runner): The runner that has finished. Without a group nothing happens.
+    """
+    if not dist.is_initialized():
+        return
+    del runner.model
+    gc.collect()
+    dist.barrier()
+    dist.destroy_process_group()

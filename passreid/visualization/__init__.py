@@ -1,0 +1,3 @@
+"""Visualisation of passreid."""
+
+import mmpretrain.visualization  # noqa: F401  (parents never import lazily)

@@ -1,0 +1,81 @@
+"""Train a model from a config."""
+
+import argparse
+from pathlib import Path
+
+from mmengine.config import Config
+
+from passreid.apis import build_runner, load_config
+from passreid.utils import close_process_group
+from passreid.utils.config_options import ConfigOptions, merge_options
+from passreid.utils.mixed_precision import enable_mixed_precision
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file, for example configs/pass/NAME.py')
+    parser.add_argument(
+        '--work-dir', help='folder of logs and checkpoints (default: work_dirs/NAME)'
+    )
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='continue a run: from this checkpoint, or from the latest of the work directory '
+        'when none or "auto" is given',
+    )
+    parser.add_argument(
+        '--amp', action='store_true', help='train with mixed precision (fp32 without a GPU)'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=ConfigOptions,
+        default={},
+        metavar='KEY=VALUE',
+        help='override entries of the config, for example train_cfg.max_epochs=1 '
+        "optim_wrapper.optimizer.lr=1e-3 'model.stages=[1,2]'",
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started the processes of a distributed run; tools/dist_train.sh and '
+        'tools/slurm_train.sh set it (default: none)',
+    )
+    # torchrun hands the rank over in the environment, older launchers as this option.
+    parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
+    """Put what the command line asks for into the config."""
+    merge_options(cfg, args.cfg_options)
+    cfg.launcher = args.launcher
+    if args.work_dir:
+        cfg.work_dir = args.work_dir
+    if args.amp:
+        enable_mixed_precision(cfg)
+    if args.resume == 'auto':
+        cfg.resume, cfg.load_from = True, None
+    elif args.resume:
+        if not Path(args.resume).is_file():
+            raise FileNotFoundError(f'--resume: there is no checkpoint {args.resume}')
+        cfg.resume, cfg.load_from = True, args.resume
+
+
+def main() -> None:
+    """Train, and end the processes in order."""
+    args = parse_args()
+    cfg = load_config(args.config)
+    apply_arguments(cfg, args)
+    runner = build_runner(cfg)
+    runner.train()
+    runner.logger.info(f'Finished. Logs and checkpoints are in {runner.work_dir}')
+    close_process_group(runner)
+
+
+if __name__ == '__main__':
+    main()
