@@ -1,3 +1,7 @@
 """Transforms; mmpretrain's are available under their own names."""
 
-__all__: list[str] = []
+from .pack_views import PackViews
+from .part_areas import part_areas
+from .part_aware_multi_crop import PartAwareMultiCrop
+
+__all__ = ['PackViews', 'PartAwareMultiCrop', 'part_areas']

@@ -1,0 +1,163 @@
+"""Data preprocessor of PASS."""
+
+from collections.abc import Sequence
+
+from mmpretrain.models import ClsDataPreprocessor
+
+from passreid.registry import MODELS
+
+from .view_augmentation import augment_views
+from .view_draws import ViewDraws, draw_views
+
+_IMAGENET_MEAN = (123.675, 116.28, 103.53)
+_IMAGENET_STD = (58.395, 57.12, 57.375)
+
+
+@MODELS.register_module()
+class PASSDataPreprocessor(ClsDataPreprocessor):
+    """Augment and normalise the views of PASS on the model's device, batched.
+
+    In training it takes what :class:`~passreid.datasets.transforms.PartAwareMultiCrop` and
+    ``PackViews`` give, collated by ``default_collate``, and applies to each view by itself, in this
+    order: horizontal flip, colour jitter in random order, greyscale, Gaussian blur, solarisation,
+    normalisation. Parameters come from torch's global CPU generator (see :func:`.draw_views`).
+    Otherwise views are normalised only, and plain batches of images, stacked or listed, are
+    handled by :class:`mmpretrain.models.ClsDataPreprocessor`.
+
+    Args:
+        mean (Sequence[float]): Mean of the R, G, B channels in [0, 255]. Defaults to ImageNet's.
+        std (Sequence[float]): Standard deviation of the R, G, B channels. Defaults to ImageNet's.
+        to_rgb (bool): Whether images come as BGR.
+        flip_prob (float): Probability of a horizontal flip.
+        jitter_prob (float): Probability of colour jitter.
+        brightness (float): Strength of brightness jitter: factors in ``[max(0, 1 - s), 1 + s]``.
+        contrast (float): Strength of contrast jitter, likewise.
+        saturation (float): Strength of saturation jitter, likewise.
+        hue (float): Largest shift of the hue, in turns of the colour circle, at most 0.5.
+        gray_prob (float): Probability of greyscale.
+        blur_sigma (tuple[float, float]): Bounds of the standard deviation of the blur in pixels.
+        global_blur_prob (float | Sequence[float]): Probability of blur for each global view of an
+            image, or for all.
+        local_blur_prob (float | Sequence[float]): The same for local views.
+        global_solarize_prob (float | Sequence[float]): Probability of solarisation for each global
+            view of an image, or for all.
+        local_solarize_prob (float | Sequence[float]): The same for local views.
+        solarize_threshold (float): Values in [0, 255] from here on are inverted.
+        non_blocking (bool): Whether to copy to the device while the host goes on.
+        **kwargs: Further arguments of :class:`mmpretrain.models.ClsDataPreprocessor`.
+
+    Examples:
+        >>> import torch
+        >>> from passreid.models import PASSDataPreprocessor
+        >>> views = dict(
+        ...     global_views=torch.zeros(4, 2, 64, 32, 3, dtype=torch.uint8),
+        ...     local_views=torch.zeros(4, 3, 32, 32, 3, dtype=torch.uint8),
+        ... )
+        >>> inputs = PASSDataPreprocessor()(dict(inputs=views), training=True)['inputs']
+        >>> inputs['global_views'].shape, inputs['local_views'].shape
+        (torch.Size([8, 3, 64, 32]), torch.Size([12, 3, 32, 32]))
+    """
+
+    def __init__(
+        self,
+        mean: Sequence[float] = _IMAGENET_MEAN,
+        std: Sequence[float] = _IMAGENET_STD,
+        to_rgb: bool = True,
+        flip_prob: float = 0.5,
+        jitter_prob: float = 0.8,
+        brightness: float = 0.4,
+        contrast: float = 0.4,
+        saturation: float = 0.2,
+        hue: float = 0.1,
+        gray_prob: float = 0.2,
+        blur_sigma: tuple[float, float] = (0.1, 2.0),
+        global_blur_prob: float | Sequence[float] = (1.0, 0.1),
+        local_blur_prob: float | Sequence[float] = 0.5,
+        global_solarize_prob: float | Sequence[float] = (0.0, 0.2),
+        local_solarize_prob: float | Sequence[float] = 0.0,
+        solarize_threshold: float = 128,
+        non_blocking: bool = True,
+        **kwargs,
+    ) -> None:
+        super().__init__(mean=mean, std=std, to_rgb=to_rgb, **kwargs)
+        if not 0 <= hue <= 0.5:
+            raise ValueError(f'hue must be between 0 and 0.5, got {hue}')
+        if not 0 < blur_sigma[0] <= blur_sigma[1]:
+            raise ValueError(f'blur_sigma must be a rising pair above 0, got {blur_sigma}')
+        self._non_blocking = non_blocking
+        self.flip_prob = flip_prob
+        self.jitter_prob = jitter_prob
+        self.jitter = (brightness, contrast, saturation, hue)
+        self.gray_prob = gray_prob
+        self.blur_sigma = blur_sigma
+        self.blur_prob = {'global_views': global_blur_prob, 'local_views': local_blur_prob}
+        self.solarize_prob = {
+            'global_views': global_solarize_prob,
+            'local_views': local_solarize_prob,
+        }
+        self.solarize_threshold = solarize_threshold
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Prepare a batch.
+
+        Args:
+            data (dict): ``inputs`` and, optionally, ``data_samples``. ``inputs`` is a dict of
+                ``global_views`` (B, num_global, H, W, 3) and ``local_views`` (B, num_local, h, w,
+                3), uint8, or, unless training, a plain batch of images.
+            training (bool): Whether to augment.
+
+        Returns:
+            dict: ``inputs`` and ``data_samples``. Views become normalised float32 RGB:
+            ``global_views`` (num_global * B, 3, H, W) and ``local_views`` (num_local * B, 3, h, w),
+            all images of the first view in front; local views keep the order of their areas.
+
+        Raises:
+            TypeError: If ``training`` and ``inputs`` are not views.
+            ValueError: If there are not as many probabilities as views.
+        """
+        inputs = data['inputs']
+        if not isinstance(inputs, dict):
+            if training:
+                raise TypeError(
+                    'PASS trains on a dict of global_views and local_views, got '
+                    f'{type(inputs).__name__}: end the train pipeline with PartAwareMultiCrop and '
+                    "PackViews and set collate_fn=dict(type='default_collate')"
+                )
+            return super().forward(data, training)
+        views = {
+            kind: augment_views(
+                views=self.cast_data(batch),
+                draws=self._draw(kind, batch.shape[0], batch.shape[1], training),
+                mean=self.mean,
+                std=self.std,
+                to_rgb=self.to_rgb,
+                solarize_threshold=self.solarize_threshold,
+            )
+            for kind, batch in inputs.items()
+        }
+        return {'inputs': views, 'data_samples': data.get('data_samples')}
+
+    def _draw(self, kind: str, num_images: int, num_views: int, training: bool) -> ViewDraws:
+        """Draw the parameters of the views of ``kind``; all off unless training."""
+        return draw_views(
+            num_images,
+            flip_prob=self.flip_prob * training,
+            jitter_prob=self.jitter_prob * training,
+            jitter=self.jitter,
+            gray_prob=self.gray_prob * training,
+            blur_prob=_per_view(f'{kind} blur', self.blur_prob[kind], num_views, training),
+            blur_sigma=self.blur_sigma,
+            solarize_prob=_per_view(
+                f'{kind} solarize', self.solarize_prob[kind], num_views, training
+            ),
+        )
+
+
+def _per_view(
+    name: str, prob: float | Sequence[float], num_views: int, training: bool
+) -> list[float]:
+    """Repeat a probability for each view, or check that there is one for each."""
+    probs = list(prob) if isinstance(prob, Sequence) else [prob] * num_views
+    if len(probs) != num_views:
+        raise ValueError(f'{len(probs)} probabilities of {name} for {num_views} views of an image')
+    return [value * training for value in probs]
