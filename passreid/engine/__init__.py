@@ -3,3 +3,5 @@
 import mmpretrain.engine  # noqa: F401  (parents never import lazily)
 
 from .hooks import *  # noqa: F403
+from .optim_wrappers import *  # noqa: F403
+from .runners import *  # noqa: F403

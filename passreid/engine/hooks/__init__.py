@@ -1,7 +1,27 @@
 """Hooks, one a file."""
 
+from .collapse_hook import CollapseHook
+from .export_teacher_hook import ExportTeacherHook
+from .freeze_prototypes_hook import FreezePrototypesHook
 from .load_report_hook import LoadReportHook
+from .non_finite_hook import NonFiniteHook
+from .part_separation_hook import PartSeparationHook
 from .plain_checkpoint_hook import PlainCheckpointHook
+from .random_state_hook import RandomStateHook
 from .resume_notice_hook import ResumeNoticeHook
+from .teacher_hook import TeacherHook
+from .training_info_hook import TrainingInfoHook
 
-__all__ = ['LoadReportHook', 'PlainCheckpointHook', 'ResumeNoticeHook']
+__all__ = [
+    'CollapseHook',
+    'ExportTeacherHook',
+    'FreezePrototypesHook',
+    'LoadReportHook',
+    'NonFiniteHook',
+    'PartSeparationHook',
+    'PlainCheckpointHook',
+    'RandomStateHook',
+    'ResumeNoticeHook',
+    'TeacherHook',
+    'TrainingInfoHook',
+]

@@ -2,10 +2,10 @@
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from passreid.registry import HOOKS
+from passreid.utils.unwrap import unwrap_model
 
 
 @HOOKS.register_module()
@@ -103,6 +103,5 @@ class LoadReportHook(Hook):
 
 def _tensors(runner: Runner) -> dict[str, torch.Tensor]:
     """Return the parameters and persistent buffers of the model by name."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    state = model.state_dict(keep_vars=True)
+    state = unwrap_model(runner.model).state_dict(keep_vars=True)
     return {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}

@@ -1,1 +1,5 @@
-"""To be filled."""
+"""Loops."""
+
+from .resumable_epoch_loop import ResumableEpochLoop
+
+__all__ = ['ResumableEpochLoop']

@@ -160,6 +160,34 @@ class PASS(BaseSelfSupervisor):
         return data_samples
 
     @torch.no_grad()
+    def part_separation(self, views: Tensor) -> dict[str, Tensor]:
+        """Measure what the teacher's [PART] tokens have learned.
+
+        Args:
+            views (Tensor): Images ``(B, 3, H, W)``, B at least 2.
+
+        Returns:
+            dict[str, Tensor]: ``part_cosine_k``: mean cosine of [PART k] and
+            [CLS], each centred over the batch. ``attention_height_cls`` and
+            ``attention_height_k``: mean height of the centre of the last
+            layer's attention, 0 the top edge, 1 the bottom.
+        """
+        backbone = self.teacher['backbone']
+        training = backbone.training
+        backbone.train(False)
+        tokens = backbone(views)[0].float()
+        attention = backbone.part_attention(views)
+        backbone.train(training)
+        tokens = tokens - tokens.mean(0)
+        cosines = F.cosine_similarity(tokens[:, 1:], tokens[:, :1], dim=-1).mean(0)
+        rows = attention.sum(-1).mean(0)
+        heights = rows @ ((torch.arange(rows.shape[1], device=rows.device) + 0.5) / rows.shape[1])
+        names = ['cls', *(str(part) for part in range(1, len(rows)))]
+        figures = {f'part_cosine_{k}': value for k, value in enumerate(cosines, start=1)}
+        pairs = zip(names, heights, strict=True)
+        return figures | {f'attention_height_{name}': value for name, value in pairs}
+
+    @torch.no_grad()
     def _teacher_tokens(self, global_views: Tensor) -> tuple[Tensor, ...]:
         return self.teacher['backbone'](global_views)[0].unbind(1)
 

@@ -1,0 +1,39 @@
+"""The teacher's backbone as a file of its own."""
+
+import os
+from pathlib import Path
+
+import torch
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from passreid.registry import HOOKS
+from passreid.utils.unwrap import unwrap_model
+
+
+@HOOKS.register_module()
+class ExportTeacherHook(Hook):
+    """Write the teacher's backbone after training, for fine-tuning.
+
+    The file holds ``state_dict`` under the names of the backbone and loads with
+    ``init_cfg=dict(type='Pretrained', checkpoint=...)``.
+
+    Args:
+        filename (str): Name in the work directory. Defaults to
+            ``'teacher_backbone.pth'``.
+    """
+
+    def __init__(self, filename: str = 'teacher_backbone.pth') -> None:
+        self.filename = filename
+
+    @master_only
+    def after_train(self, runner: Runner) -> None:
+        """Write the file; a reader never sees half of it."""
+        weights = unwrap_model(runner.model).teacher['backbone'].state_dict()
+        weights = {name: value.cpu() for name, value in weights.items()}
+        path = Path(runner.work_dir) / self.filename
+        partial = path.with_suffix('.partial')
+        torch.save({'state_dict': weights, 'meta': {'epoch': runner.epoch}}, partial)
+        os.replace(partial, path)
+        runner.logger.info(f"The teacher's backbone is in {path}")
