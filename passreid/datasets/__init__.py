@@ -2,9 +2,10 @@
 
 import mmpretrain.datasets  # noqa: F401  (parents never import lazily)
 
+from .luperson import LUPerson
 from .market1501 import Market1501
 from .reid_dataset import ReIDDataset
 from .samplers import *  # noqa: F403
 from .transforms import *  # noqa: F403
 
-__all__ = ['Market1501', 'ReIDDataset']
+__all__ = ['LUPerson', 'Market1501', 'ReIDDataset']

@@ -1,7 +1,7 @@
 """Base class of the labelled data sets."""
 
 import os.path as osp
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -33,7 +33,7 @@ class ReIDDataset(RobustDataset):
             names in ``root_names``.
         split (str): 'train', 'query', 'gallery' or 'test', which is query, then gallery.
             Defaults to 'train'.
-        pipeline (list): Transforms. Defaults to none.
+        pipeline (list | tuple): Transforms, or configs of transforms. Defaults to none.
         test_mode (bool, optional): Whether a bad image is an error instead of being replaced.
             Defaults to None, which means in every split but train.
         **kwargs: The other arguments of :class:`RobustDataset` (``seed``, ``max_bad_share``,
@@ -50,7 +50,7 @@ class ReIDDataset(RobustDataset):
         self,
         data_root: str,
         split: str = 'train',
-        pipeline: list | tuple = (),
+        pipeline: Sequence[dict | Callable] = (),
         *,
         test_mode: bool | None = None,
         **kwargs,
@@ -62,7 +62,7 @@ class ReIDDataset(RobustDataset):
         self.split = split
         super().__init__(
             data_root=data_root,
-            pipeline=list(pipeline),
+            pipeline=pipeline,
             test_mode=split != 'train' if test_mode is None else test_mode,
             **kwargs,
         )

@@ -1,8 +1,11 @@
 """What all data sets of passreid share: seeded samples and bad images replaced."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mmengine.dataset import BaseDataset
+
+from passreid.registry import TRANSFORMS
 
 from .bad_images import BadImageCounter, BadImageError
 from .sample_seed import SampleSeed
@@ -18,6 +21,7 @@ class RobustDataset(BaseDataset):
       training. In test mode a bad image is an error: nothing is replaced in an evaluation.
 
     Args:
+        pipeline (list | tuple): Transforms, or configs of transforms. Defaults to none.
         seed (int): Seed of the samples' random numbers. Defaults to 0.
         max_bad_share (float): Share of bad images above which training stops.
             Defaults to 0.01.
@@ -29,6 +33,7 @@ class RobustDataset(BaseDataset):
     def __init__(
         self,
         *,
+        pipeline: Sequence[dict | Callable] = (),
         seed: int = 0,
         max_bad_share: float = 0.01,
         bad_grace: int = 1000,
@@ -36,7 +41,9 @@ class RobustDataset(BaseDataset):
     ) -> None:
         self._sample_seed = SampleSeed(seed)
         self._bad_images = BadImageCounter(0, max_bad_share, bad_grace)
-        super().__init__(**kwargs)
+        # Built here: mmengine would look a type up in the default scope of the moment.
+        transforms = [TRANSFORMS.build(t) if isinstance(t, dict) else t for t in pipeline]
+        super().__init__(pipeline=transforms, **kwargs)
 
     def full_init(self) -> None:
         """Load the list of samples."""

@@ -1,7 +1,8 @@
 """Transforms; mmpretrain's are available under their own names."""
 
+from .loading import LoadPersonImage
 from .pack_views import PackViews
 from .part_areas import part_areas
 from .part_aware_multi_crop import PartAwareMultiCrop
 
-__all__ = ['PackViews', 'PartAwareMultiCrop', 'part_areas']
+__all__ = ['LoadPersonImage', 'PackViews', 'PartAwareMultiCrop', 'part_areas']

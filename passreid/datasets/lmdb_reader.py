@@ -1,0 +1,46 @@
+"""Reading images from an LMDB in several processes."""
+
+import os
+
+import lmdb
+
+from .bad_images import BadImageError
+
+# LMDB lets a process open a path only once, and an environment must not cross a fork.
+_OPEN: dict[tuple[int, str], lmdb.Environment] = {}
+
+
+class LMDBReader:
+    """Read values by their keys; opened on first use, once in each process.
+
+    Args:
+        path (str): Folder with ``data.mdb``.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.realpath(path)
+
+    def get(self, key: str) -> bytes:
+        """Return the value of a key.
+
+        Args:
+            key (str): The key.
+
+        Raises:
+            BadImageError: When there is no such key or its value cannot be read.
+        """
+        environment = self._environment()
+        try:
+            with environment.begin() as transaction:
+                value = transaction.get(key.encode())
+        except lmdb.Error as error:
+            raise BadImageError(key, f'{self.path} cannot be read: {error}') from error
+        if value is None:
+            raise BadImageError(key, f'{self.path} has no such key')
+        return value
+
+    def _environment(self) -> lmdb.Environment:
+        place = (os.getpid(), self.path)
+        if place not in _OPEN:
+            _OPEN[place] = lmdb.open(self.path, readonly=True, lock=False, readahead=False)
+        return _OPEN[place]
