@@ -59,7 +59,7 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
     if args.amp:
         enable_mixed_precision(cfg)
     if args.resume == 'auto':
-        cfg.resume, cfg.load_from = True, None
+        cfg.resume = 'auto'
     elif args.resume:
         if not Path(args.resume).is_file():
             raise FileNotFoundError(f'--resume: there is no checkpoint {args.resume}')

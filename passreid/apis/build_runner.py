@@ -14,6 +14,7 @@ from passreid.utils.distributed import init_cpu_process_group
 from passreid.utils.quiet import KnownNoiseFilter, silence_known_warnings
 from passreid.utils.setup_env import SCOPE, register_all_modules
 
+from .auto_resume import resolve_auto_resume
 from .device_fitness import fit_to_device
 from .total_batch import count_accumulated_batches, describe_total_batch
 
@@ -40,14 +41,15 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
 
     Args:
         cfg (Config | dict | str | Path): A config, or the file that holds it. It is not
-            changed. ``work_dir`` defaults to ``work_dirs/<name of the config file>`` and
-            ``default_scope`` to 'passreid'.
+            changed. ``work_dir`` defaults to ``work_dirs/<name of the config file>``,
+            ``default_scope`` to 'passreid'. ``resume='auto'`` continues from the latest
+            checkpoint of the work directory, if there is one.
 
     Returns:
         Runner: Ready for ``train()``, ``val()`` or ``test()``.
 
     Raises:
-        FileNotFoundError: When there is no such config file.
+        FileNotFoundError: When there is no such config file or checkpoint.
 
     Examples:
         >>> from passreid.apis import build_runner
@@ -63,12 +65,13 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     secure_checkpoint_loading()
     fitted = copy.deepcopy(given)
     _prepare_processes(fitted)
-    notes = fit_to_device(fitted)
+    notes = resolve_auto_resume(fitted) + fit_to_device(fitted)
     count_accumulated_batches(fitted)
     _make_names_unique(fitted)
-    hooks = fitted.setdefault('default_hooks', {})
-    for name, hook in _HOUSE_HOOKS.items():
-        hooks.setdefault(name, hook)
+    hooks = {**_HOUSE_HOOKS, **(fitted.get('default_hooks') or {})}
+    # mmengine accepts None for the hooks it knows only.
+    unwanted = [name for name in _HOUSE_HOOKS if hooks[name] is None]
+    fitted.default_hooks = {name: hook for name, hook in hooks.items() if name not in unwanted}
     runner = Runner.from_cfg(fitted)
     runner.logger.addFilter(KnownNoiseFilter())
     for note in notes:

@@ -41,11 +41,12 @@ def describe_total_batch(cfg: Config, world_size: int) -> str | None:
     optimizer = wrapper.get('optimizer')
     if not (isinstance(optimizer, dict) and 'lr' in optimizer):
         return None
+    rate = optimizer['lr']
     batch = cfg.train_dataloader.batch_size
     accumulated = wrapper.get('accumulative_counts', 1)
     total = world_size * batch * accumulated
     return (
-        f'Learning rate {optimizer.lr * total / scale.base_batch_size:.4g} = {optimizer.lr:g} x '
+        f'Learning rate {rate * total / scale.base_batch_size:.4g} = {rate:g} x '
         f'{total} / {scale.base_batch_size}: a step sees {total} images (processes {world_size} '
         f'x batch {batch} x accumulated {accumulated}).'
     )

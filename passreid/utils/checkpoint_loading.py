@@ -10,6 +10,7 @@ https://pytorch.org/docs/stable/notes/serialization.html#weights-only
 import argparse
 import os
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -92,7 +93,7 @@ def _readable_errors(path: str) -> Iterator[None]:
     except pickle.UnpicklingError as error:
         raise UnsafeCheckpointError(
             f'{path} was refused: it is no checkpoint, or holds Python objects that could run '
-            f'code when loaded ({_offender(error)}). Ask its author for a file of tensors and '
+            f'code when loaded{_offender(error)}. Ask its author for a file of tensors and '
             "plain values only, such as torch.save({'state_dict': model.state_dict()}, path)."
         ) from None
     except (RuntimeError, EOFError) as error:
@@ -104,12 +105,9 @@ def _readable_errors(path: str) -> Iterator[None]:
 
 
 def _offender(error: pickle.UnpicklingError) -> str:
-    """Return the part of torch's message that says what was found."""
-    for line in str(error).splitlines():
-        _, found, reason = line.partition('WeightsUnpickler error: ')
-        if found:
-            return reason.split(' was not an allowed')[0].strip()
-    return str(error).splitlines()[0]
+    """Return, in brackets, the object that torch's message is about, if it names one."""
+    found = re.search(r'GLOBAL (\S+)|(attribute .* is not allowed)', str(error))
+    return f' ({found.group(1) or found.group(2)})' if found else ''
 
 
 def load_checkpoint_file(path: str | Path, map_location: Any = 'cpu') -> Any:

@@ -1,8 +1,9 @@
 """The switch between full and mixed precision in a config."""
 
 import inspect
+from collections.abc import Iterator
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
 from passreid.registry import OPTIM_WRAPPERS
 
@@ -20,12 +21,46 @@ def enable_mixed_precision(cfg: Config) -> None:
         ValueError: When the optimiser wrapper of the config can do neither.
     """
     wrapper = cfg.optim_wrapper
-    kind = wrapper.get('type', 'OptimWrapper')
-    if kind in ('OptimWrapper', 'AmpOptimWrapper'):
+    if _type_name(wrapper) in ('', 'OptimWrapper', 'AmpOptimWrapper'):
         wrapper.type = 'AmpOptimWrapper'
         wrapper.setdefault('loss_scale', 'dynamic')
         return
-    found = OPTIM_WRAPPERS.get(kind) if isinstance(kind, str) else kind
-    if found is None or 'amp' not in inspect.signature(found).parameters:
-        raise ValueError(f'--amp: the optimiser wrapper {kind} has no mixed-precision form')
+    kind = OPTIM_WRAPPERS.get(wrapper.type) if isinstance(wrapper.type, str) else wrapper.type
+    if kind is None or 'amp' not in inspect.signature(kind).parameters:
+        raise ValueError(f'--amp: optim_wrapper.type={wrapper.type} has no mixed-precision form')
     wrapper.amp = True
+
+
+def disable_mixed_precision(cfg: Config) -> bool:
+    """Replace mmengine's ``AmpOptimWrapper``, which asserts a GPU, by its fp32 form, in place.
+
+    The states of both are interchangeable, so a run may move between machines.
+
+    Args:
+        cfg (Config): The config. It is changed.
+
+    Returns:
+        bool: Whether there was anything to replace.
+    """
+    if not isinstance(cfg.get('optim_wrapper'), dict):
+        return False
+    mixed = [w for w in _nested_dicts(cfg.optim_wrapper) if _type_name(w) == 'AmpOptimWrapper']
+    for wrapper in mixed:
+        wrapper.type = 'OptimWrapper'
+        for option in ('loss_scale', 'dtype', 'use_fsdp'):
+            wrapper.pop(option, None)
+    return bool(mixed)
+
+
+def _type_name(wrapper: ConfigDict) -> str:
+    """Return the bare name of a wrapper's type, '' when it names none."""
+    kind = wrapper.get('type', '')
+    return (kind if isinstance(kind, str) else kind.__name__).split('.')[-1]
+
+
+def _nested_dicts(node: ConfigDict) -> Iterator[ConfigDict]:
+    """Yield a wrapper's config and those inside it, one for each of several optimisers."""
+    yield node
+    for child in node.values():
+        if isinstance(child, dict):
+            yield from _nested_dicts(child)

@@ -1,0 +1,155 @@
+import copy
+import os
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+
+from passreid.apis import build_runner, load_config
+from passreid.registry import HOOKS
+from passreid.utils import UnsafeCheckpointError
+
+
+class KilledError(Exception):
+    pass
+
+
+@HOOKS.register_module()
+class InterruptHook(Hook):
+    """Die while training the epoch ``epoch``."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def before_train_epoch(self, runner):
+        if runner.epoch == self.epoch:
+            raise KilledError
+
+
+class Malicious:
+    """Runs a shell command when it is unpickled."""
+
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.system, (f'touch {self.marker}',)
+
+
+def _weights(runner):
+    return {name: value.clone() for name, value in runner.model.state_dict().items()}
+
+
+def test_config_of_the_caller_is_left_alone(toy_config):
+    cfg = Config(toy_config())
+    before = copy.deepcopy(cfg.to_dict())
+    build_runner(cfg)
+    assert cfg.to_dict() == before
+
+
+def test_written_config_is_the_one_given(toy_config, tmp_path):
+    text = ''.join(f'{key} = {value!r}\n' for key, value in toy_config().items())
+    path = tmp_path / 'toy.py'
+    path.write_text(text + "optim_wrapper['type'] = 'AmpOptimWrapper'\n")
+    runner = build_runner(path)
+    written = Config.fromfile(tmp_path / 'run' / 'toy.py')
+    assert written.optim_wrapper.type == 'AmpOptimWrapper'
+    assert 'pin_memory' not in written.train_dataloader
+    assert runner.experiment_name.startswith('toy')
+
+
+def test_work_dir_is_named_after_the_config(toy_config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cfg = toy_config()
+    del cfg['work_dir']
+    path = tmp_path / 'short.py'
+    path.write_text(''.join(f'{key} = {value!r}\n' for key, value in cfg.items()))
+    assert build_runner(path).work_dir == str(tmp_path / 'work_dirs' / 'short')
+
+
+def test_missing_config_is_named():
+    with pytest.raises(FileNotFoundError, match='no config file configs/none.py'):
+        load_config('configs/none.py')
+
+
+def test_several_runners_share_nothing(toy_config):
+    cfg = toy_config(
+        visualizer={
+            'type': 'Visualizer',
+            'name': 'curves',
+            'vis_backends': [{'type': 'LocalVisBackend'}],
+        }
+    )
+    first, second = build_runner(cfg), build_runner(cfg)
+    for part in ('logger', 'message_hub', 'visualizer', 'default_scope'):
+        assert getattr(first, part) is not getattr(second, part)
+    assert first.default_scope.scope_name == second.default_scope.scope_name == 'passreid'
+
+
+def test_mixed_precision_becomes_fp32_with_a_warning(toy_config, capsys, monkeypatch):
+    monkeypatch.setattr('passreid.apis.device_fitness.has_accelerator', lambda: False)
+    wrapper = {'type': 'AmpOptimWrapper', 'optimizer': {'type': 'SGD', 'lr': 0.1}}
+    build_runner(toy_config(optim_wrapper=wrapper)).train()
+    warnings = [line for line in capsys.readouterr().out.splitlines() if 'WARNING' in line]
+    assert len(warnings) == 1
+    assert 'training in fp32 instead of mixed precision' in warnings[0]
+
+
+def test_learning_rate_follows_the_total_batch(toy_config, capsys):
+    wrapper = {
+        'type': 'OptimWrapper',
+        'optimizer': {'type': 'SGD', 'lr': 0.1},
+        'accumulative_counts': 2,
+    }
+    scale = {'enable': True, 'base_batch_size': 16}
+    runner = build_runner(toy_config(optim_wrapper=wrapper, auto_scale_lr=scale))
+    runner.train()
+    # 4 images x 2 accumulated batches are half of the base.
+    assert runner.optim_wrapper.param_groups[0]['initial_lr'] == pytest.approx(0.05)
+    assert 'Learning rate 0.05 = 0.1 x 8 / 16' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('plain', [True, False])
+def test_resumed_run_equals_the_uninterrupted_one(toy_config, tmp_path, plain, capsys):
+    # Without the hook the checkpoint is mmengine's own, with pickled HistoryBuffers.
+    hooks = {} if plain else {'default_hooks': {'plain_checkpoint': None}}
+    whole = build_runner(toy_config(**hooks) | {'work_dir': str(tmp_path / 'whole')})
+    whole.train()
+    interrupt = {'custom_hooks': [{'type': 'InterruptHook', 'epoch': 1}]}
+    with pytest.raises(KilledError):
+        build_runner(toy_config(**hooks, **interrupt)).train()
+    resumed = build_runner(toy_config(**hooks, resume='auto'))
+    resumed.train()
+    assert 'resumed epoch: 1, iter: 4' in capsys.readouterr().out
+    expected = _weights(whole)
+    for name, value in _weights(resumed).items():
+        torch.testing.assert_close(value, expected[name], rtol=0, atol=0)
+    histories = [run.message_hub.get_scalar('train/loss').data for run in (whole, resumed)]
+    assert histories[0][0].tolist() == histories[1][0].tolist()
+    assert len(histories[0][0]) == 8
+
+
+def test_raised_max_epochs_is_warned_of(toy_config, capsys):
+    build_runner(toy_config(epochs=1)).train()
+    capsys.readouterr()
+    build_runner(toy_config(epochs=3, resume='auto')).train()
+    assert 'goes to iteration 12, the one it resumes was planned to 4' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('resume', [True, False])
+def test_malicious_checkpoint_is_refused(toy_config, tmp_path, resume):
+    marker, path = tmp_path / 'executed', tmp_path / 'evil.pth'
+    torch.save({'state_dict': {'linear.weight': Malicious(marker)}, 'meta': {}}, path)
+    runner = build_runner(toy_config(resume=resume, load_from=str(path)))
+    with pytest.raises(UnsafeCheckpointError, match=r'evil\.pth was refused.*system'):
+        runner.train()
+    assert not marker.exists()
+
+
+def test_checkpoint_of_another_model_is_an_error(toy_config, tmp_path):
+    path = tmp_path / 'other.pth'
+    torch.save({'state_dict': {'encoder.weight': torch.ones(2)}}, path)
+    runner = build_runner(toy_config(load_from=str(path)))
+    with pytest.raises(RuntimeError, match=r'No parameter of the model was loaded'):
+        runner.train()

@@ -1,0 +1,32 @@
+"""Shared fixtures."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import toy_run
+
+REFERENCE = Path(__file__).parent / 'data' / 'reference'
+
+
+@pytest.fixture(scope='session')
+def reference():
+    """Load a file of recorded numbers as tensors by name (names stay strings)."""
+
+    def load(name):
+        with np.load(REFERENCE / f'{name}.npz') as data:
+            arrays = {key: data[key] for key in data.files}
+        return {
+            key: list(value) if value.dtype.kind == 'U' else torch.tensor(value)
+            for key, value in arrays.items()
+        }
+
+    return load
+
+
+@pytest.fixture
+def toy_config(tmp_path):
+    """Config of a training run in ``tmp_path / 'run'``; see :func:`toy_run.toy_config`."""
+    return partial(toy_run.toy_config, tmp_path / 'run')
