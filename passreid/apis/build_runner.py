@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from passreid.engine.hooks import LoadReportHook, PlainCheckpointHook, ResumeNoticeHook
 from passreid.utils.checkpoint_loading import secure_checkpoint_loading
 from passreid.utils.device import has_accelerator
 from passreid.utils.distributed import init_cpu_process_group
@@ -18,12 +19,8 @@ from .auto_resume import resolve_auto_resume
 from .device_fitness import fit_to_device
 from .total_batch import count_accumulated_batches, describe_total_batch
 
-# Hooks that every run of passreid has. A config switches one off by naming it None.
-_HOUSE_HOOKS = {
-    'plain_checkpoint': {'type': 'passreid.PlainCheckpointHook'},
-    'load_report': {'type': 'passreid.LoadReportHook'},
-    'resume_notice': {'type': 'passreid.ResumeNoticeHook'},
-}
+# Hooks of every run; a config may list one itself to set its arguments.
+_HOUSE_HOOKS = (LoadReportHook, PlainCheckpointHook, ResumeNoticeHook)
 
 _runner_numbers = itertools.count(1)
 
@@ -68,11 +65,10 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     notes = resolve_auto_resume(fitted) + fit_to_device(fitted)
     count_accumulated_batches(fitted)
     _make_names_unique(fitted)
-    hooks = {**_HOUSE_HOOKS, **(fitted.get('default_hooks') or {})}
-    # mmengine accepts None for the hooks it knows only.
-    unwanted = [name for name in _HOUSE_HOOKS if hooks[name] is None]
-    fitted.default_hooks = {name: hook for name, hook in hooks.items() if name not in unwanted}
     runner = Runner.from_cfg(fitted)
+    for hook in _HOUSE_HOOKS:
+        if not any(isinstance(present, hook) for present in runner.hooks):
+            runner.register_hook(hook())
     runner.logger.addFilter(KnownNoiseFilter())
     for note in notes:
         runner.logger.warning(note)

@@ -5,10 +5,11 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 
 from passreid.apis import build_runner, load_config
 from passreid.registry import HOOKS
-from passreid.utils import UnsafeCheckpointError
+from passreid.utils import UnsafeCheckpointError, register_all_modules
 
 
 class KilledError(Exception):
@@ -16,7 +17,7 @@ class KilledError(Exception):
 
 
 @HOOKS.register_module()
-class InterruptHook(Hook):
+class KillHook(Hook):
     """Die while training the epoch ``epoch``."""
 
     def __init__(self, epoch):
@@ -110,16 +111,15 @@ def test_learning_rate_follows_the_total_batch(toy_config, capsys):
     assert 'Learning rate 0.05 = 0.1 x 8 / 16' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize('plain', [True, False])
-def test_resumed_run_equals_the_uninterrupted_one(toy_config, tmp_path, plain, capsys):
-    # Without the hook the checkpoint is mmengine's own, with pickled HistoryBuffers.
-    hooks = {} if plain else {'default_hooks': {'plain_checkpoint': None}}
-    whole = build_runner(toy_config(**hooks) | {'work_dir': str(tmp_path / 'whole')})
+@pytest.mark.parametrize('start', [build_runner, Runner.from_cfg])
+def test_resumed_run_equals_the_uninterrupted_one(toy_config, tmp_path, start, capsys):
+    # mmengine's own checkpoints, with pickled HistoryBuffers, can be resumed too.
+    register_all_modules()
+    whole = build_runner(toy_config() | {'work_dir': str(tmp_path / 'whole')})
     whole.train()
-    interrupt = {'custom_hooks': [{'type': 'InterruptHook', 'epoch': 1}]}
     with pytest.raises(KilledError):
-        build_runner(toy_config(**hooks, **interrupt)).train()
-    resumed = build_runner(toy_config(**hooks, resume='auto'))
+        start(Config(toy_config(custom_hooks=[{'type': 'KillHook', 'epoch': 1}]))).train()
+    resumed = build_runner(toy_config(resume='auto'))
     resumed.train()
     assert 'resumed epoch: 1, iter: 4' in capsys.readouterr().out
     expected = _weights(whole)
@@ -145,6 +145,16 @@ def test_malicious_checkpoint_is_refused(toy_config, tmp_path, resume):
     with pytest.raises(UnsafeCheckpointError, match=r'evil\.pth was refused.*system'):
         runner.train()
     assert not marker.exists()
+
+
+def test_house_hooks_are_there_once_and_keep_their_arguments(toy_config):
+    hooks = build_runner(
+        toy_config(custom_hooks=[{'type': 'LoadReportHook', 'max_names': 9}])
+    ).hooks
+    names = [type(hook).__name__ for hook in hooks]
+    for name in ('LoadReportHook', 'PlainCheckpointHook', 'ResumeNoticeHook'):
+        assert names.count(name) == 1
+    assert hooks[names.index('LoadReportHook')].max_names == 9
 
 
 def test_checkpoint_of_another_model_is_an_error(toy_config, tmp_path):

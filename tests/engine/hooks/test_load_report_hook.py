@@ -1,0 +1,91 @@
+import logging
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.runner.checkpoint import _load_checkpoint_to_model
+
+from passreid.engine import LoadReportHook
+
+
+@pytest.fixture
+def runner(caplog):
+    caplog.set_level(logging.INFO)
+    model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.LayerNorm(3))
+    model.register_buffer('center', torch.zeros(3))
+    return SimpleNamespace(model=model, logger=logging.getLogger('report'))
+
+
+def _load(runner, weights, hook=None):
+    hook = hook or LoadReportHook()
+    checkpoint = {'state_dict': weights}
+    hook.after_load_checkpoint(runner, checkpoint)
+    _load_checkpoint_to_model(runner.model, checkpoint, logger=logging.getLogger('mmengine'))
+    hook.before_train(runner)
+    return hook
+
+
+def _records(caplog):
+    return [record for record in caplog.records if record.name == 'report']
+
+
+def test_full_match_is_one_line_of_information(runner, caplog):
+    _load(runner, runner.model.state_dict())
+    (record,) = _records(caplog)
+    assert record.levelname == 'INFO'
+    assert record.getMessage() == 'Checkpoint: 5 of 5 tensors of the model loaded'
+
+
+def test_prefix_of_distributed_training_is_ignored(runner, caplog):
+    weights = {f'module.{name}': value for name, value in runner.model.state_dict().items()}
+    _load(runner, weights)
+    assert _records(caplog)[0].levelname == 'INFO'
+
+
+def test_every_kind_of_mismatch_is_named(runner, caplog):
+    weights = {
+        '0.weight': torch.ones(3, 2),
+        '0.bias': torch.ones(5),
+        'head.weight': torch.ones(1),
+    }
+    _load(runner, weights)
+    (record,) = _records(caplog)
+    assert record.levelname == 'WARNING'
+    first, *rows = record.getMessage().splitlines()
+    assert first == 'Checkpoint: 1 of 5 tensors of the model loaded'
+    assert [row.split(':', 1)[1].strip() for row in rows] == [
+        'center, 1.weight, 1.bias',
+        '0.bias file (5,) model (3,)',
+        'head.weight',
+    ]
+
+
+def test_long_lists_are_cut(runner, caplog):
+    _load(runner, {'0.weight': torch.ones(3, 2)}, LoadReportHook(max_names=2))
+    assert '4: center, 0.bias, and 2 more' in _records(caplog)[0].getMessage()
+
+
+@pytest.mark.parametrize(
+    'weights',
+    [{'backbone.0.weight': torch.ones(3, 2)}, {'center': torch.ones(3)}, {}],
+)
+def test_no_parameter_loaded_is_an_error(runner, weights):
+    with pytest.raises(RuntimeError, match='No parameter of the model was loaded'):
+        _load(runner, weights)
+
+
+def test_tensor_resized_by_the_model_counts_as_loaded(runner, caplog):
+    def resize(state_dict, prefix, *_):
+        state_dict['0.bias'] = state_dict['0.bias'][:3]
+
+    runner.model._register_load_state_dict_pre_hook(resize)
+    weights = runner.model.state_dict() | {'0.bias': torch.ones(5)}
+    _load(runner, weights)
+    assert _records(caplog)[0].getMessage().endswith('5 of 5 tensors of the model loaded')
+
+
+def test_one_report_a_load(runner, caplog):
+    hook = _load(runner, runner.model.state_dict())
+    hook.before_val(runner)
+    hook.before_test(runner)
+    assert len(_records(caplog)) == 1

@@ -1,0 +1,82 @@
+import inspect
+
+import mmengine
+import mmpretrain.registry
+import pytest
+from mmengine.registry import MODELS as ROOT_MODELS
+from mmengine.registry import DefaultScope, Registry
+
+from passreid import registry
+from passreid.utils import register_all_modules
+
+NODES = {name: node for name, node in inspect.getmembers(registry) if isinstance(node, Registry)}
+
+
+@pytest.fixture(autouse=True)
+def default_scope():
+    register_all_modules(init_default_scope=False)
+    with DefaultScope.overwrite_default_scope('passreid'):
+        yield
+
+
+@pytest.mark.parametrize('name', NODES)
+def test_node_is_a_child_of_its_namesake_in_mmpretrain(name):
+    assert NODES[name].scope == 'passreid'
+    assert NODES[name].parent is getattr(mmpretrain.registry, name)
+
+
+def test_only_tokenizers_have_no_node():
+    nodes = inspect.getmembers(mmpretrain.registry, lambda item: isinstance(item, Registry))
+    names = {name for name, node in nodes if node.scope == 'mmpretrain'}
+    assert names - set(NODES) == {'TOKENIZER'}
+
+
+@pytest.mark.parametrize(
+    ('node', 'kind', 'package'),
+    [
+        ('DATASETS', 'CustomDataset', 'mmpretrain'),
+        ('DATA_SAMPLERS', 'RepeatAugSampler', 'mmpretrain'),
+        ('DATA_SAMPLERS', 'DefaultSampler', 'mmengine'),
+        ('HOOKS', 'EMAHook', 'mmpretrain'),
+        ('HOOKS', 'CheckpointHook', 'mmengine'),
+        ('METRICS', 'Accuracy', 'mmpretrain'),
+        ('MODELS', 'VisionTransformer', 'mmpretrain'),
+        ('MODELS', 'CosineEMA', 'mmpretrain'),
+        ('MODEL_WRAPPERS', 'MMDistributedDataParallel', 'mmengine'),
+        ('OPTIM_WRAPPERS', 'AmpOptimWrapper', 'mmengine'),
+        ('OPTIMIZERS', 'AdamW', 'torch'),
+        ('PARAM_SCHEDULERS', 'CosineAnnealingWeightDecay', 'mmpretrain'),
+        ('TRANSFORMS', 'PackInputs', 'mmpretrain'),
+        ('VISUALIZERS', 'UniversalVisualizer', 'mmpretrain'),
+        ('DATASETS', 'Market1501', 'passreid'),
+        ('HOOKS', 'PlainCheckpointHook', 'passreid'),
+        ('MODELS', 'PartViT', 'passreid'),
+    ],
+)
+def test_unprefixed_types_resolve(node, kind, package):
+    # The Runner looks types up from mmengine's root nodes.
+    with getattr(mmengine.registry, node).switch_scope_and_registry(None) as registry_in_use:
+        found = registry_in_use.get(kind)
+    assert found.__module__.split('.')[0] == package
+    assert NODES[node].get(kind) is found
+
+
+def test_inner_defaults_of_mmpretrain_resolve():
+    backbone = ROOT_MODELS.build(
+        {
+            'type': 'VisionTransformer',
+            'arch': {
+                'embed_dims': 8,
+                'num_layers': 1,
+                'num_heads': 1,
+                'feedforward_channels': 8,
+            },
+            'img_size': 32,
+        }
+    )
+    assert type(backbone.patch_embed).__name__ == 'PatchEmbed'
+
+
+def test_prefix_reaches_passreid_from_another_scope():
+    with ROOT_MODELS.switch_scope_and_registry('mmpretrain') as node:
+        assert node.get('passreid.PartViT') is NODES['MODELS'].get('PartViT')

@@ -1,0 +1,86 @@
+import pytest
+import torch.distributed as dist
+
+from passreid.utils import close_process_group, init_cpu_process_group
+from passreid.utils.distributed import _RANK_VARIABLES
+
+
+@pytest.fixture
+def clean_environment(monkeypatch):
+    variables = {name for names in _RANK_VARIABLES.values() for name in names}
+    for name in variables | {'MASTER_ADDR', 'MASTER_PORT', 'SLURM_NODELIST'}:
+        # Set first, so that monkeypatch removes what the code under test sets.
+        monkeypatch.setenv(name, '')
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def _set_ranks(environment, launcher):
+    for name, value in zip(_RANK_VARIABLES[launcher], ('0', '1', '0'), strict=True):
+        environment.setenv(name, value)
+
+
+@pytest.fixture
+def free_port():
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return str(probe.getsockname()[1])
+
+
+class Finished:
+    """A runner after its run."""
+
+    model = None
+
+    def __init__(self):
+        self.model = object()
+
+
+@pytest.mark.parametrize('launcher', ['pytorch', 'mpi', 'slurm'])
+def test_group_of_each_launcher(clean_environment, free_port, launcher):
+    _set_ranks(clean_environment, launcher)
+    clean_environment.setenv('MASTER_ADDR', '127.0.0.1')
+    clean_environment.setenv('MASTER_PORT', free_port)
+    init_cpu_process_group(launcher, timeout=20)
+    try:
+        init_cpu_process_group(launcher)
+        assert (dist.get_backend(), dist.get_world_size(), dist.get_rank()) == ('gloo', 1, 0)
+    finally:
+        close_process_group(Finished())
+    assert not dist.is_initialized()
+
+
+def test_unknown_launcher_is_named():
+    with pytest.raises(ValueError, match="launcher 'ssh' is none of none, pytorch, slurm, mpi"):
+        init_cpu_process_group('ssh')
+
+
+def test_missing_launcher_is_named(clean_environment):
+    with pytest.raises(RuntimeError, match='RANK, WORLD_SIZE, LOCAL_RANK, which torchrun'):
+        init_cpu_process_group('pytorch')
+
+
+def test_mpi_needs_an_address(clean_environment):
+    _set_ranks(clean_environment, 'mpi')
+    with pytest.raises(RuntimeError, match='MASTER_ADDR'):
+        init_cpu_process_group('mpi')
+
+
+def test_slurm_finds_its_first_host(clean_environment, free_port, tmp_path):
+    scontrol = tmp_path / 'scontrol'
+    scontrol.write_text('#!/bin/sh\n[ "$3" = "node[1-2]" ] && echo 127.0.0.1 && echo node2\n')
+    scontrol.chmod(0o755)
+    clean_environment.setenv('PATH', str(tmp_path), prepend=':')
+    clean_environment.setenv('SLURM_NODELIST', 'node[1-2]')
+    clean_environment.setenv('MASTER_PORT', free_port)
+    _set_ranks(clean_environment, 'slurm')
+    init_cpu_process_group('slurm', timeout=20)
+    close_process_group(Finished())
+
+
+def test_closing_without_a_group_leaves_the_runner_alone():
+    runner = Finished()
+    close_process_group(runner)
+    assert runner.model is not None
