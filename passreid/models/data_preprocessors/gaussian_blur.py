@@ -9,9 +9,19 @@ _SIGMAS_COVERED = 3.0
 
 
 def gaussian_kernels(sigmas: torch.Tensor, radius: int) -> torch.Tensor:
-    """Sample normalised Gaussians of standard deviation ``sigmas`` (N,) as (N, 2 * radius + 1)."""
+    """Sample normalised Gaussians, each cut off at its own three standard deviations.
+
+    Args:
+        sigmas (torch.Tensor): Standard deviations in pixels (N,).
+        radius (int): Radius of the common window in pixels.
+
+    Returns:
+        torch.Tensor: Kernels (N, 2 * radius + 1). They do not depend on ``radius`` as long as it
+        covers them, so an image is blurred alike in any batch.
+    """
     steps = torch.arange(-radius, radius + 1, device=sigmas.device)
     kernels = torch.exp(-0.5 * (steps / sigmas[:, None]) ** 2)
+    kernels *= steps.abs() <= (_SIGMAS_COVERED * sigmas[:, None]).ceil()
     return kernels / kernels.sum(1, keepdim=True)
 
 
@@ -26,8 +36,7 @@ def gaussian_blur(images: torch.Tensor, sigmas: torch.Tensor, max_sigma: float) 
         images (torch.Tensor): Images (N, C, H, W), floats.
         sigmas (torch.Tensor): Standard deviation for each image in pixels (N,), above 0, on the
             device of ``images``.
-        max_sigma (float): Upper bound of ``sigmas``, known without asking the device; the kernels
-            cover three times as much to each side.
+        max_sigma (float): Upper bound of ``sigmas``, known without asking the device.
 
     Returns:
         torch.Tensor: Blurred images (N, C, H, W).

@@ -127,7 +127,7 @@ class PASSDataPreprocessor(ClsDataPreprocessor):
         views = {
             kind: augment_views(
                 views=self.cast_data(batch),
-                draws=self._draw(kind, batch.shape[0], batch.shape[1], training),
+                draws=self._draw(kind, *batch.shape[:2]) if training else None,
                 mean=self.mean,
                 std=self.std,
                 to_rgb=self.to_rgb,
@@ -137,27 +137,23 @@ class PASSDataPreprocessor(ClsDataPreprocessor):
         }
         return {'inputs': views, 'data_samples': data.get('data_samples')}
 
-    def _draw(self, kind: str, num_images: int, num_views: int, training: bool) -> ViewDraws:
-        """Draw the parameters of the views of ``kind``; all off unless training."""
+    def _draw(self, kind: str, num_images: int, num_views: int) -> ViewDraws:
+        """Draw the parameters of the views of ``kind``."""
         return draw_views(
             num_images,
-            flip_prob=self.flip_prob * training,
-            jitter_prob=self.jitter_prob * training,
+            flip_prob=self.flip_prob,
+            jitter_prob=self.jitter_prob,
             jitter=self.jitter,
-            gray_prob=self.gray_prob * training,
-            blur_prob=_per_view(f'{kind} blur', self.blur_prob[kind], num_views, training),
+            gray_prob=self.gray_prob,
+            blur_prob=_per_view(f'{kind} blur', self.blur_prob[kind], num_views),
             blur_sigma=self.blur_sigma,
-            solarize_prob=_per_view(
-                f'{kind} solarize', self.solarize_prob[kind], num_views, training
-            ),
+            solarize_prob=_per_view(f'{kind} solarize', self.solarize_prob[kind], num_views),
         )
 
 
-def _per_view(
-    name: str, prob: float | Sequence[float], num_views: int, training: bool
-) -> list[float]:
+def _per_view(name: str, prob: float | Sequence[float], num_views: int) -> list[float]:
     """Repeat a probability for each view, or check that there is one for each."""
     probs = list(prob) if isinstance(prob, Sequence) else [prob] * num_views
     if len(probs) != num_views:
         raise ValueError(f'{len(probs)} probabilities of {name} for {num_views} views of an image')
-    return [value * training for value in probs]
+    return probs

@@ -8,13 +8,14 @@ from .color_jitter import color_jitter_, to_gray
 from .gaussian_blur import gaussian_blur
 from .view_draws import NOT_JITTERED, ViewDraws
 
-# Values that fit into the second-level cache of a core together with the intermediate results.
-_CPU_CHUNK_VALUES = 100_000
+# Values processed at a time on a CPU: few enough to stay in its cache, enough to make up for the
+# cost of calling an operation.
+_CPU_CHUNK_VALUES = 250_000
 
 
 def augment_views(
     views: torch.Tensor,
-    draws: ViewDraws,
+    draws: ViewDraws | None,
     mean: torch.Tensor,
     std: torch.Tensor,
     to_rgb: bool = True,
@@ -22,11 +23,12 @@ def augment_views(
 ) -> torch.Tensor:
     """Flip, jitter, grey, blur, solarise and normalise views.
 
-    Nothing here waits for the device. On the CPU, views are processed in pieces that stay in cache.
+    Nothing here waits for the device. On a CPU, views are processed in pieces that stay in cache.
 
     Args:
         views (torch.Tensor): Views (B, V, H, W, 3), uint8.
-        draws (ViewDraws): Parameters of the V * B views, all images of the first view in front.
+        draws (ViewDraws | None): Parameters of the V * B views, all images of the first view in
+            front; None to normalise only.
         mean (torch.Tensor): Mean of the channels (3, 1, 1) in [0, 255].
         std (torch.Tensor): Standard deviation of the channels (3, 1, 1) in [0, 255].
         to_rgb (bool): Whether the views are BGR.
@@ -38,23 +40,35 @@ def augment_views(
     """
     num_images, num_views, height, width, channels = views.shape
     images = views.flatten(0, 1)
-    sources = torch.arange(len(images)).view(num_images, num_views).T.flatten()
-    result = torch.empty(len(images), channels, height, width, device=views.device)
-    chunk = len(images)
-    if views.device.type == 'cpu':
-        chunk = max(1, _CPU_CHUNK_VALUES // images[0].numel())
-    for index in draws.processing_order().split(max(chunk, 1)):
-        part = images[_to(sources[index], views)].permute(0, 3, 1, 2)
-        part = part.flip(1) if to_rgb else part
-        part = part.to(torch.float32, memory_format=torch.contiguous_format)
-        part = _augment(part, draws[index], solarize_threshold)
-        result[_to(index, views)] = part.sub_(mean).div_(std)
+    count = len(images)
+    sources = torch.arange(count).view(num_images, num_views).T.flatten()
+    order = torch.arange(count) if draws is None else draws.processing_order()
+    on_cpu = views.device.type == 'cpu'
+    chunk = max(1, _CPU_CHUNK_VALUES // (channels * height * width) if on_cpu else count)
+    result = torch.empty(count, channels, height, width, device=views.device)
+    for start in range(0, count, chunk):
+        index = order[start : start + chunk]
+        part = _planes(images.index_select(0, _to(sources[index], views)), to_rgb)
+        part = part.float() if draws is None else _augment(part, draws[index], solarize_threshold)
+        _store(result, index, part.sub_(mean).div_(std))
     return result
 
 
+def _planes(images: torch.Tensor, to_rgb: bool) -> torch.Tensor:
+    """Rearrange images (N, H, W, 3) to RGB planes (N, 3, H, W)."""
+    planes = images.unbind(3)
+    return torch.stack(planes[::-1] if to_rgb else planes, dim=1)
+
+
+def _flip(images: torch.Tensor, flip: torch.Tensor) -> torch.Tensor:
+    """Mirror the images (N, 3, H, W) chosen by ``flip`` (N,), on the CPU."""
+    both = torch.cat((images, images.flip(3)))
+    return both.index_select(0, _to(torch.arange(len(flip)) + len(flip) * flip, images))
+
+
 def _augment(images: torch.Tensor, draws: ViewDraws, solarize_threshold: float) -> torch.Tensor:
-    """Augment RGB images (N, 3, H, W) of [0, 255], sorted by ``draws.processing_order``."""
-    images = _where(draws.flip, images, lambda chosen, _: chosen.flip(3))
+    """Augment RGB images (N, 3, H, W), uint8, sorted by ``draws.processing_order``."""
+    images = _flip(images, draws.flip).float()
     hue_bounds = torch.searchsorted(draws.hue_position, torch.arange(NOT_JITTERED + 1)).tolist()
     jittered = slice(hue_bounds[-1])
     if hue_bounds[-1]:
@@ -65,24 +79,28 @@ def _augment(images: torch.Tensor, draws: ViewDraws, solarize_threshold: float) 
             _to(draws.hue[jittered], images),
             hue_bounds,
         )
-    images = _where(draws.gray, images, lambda chosen, _: to_gray(chosen).repeat(1, 3, 1, 1))
-    images = _where(
-        draws.sigma > 0,
+    if draws.gray.any():
+        # A weight of 0 or 1 gives either image exactly, without moving the chosen ones.
+        images.lerp_(to_gray(images), _to(draws.gray.float().view(-1, 1, 1, 1), images))
+    images = _replace(
         images,
+        draws.sigma > 0,
         lambda chosen, index: gaussian_blur(
             chosen, _to(draws.sigma[index], images), draws.sigma.max().item()
         ),
     )
-    return _where(
-        draws.solarize,
-        images,
-        lambda chosen, _: torch.where(chosen < solarize_threshold, chosen, 255 - chosen),
-    )
+    return _replace(images, draws.solarize, lambda chosen, _: _solarize(chosen, solarize_threshold))
 
 
-def _where(
-    mask: torch.Tensor,
+def _solarize(images: torch.Tensor, threshold: float) -> torch.Tensor:
+    """Invert the values of ``images``, in [0, 255], from ``threshold`` on."""
+    bright = images.clone().ge_(threshold)
+    return images.addcmul(bright, 255 - 2 * images)
+
+
+def _replace(
     images: torch.Tensor,
+    mask: torch.Tensor,
     operation: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
 ) -> torch.Tensor:
     """Replace the images chosen by ``mask`` (N,), on the CPU, by what ``operation`` makes of them.
@@ -93,9 +111,19 @@ def _where(
     if len(index) == len(images):
         return operation(images, index)
     if len(index):
-        index_on_device = _to(index, images)
-        images[index_on_device] = operation(images[index_on_device], index)
+        on_device = _to(index, images)
+        images.index_copy_(0, on_device, operation(images.index_select(0, on_device), index))
     return images
+
+
+def _store(result: torch.Tensor, index: torch.Tensor, images: torch.Tensor) -> None:
+    """Write ``images`` to the rows ``index`` (N,), on the CPU, of ``result``."""
+    if result.device.type != 'cpu':
+        result.index_copy_(0, _to(index, result), images)
+        return
+    # On a CPU index_copy_ goes value by value and takes four times as long.
+    for target, image in zip(index.tolist(), images, strict=True):
+        result[target] = image
 
 
 def _to(parameters: torch.Tensor, images: torch.Tensor) -> torch.Tensor:

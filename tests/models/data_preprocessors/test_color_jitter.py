@@ -1,0 +1,101 @@
+from itertools import permutations
+
+import pytest
+import torch
+from torchvision.transforms import functional as reference
+from torchvision.transforms.functional import pil_to_tensor, to_pil_image
+
+from passreid.models.data_preprocessors.color_jitter import (
+    BRIGHTNESS,
+    CONTRAST,
+    SATURATION,
+    adjust_hue_,
+    blend_,
+    color_jitter_,
+    to_gray,
+)
+
+ADJUST = {
+    BRIGHTNESS: reference.adjust_brightness,
+    CONTRAST: reference.adjust_contrast,
+    SATURATION: reference.adjust_saturation,
+}
+# Of 255 grey levels; differences are rounding of float32.
+TOLERANCE = {'rtol': 0, 'atol': 5e-3}
+
+
+def _images(count):
+    return torch.randint(0, 256, (count, 3, 9, 7), generator=torch.Generator().manual_seed(0))
+
+
+def test_gray_equals_torchvision():
+    images = _images(4).float()
+    expected = reference.rgb_to_grayscale(images)
+    torch.testing.assert_close(to_gray(images), expected, **TOLERANCE)
+
+
+def test_blends_of_a_mixed_batch_equal_torchvision():
+    factors = [0.0, 0.6, 1.0, 1.4]
+    cases = [(blend, factor) for blend in ADJUST for factor in factors]
+    images = _images(len(cases)).float()
+    expected = torch.stack(
+        [
+            ADJUST[blend](image / 255, factor) * 255
+            for (blend, factor), image in zip(cases, images, strict=True)
+        ]
+    )
+    blends, factor = torch.tensor([case[0] for case in cases]), torch.tensor(factors * 3)
+    torch.testing.assert_close(blend_(images, blends, factor), expected, **TOLERANCE)
+
+
+@pytest.mark.parametrize('shift', [-0.5, -0.37, -0.1, 0.0, 0.04, 0.1, 0.25, 0.5])
+def test_hue_equals_torchvision_for_colours_all_over_the_cube(shift):
+    levels = torch.tensor([0, 1, 50, 128, 200, 254, 255])
+    colours = torch.cartesian_prod(levels, levels, levels).T.float().reshape(1, 3, 7, 49)
+    expected = reference.adjust_hue(colours / 255, shift) * 255
+    torch.testing.assert_close(adjust_hue_(colours, torch.tensor([shift])), expected, **TOLERANCE)
+
+
+def test_hue_is_shifted_by_each_images_own_amount():
+    images, shifts = _images(3).float(), torch.tensor([-0.1, 0.0, 0.1])
+    expected = torch.stack(
+        [
+            reference.adjust_hue(image / 255, shift.item()) * 255
+            for image, shift in zip(images, shifts, strict=True)
+        ]
+    )
+    torch.testing.assert_close(adjust_hue_(images, shifts), expected, **TOLERANCE)
+
+
+def test_jitter_equals_torchvision_in_all_24_orders():
+    hue = 3
+    orders = sorted(permutations(range(4)), key=lambda order: order.index(hue))
+    images = _images(24).float()
+    generator = torch.Generator().manual_seed(1)
+    factors = 0.6 + 0.8 * torch.rand(24, 3, generator=generator)
+    shifts = 0.2 * torch.rand(24, generator=generator) - 0.1
+    expected = images.clone() / 255
+    for index, order in enumerate(orders):
+        for operation in order:
+            adjust = ADJUST.get(operation, reference.adjust_hue)
+            amount = shifts[index] if operation == hue else factors[index, operation]
+            expected[index] = adjust(expected[index], amount.item())
+    blends = torch.tensor([[step for step in order if step != hue] for order in orders])
+    result = color_jitter_(
+        images, blends, factors.gather(1, blends), shifts, hue_bounds=[0, 6, 12, 18, 24]
+    )
+    torch.testing.assert_close(result, expected * 255, **TOLERANCE)
+
+
+def test_jitter_is_close_to_that_of_8_bit_images():
+    image = _images(1)[0].to(torch.uint8)
+    on_pil = to_pil_image(image)
+    for blend, adjust in ADJUST.items():
+        expected = pil_to_tensor(adjust(on_pil, 1.3)).float()
+        result = blend_(image[None].float(), torch.tensor([blend]), torch.tensor([1.3]))[0]
+        assert (result - expected).abs().max() <= 1.5
+    expected = pil_to_tensor(reference.adjust_hue(on_pil, 0.1)).float()
+    result = adjust_hue_(image[None].float(), torch.tensor([0.1]))[0]
+    # Pillow keeps hue in 256 steps, each worth up to six levels, and cuts off twice.
+    assert (result - expected).abs().max() <= 12
+    assert (result - expected).abs().mean() <= 2

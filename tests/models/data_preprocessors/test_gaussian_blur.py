@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageFilter
+from torchvision.transforms import functional as reference
+
+from passreid.models.data_preprocessors.gaussian_blur import gaussian_blur, gaussian_kernels
+
+
+def _images(count, height=20, width=15):
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand(count, 3, height, width, generator=generator) * 255
+
+
+@pytest.mark.parametrize('radius', [1, 2, 5])
+def test_images_of_one_width_equal_torchvision(radius):
+    sigma = radius / 3
+    images = _images(2)
+    expected = reference.gaussian_blur(images, [2 * radius + 1] * 2, [sigma] * 2)
+    result = gaussian_blur(images, torch.full((2,), sigma), sigma)
+    torch.testing.assert_close(result, expected, rtol=0, atol=1e-3)
+
+
+def test_each_image_has_its_own_width_whatever_the_batch():
+    images, sigmas = _images(3), torch.tensor([0.1, 0.9, 2.0])
+    together = gaussian_blur(images, sigmas, 2.0)
+    for index, sigma in enumerate(sigmas):
+        alone = gaussian_blur(images[index : index + 1], sigma[None], sigma.item())
+        torch.testing.assert_close(together[index], alone[0], rtol=0, atol=1e-3)
+    assert together[0].std() > together[1].std() > together[2].std()
+
+
+def test_blur_is_close_to_pillows():
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 256, (64, 48, 3), dtype=np.uint8)
+    for sigma in (0.8, 1.4, 2.0):
+        expected = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(sigma)))
+        images = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
+        result = gaussian_blur(images, torch.tensor([sigma]), sigma)[0].permute(1, 2, 0).numpy()
+        # Pillow approximates the Gaussian by box filters; narrow ones and borders differ.
+        inside = np.abs(result - expected)[8:-8, 8:-8]
+        assert inside.mean() < 0.1 * np.abs(pixels.astype(float) - expected).mean()
+
+
+def test_constant_images_stay_constant():
+    images = torch.full((1, 3, 10, 10), 77.0)
+    result = gaussian_blur(images, torch.tensor([2.0]), 2.0)
+    torch.testing.assert_close(result, images, rtol=0, atol=1e-3)
+
+
+def test_variance_of_the_kernel_is_that_of_the_gaussian():
+    steps = torch.arange(-9.0, 10)
+    for sigma in (1.0, 2.0, 3.0):
+        kernel = gaussian_kernels(torch.tensor([sigma]), 9)[0]
+        assert kernel.sum().item() == pytest.approx(1)
+        assert (kernel * steps**2).sum().sqrt().item() == pytest.approx(sigma, rel=0.02)
+
+
+def test_images_smaller_than_the_kernel_work():
+    result = gaussian_blur(_images(1, 3, 2), torch.tensor([2.0]), 2.0)
+    assert result.shape == (1, 3, 3, 2)
+    assert torch.isfinite(result).all()

@@ -1,0 +1,193 @@
+import pytest
+import torch
+from torchvision import transforms
+
+from passreid.models.data_preprocessors import view_augmentation
+from passreid.models.data_preprocessors.view_augmentation import augment_views
+from passreid.models.data_preprocessors.view_draws import NOT_JITTERED, ViewDraws, draw_views
+
+ZERO, ONE = torch.zeros(3, 1, 1), torch.ones(3, 1, 1)
+OFF = {
+    'flip_prob': 0.0,
+    'jitter_prob': 0.0,
+    'jitter': (0.4, 0.4, 0.2, 0.1),
+    'gray_prob': 0.0,
+    'blur_prob': (0.0,),
+    'blur_sigma': (0.1, 2.0),
+    'solarize_prob': (0.0,),
+}
+
+
+def _views(num_images, num_views, height=12, width=8):
+    generator = torch.Generator().manual_seed(0)
+    shape = (num_images, num_views, height, width, 3)
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+
+
+def _augment(views, draws, **kwargs):
+    return augment_views(views, draws, ZERO, ONE, **kwargs)
+
+
+def _off(count):
+    no = torch.zeros(count, dtype=torch.bool)
+    return ViewDraws(
+        flip=no.clone(),
+        hue_position=torch.full((count,), NOT_JITTERED),
+        hue=torch.zeros(count),
+        blends=torch.tensor([[0, 1, 2]]).repeat(count, 1),
+        factors=torch.ones(count, 3),
+        gray=no.clone(),
+        sigma=torch.zeros(count),
+        solarize=no.clone(),
+    )
+
+
+def _plain(views):
+    """Views (V * B, 3, H, W), first view of all images first, RGB from BGR."""
+    return views.transpose(0, 1).flatten(0, 1).permute(0, 3, 1, 2).flip(1).float()
+
+
+def test_output_has_all_images_of_the_first_view_in_front():
+    views = torch.arange(6, dtype=torch.uint8).view(2, 3, 1, 1, 1).repeat(1, 1, 4, 4, 3)
+    for draws in (None, _off(6)):
+        assert _augment(views, draws)[:, 0, 0, 0].tolist() == [0, 3, 1, 4, 2, 5]
+
+
+def test_random_augmentation_keeps_the_order_of_views():
+    # Flips, contrast and blur leave constant images alone.
+    views = torch.arange(60, dtype=torch.uint8).view(20, 3, 1, 1, 1).repeat(1, 1, 8, 4, 3)
+    settings = {
+        **OFF,
+        'flip_prob': 0.5,
+        'jitter_prob': 0.7,
+        'jitter': (0.0, 0.5, 0.5, 0.1),
+        'gray_prob': 0.5,
+        'blur_prob': (0.5,) * 3,
+        'solarize_prob': (0.0,) * 3,
+    }
+    draws = draw_views(20, **settings)
+    torch.testing.assert_close(_augment(views, draws), _plain(views), rtol=0, atol=0.05)
+
+
+@pytest.mark.parametrize('to_rgb', [True, False])
+def test_channels_are_reversed_on_demand(to_rgb):
+    views = _views(2, 1)
+    expected = _plain(views) if to_rgb else _plain(views).flip(1)
+    assert torch.equal(_augment(views, _off(2), to_rgb=to_rgb), expected)
+
+
+def test_only_chosen_views_are_changed_and_as_expected():
+    views = _views(3, 2)
+    plain = _plain(views)
+    draws = _off(6)
+    draws.flip[1] = True
+    draws.gray[2] = True
+    draws.sigma[3] = 1.5
+    draws.solarize[4] = True
+    draws.hue_position[5], draws.factors[5, 0] = 2, 0.5
+    result = _augment(views, draws)
+    assert torch.equal(result[0], plain[0])
+    assert torch.equal(result[1], plain[1].flip(2))
+    gray = transforms.functional.rgb_to_grayscale(plain[2], num_output_channels=3)
+    torch.testing.assert_close(result[2], gray)
+    blurred = transforms.functional.gaussian_blur(plain[3], [11, 11], [1.5, 1.5])
+    torch.testing.assert_close(result[3], blurred, rtol=0, atol=1e-3)
+    assert torch.equal(result[4], transforms.functional.solarize(plain[4].byte(), 128).float())
+    torch.testing.assert_close(result[5], plain[5] / 2, rtol=0, atol=5e-3)
+
+
+def test_operations_follow_the_published_order():
+    views = _views(1, 1)
+    draws = _off(1)
+    draws.hue_position[0], draws.factors[0, 0], draws.factors[0, 2] = 0, 1.4, 0.3
+    draws.gray[0], draws.sigma[0], draws.solarize[0] = True, 1.0, True
+    image = _plain(views)[0] / 255
+    for operation in (
+        lambda x: transforms.functional.adjust_brightness(x, 1.4),
+        lambda x: transforms.functional.adjust_saturation(x, 0.3),
+        lambda x: transforms.functional.rgb_to_grayscale(x, 3),
+        lambda x: transforms.functional.gaussian_blur(x, [7, 7], [1.0, 1.0]),
+        lambda x: transforms.functional.solarize(x, 128 / 255),
+    ):
+        image = operation(image)
+    torch.testing.assert_close(_augment(views, draws)[0], image * 255, rtol=0, atol=0.01)
+
+
+def test_solarisation_threshold_is_inclusive():
+    views = (
+        torch.tensor([99, 100, 101], dtype=torch.uint8).view(1, 1, 1, 3, 1).repeat(1, 1, 4, 1, 3)
+    )
+    draws = _off(1)
+    draws.solarize[0] = True
+    result = _augment(views, draws, solarize_threshold=100)
+    assert result[0, 0, 0].tolist() == [99, 155, 154]
+
+
+@pytest.mark.parametrize('chunk', [1, 700, 10**9])
+def test_pieces_on_the_cpu_do_not_change_the_result(monkeypatch, chunk):
+    torch.manual_seed(0)
+    settings = {**OFF, 'flip_prob': 0.5, 'jitter_prob': 0.8, 'gray_prob': 0.2}
+    settings |= {'blur_prob': (1.0, 0.1), 'solarize_prob': (0.0, 0.5)}
+    views, draws = _views(9, 2), draw_views(9, **settings)
+    expected = _augment(views, draws)
+    monkeypatch.setattr(view_augmentation, '_CPU_CHUNK_VALUES', chunk)
+    torch.testing.assert_close(_augment(views, draws), expected, rtol=0, atol=1e-3)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+def test_gpu_gives_what_the_cpu_gives():
+    torch.manual_seed(0)
+    settings = {**OFF, 'flip_prob': 0.5, 'jitter_prob': 0.8, 'gray_prob': 0.2}
+    settings |= {'blur_prob': (1.0, 0.1), 'solarize_prob': (0.0, 0.0)}
+    views, draws = _views(40, 2), draw_views(40, **settings)
+    on_gpu = augment_views(views.cuda(), draws, ZERO.cuda(), ONE.cuda())
+    torch.testing.assert_close(on_gpu.cpu(), _augment(views, draws), rtol=0, atol=0.02)
+
+
+DISTRIBUTIONS = {
+    'flip': ({'flip_prob': 0.5}, transforms.RandomHorizontalFlip(0.5)),
+    'brightness': ({'jitter_prob': 1.0, 'jitter': (0.4, 0, 0, 0)}, transforms.ColorJitter(0.4)),
+    'contrast': ({'jitter_prob': 1.0, 'jitter': (0, 0.4, 0, 0)}, transforms.ColorJitter(0, 0.4)),
+    'saturation': (
+        {'jitter_prob': 1.0, 'jitter': (0, 0, 0.8, 0)},
+        transforms.ColorJitter(0, 0, 0.8),
+    ),
+    'hue': ({'jitter_prob': 1.0, 'jitter': (0, 0, 0, 0.2)}, transforms.ColorJitter(0, 0, 0, 0.2)),
+    'jitter': (
+        {'jitter_prob': 0.8},
+        transforms.RandomApply([transforms.ColorJitter(0.4, 0.4, 0.2, 0.1)], 0.8),
+    ),
+    'gray': ({'gray_prob': 0.2}, transforms.RandomGrayscale(0.2)),
+    'blur': (
+        {'blur_prob': (0.5,)},
+        transforms.RandomApply([transforms.GaussianBlur(13, (0.1, 2.0))], 0.5),
+    ),
+    'solarize': ({'solarize_prob': (0.2,)}, transforms.RandomSolarize(128 / 255, 0.2)),
+}
+
+
+@pytest.mark.parametrize('operation', DISTRIBUTIONS)
+def test_distribution_equals_torchvision(operation):
+    settings, reference = DISTRIBUTIONS[operation]
+    count = 1500
+    torch.manual_seed(0)
+    view = _views(1, 1, 10, 8)
+    ours = _augment(view.repeat(count, 1, 1, 1, 1), draw_views(count, **{**OFF, **settings}))
+    image = _plain(view)[0] / 255
+    theirs = torch.stack([reference(image) for _ in range(count)]) * 255
+    mine, expected = _statistics(ours), _statistics(theirs)
+    assert (theirs.std(0) > 0).any()
+    _assert_equal_means(mine, expected)
+    centre = expected.mean(0)
+    _assert_equal_means((mine - centre) ** 2, (expected - centre) ** 2)
+
+
+def _statistics(images):
+    """Mean and spread of each channel, and of the left half, of each image."""
+    left = images[..., :4].mean((2, 3))
+    return torch.cat((images.mean((2, 3)), images.std((2, 3)), left), dim=1)
+
+
+def _assert_equal_means(ours, theirs):
+    error = ((ours.var(0) + theirs.var(0)) / len(ours)).sqrt()
+    assert ((ours.mean(0) - theirs.mean(0)).abs() <= 4.5 * error + 1e-2).all()

@@ -1,0 +1,69 @@
+"""The views of PASS, composed plainly of torchvision transforms on PIL images, to compare with."""
+
+import io
+import random
+
+import torch
+from PIL import Image, ImageFilter
+from torchvision import transforms
+
+
+class PlainMultiCrop:
+    """Decode an image and make all its views, with all photometric work, one view after the other.
+
+    Args:
+        global_size (tuple[int, int]): Height and width of the two global views in pixels.
+        local_size (tuple[int, int]): Height and width of local views in pixels.
+        num_parts (int): Number of local areas.
+        local_per_part (int): Local views of each area.
+    """
+
+    def __init__(
+        self,
+        global_size: tuple[int, int] = (256, 128),
+        local_size: tuple[int, int] = (128, 64),
+        num_parts: int = 3,
+        local_per_part: int = 3,
+    ) -> None:
+        self.num_parts = num_parts
+        self.local_per_part = local_per_part
+        self.global_views = [
+            _view(global_size, (0.4, 1.0), blur_prob=1.0, solarize_prob=0.0),
+            _view(global_size, (0.4, 1.0), blur_prob=0.1, solarize_prob=0.2),
+        ]
+        self.local_view = _view(local_size, (0.1, 0.8), blur_prob=0.5, solarize_prob=0.0)
+
+    def __call__(self, encoded: bytes) -> list[torch.Tensor]:
+        """Make the views (3, H, W), float32, of one encoded image."""
+        with Image.open(io.BytesIO(encoded)) as file:
+            image = file.convert('RGB')
+        views = [view(image) for view in self.global_views]
+        half = image.height // 2
+        for part in range(self.num_parts):
+            top = part * image.height // (2 * max(self.num_parts - 1, 1))
+            area = image.crop((0, top, image.width, top + half))
+            views += [self.local_view(area) for _ in range(self.local_per_part)]
+        return views
+
+
+def _view(
+    size: tuple[int, int], scale: tuple[float, float], blur_prob: float, solarize_prob: float
+) -> transforms.Compose:
+    """Compose the transforms of one view."""
+    return transforms.Compose(
+        [
+            transforms.RandomResizedCrop(size, scale, interpolation=Image.Resampling.BICUBIC),
+            transforms.RandomHorizontalFlip(),
+            transforms.RandomApply([transforms.ColorJitter(0.4, 0.4, 0.2, 0.1)], p=0.8),
+            transforms.RandomGrayscale(0.2),
+            transforms.RandomApply([transforms.Lambda(_blur)], p=blur_prob),
+            transforms.RandomSolarize(128, p=solarize_prob),
+            transforms.ToTensor(),
+            transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ]
+    )
+
+
+def _blur(image: Image.Image) -> Image.Image:
+    """Blur with a random width."""
+    return image.filter(ImageFilter.GaussianBlur(random.uniform(0.1, 2.0)))
