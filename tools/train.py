@@ -45,7 +45,7 @@ def parse_args() -> argparse.Namespace:
         help='what started the processes of a distributed run; tools/dist_train.sh and '
         'tools/slurm_train.sh set it (default: none)',
     )
-    # torchrun hands the rank over in the environment, older launchers as this option.
+    # Older launchers pass the rank as this option too; the environment has it in any case.
     parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 

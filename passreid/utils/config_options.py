@@ -3,7 +3,7 @@
 import argparse
 import difflib
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config, DictAction
@@ -47,17 +47,37 @@ def merge_options(cfg: Config, options: dict[str, Any]) -> None:
         options (dict[str, Any]): Values by dotted key; a number selects from a list.
 
     Raises:
-        KeyError: When a key leads nowhere: mmengine would add it and nobody would read it.
+        ValueError: When a key leads nowhere, or to a variable whose value the config has
+            used already: mmengine would take it and nothing would change.
     """
-    known = {*inspect.signature(Runner.__init__).parameters, *_MORE_KEYS, *cfg}
+    entries = cfg.to_dict()
+    read = {*inspect.signature(Runner.__init__).parameters, *_MORE_KEYS}
     for key in options:
         first = key.split('.')[0]
-        if first not in known:
-            close = difflib.get_close_matches(first, known, n=1)
+        if first in read:
+            continue
+        if first not in cfg:
+            close = difflib.get_close_matches(first, {*read, *cfg}, n=1)
             hint = f'; did you mean {close[0]!r}?' if close else ''
-            raise KeyError(f'--cfg-options {key}: the config has no entry {first!r}{hint}')
+            raise ValueError(f'--cfg-options {key}: the config has no entry {first!r}{hint}')
+        used = [path for path in _places(entries[first], entries) if path.split('.')[0] in read]
+        if used:
+            raise ValueError(
+                f'--cfg-options {key}: {first!r} is a variable of the config file, whose value '
+                f'has been used by now. Override the places instead: {", ".join(used)}'
+            )
     for key, value in options.items():
         try:
             cfg.merge_from_dict({key: value})
         except (AssertionError, IndexError, KeyError, TypeError, ValueError) as error:
-            raise KeyError(f'--cfg-options {key}={value}: {error}') from error
+            raise ValueError(f'--cfg-options {key}={value}: {error}') from error
+
+
+def _places(value: Any, node: Any, path: str = '') -> Iterator[str]:
+    """Yield the dotted keys below ``node`` that hold ``value``."""
+    if path and type(node) is type(value) and node == value:
+        yield path
+    elif isinstance(node, Mapping | list | tuple):
+        children = node.items() if isinstance(node, Mapping) else enumerate(node)
+        for key, child in children:
+            yield from _places(value, child, f'{path}.{key}' if path else str(key))

@@ -12,7 +12,7 @@ def enable_mixed_precision(cfg: Config) -> None:
     """Train a config with automatic mixed precision, in place.
 
     mmengine's ``OptimWrapper`` becomes its ``AmpOptimWrapper``; a wrapper with an ``amp``
-    argument is given ``amp=True``.
+    argument is given ``amp=True`` unless it has chosen a type.
 
     Args:
         cfg (Config): The config. It is changed.
@@ -28,7 +28,7 @@ def enable_mixed_precision(cfg: Config) -> None:
     kind = OPTIM_WRAPPERS.get(wrapper.type) if isinstance(wrapper.type, str) else wrapper.type
     if kind is None or 'amp' not in inspect.signature(kind).parameters:
         raise ValueError(f'--amp: optim_wrapper.type={wrapper.type} has no mixed-precision form')
-    wrapper.amp = True
+    wrapper.amp = wrapper.get('amp') or True
 
 
 def disable_mixed_precision(cfg: Config) -> bool:

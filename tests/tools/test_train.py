@@ -102,7 +102,7 @@ def test_missing_config_is_named(train):
 
 
 def test_misspelt_option_is_named(config, train):
-    with pytest.raises(KeyError, match="no entry 'train_cgf'; did you mean 'train_cfg'"):
+    with pytest.raises(ValueError, match="no entry 'train_cgf'; did you mean 'train_cfg'"):
         train(config, '--cfg-options', 'train_cgf.max_epochs=1')
 
 

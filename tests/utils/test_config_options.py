@@ -18,7 +18,9 @@ def _config():
         {
             'model': {'type': 'PASS', 'backbone': {'depth': 12}},
             'param_scheduler': [{'type': 'LinearLR', 'end': 10}],
-            'base_lr': 0.1,
+            'train_dataloader': {'dataset': {'data_root': 'data/lup'}},
+            'data_root': 'data/lup',
+            'note': 'kept for a hook',
         }
     )
 
@@ -52,11 +54,22 @@ def test_arguments_of_the_runner_can_be_added():
 
 def test_misspelt_key_is_an_error_with_a_hint():
     cfg = _config()
-    with pytest.raises(KeyError, match="no entry 'modle'; did you mean 'model'"):
-        merge_options(cfg, {'base_lr': 0.5, 'modle.type': 'X'})
-    assert cfg.base_lr == 0.1
+    with pytest.raises(ValueError, match="no entry 'modle'; did you mean 'model'"):
+        merge_options(cfg, {'note': 'new', 'modle.type': 'X'})
+    assert cfg.note == 'kept for a hook'
 
 
 def test_index_beyond_a_list_is_named():
-    with pytest.raises(KeyError, match='--cfg-options param_scheduler.3.end=5'):
+    with pytest.raises(ValueError, match='--cfg-options param_scheduler.3.end=5'):
         merge_options(_config(), {'param_scheduler.3.end': 5})
+
+
+def test_variable_without_effect_is_an_error_naming_the_places():
+    with pytest.raises(ValueError, match=r'instead: train_dataloader\.dataset\.data_root$'):
+        merge_options(_config(), {'data_root': '/other'})
+
+
+def test_entry_that_only_the_user_reads_can_be_overridden():
+    cfg = _config()
+    merge_options(cfg, {'note': 'new'})
+    assert cfg.note == 'new'

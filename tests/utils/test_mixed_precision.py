@@ -32,10 +32,11 @@ def test_wrapper_of_mmengine_is_exchanged(kind):
     }
 
 
-def test_wrapper_with_a_switch_is_switched():
-    cfg = _config(type='SwitchedWrapper')
+@pytest.mark.parametrize(('before', 'after'), [(False, True), ('bfloat16', 'bfloat16')])
+def test_wrapper_with_a_switch_is_switched(before, after):
+    cfg = _config(type='SwitchedWrapper', amp=before)
     enable_mixed_precision(cfg)
-    assert cfg.optim_wrapper == {'type': 'SwitchedWrapper', 'amp': True}
+    assert cfg.optim_wrapper == {'type': 'SwitchedWrapper', 'amp': after}
 
 
 @pytest.mark.parametrize('kind', ['PlainWrapper', 'NoSuchWrapper'])
