@@ -67,8 +67,8 @@ def _first_host(launcher: str) -> str:
 def close_process_group(runner: Runner) -> None:
     """End the process group after a run; the runner cannot be used any more.
 
-    The threads of a wrapped model must end before their group does, or the process now and
-    then aborts on exit; and no process may leave while another still needs it.
+    With gloo, the threads of a wrapped model must end before their group does, or the process
+    now and then aborts on exit, and no process may leave while another still needs it.
 
     Args:
         runner (Runner): The runner that has finished. Without a group nothing happens.
@@ -77,5 +77,6 @@ def close_process_group(runner: Runner) -> None:
         return
     del runner.model
     gc.collect()
-    dist.barrier()
+    if dist.get_backend() == 'gloo':
+        dist.barrier()
     dist.destroy_process_group()
