@@ -60,8 +60,7 @@ def adjust_hue_(images: torch.Tensor, shifts: torch.Tensor) -> torch.Tensor:
     hue.div_(chroma.clamp(min=1e-6)).copysign_(green - blue)
     hue.add_(shifts.view(-1, 1, 1, 1), alpha=6)
     hue.sub_((hue / 6).round_(), alpha=6)
-    offsets = hue.new_tensor((0, 1, -1)).view(3, 1, 1)
-    parts = (hue + offsets).abs_().sub_(1).clamp_(0, 1).mul_(chroma)
+    parts = torch.cat((hue, hue + 1, hue - 1), dim=1).abs_().sub_(1).clamp_(0, 1).mul_(chroma)
     torch.sub(value, parts[:, :1], out=red)
     torch.add(low, parts[:, 1:], out=images[:, 1:])
     return images

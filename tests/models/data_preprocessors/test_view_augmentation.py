@@ -135,12 +135,17 @@ def test_pieces_on_the_cpu_do_not_change_the_result(monkeypatch, chunk):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
-def test_gpu_gives_what_the_cpu_gives():
+def test_gpu_gives_what_the_cpu_gives_and_is_never_waited_for():
     torch.manual_seed(0)
     settings = {**OFF, 'flip_prob': 0.5, 'jitter_prob': 0.8, 'gray_prob': 0.2}
     settings |= {'blur_prob': (1.0, 0.1), 'solarize_prob': (0.0, 0.0)}
     views, draws = _views(40, 2), draw_views(40, **settings)
-    on_gpu = augment_views(views.cuda(), draws, ZERO.cuda(), ONE.cuda())
+    arguments = views.cuda(), draws, ZERO.cuda(), ONE.cuda()
+    torch.cuda.set_sync_debug_mode('error')
+    try:
+        on_gpu = augment_views(*arguments)
+    finally:
+        torch.cuda.set_sync_debug_mode('default')
     torch.testing.assert_close(on_gpu.cpu(), _augment(views, draws), rtol=0, atol=0.02)
 
 

@@ -1,0 +1,117 @@
+import importlib.util
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from passreid.datasets.transforms import part_areas
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'visualization' / 'browse_views.py'
+CONFIG = """
+default_scope = 'passreid'
+model = dict(data_preprocessor=dict(type='PASSDataPreprocessor', {preprocessor}))
+train_dataloader = dict(dataset=dict(type='LUPerson', data_root={root!r}, pipeline={pipeline}))
+"""
+PIPELINE = [
+    {'type': 'LoadPersonImage'},
+    {'type': 'PartAwareMultiCrop', 'global_size': (32, 16), 'local_size': (16, 8), 'num_parts': 2},
+    {'type': 'PackViews'},
+]
+OFF = (
+    'flip_prob=0, jitter_prob=0, gray_prob=0, global_blur_prob=0, local_blur_prob=0, '
+    'global_solarize_prob=0'
+)
+
+
+@pytest.fixture
+def browse_views(monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOL.parent))
+    spec = importlib.util.spec_from_file_location('browse_views', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def write_config(tmp_path):
+    def write(pipeline=PIPELINE, preprocessor=''):
+        folder = tmp_path / 'images'
+        folder.mkdir(exist_ok=True)
+        for index in range(3):
+            pixels = np.full((60, 24, 3), (30, 60, 90 + 40 * index), np.uint8)
+            cv2.imwrite(str(folder / f'{index}.png'), pixels)
+        path = tmp_path / 'config.py'
+        path.write_text(
+            CONFIG.format(root=str(folder), pipeline=pipeline, preprocessor=preprocessor)
+        )
+        return path
+
+    return write
+
+
+def _run(module, monkeypatch, *arguments):
+    monkeypatch.setattr(sys, 'argv', ['browse_views.py', *map(str, arguments)])
+    module.main()
+
+
+def test_sheet_is_written_with_a_row_for_each_image(
+    browse_views, write_config, monkeypatch, tmp_path, capsys
+):
+    heights = []
+    for number in (1, 3):
+        out = tmp_path / 'new' / f'{number}.png'
+        _run(browse_views, monkeypatch, write_config(), '--out', out, '-n', number, '--dpi', 40)
+        assert f'{number} images' in capsys.readouterr().out
+        heights.append(cv2.imread(str(out)).shape[0])
+    assert heights[1] - heights[0] == pytest.approx(2 * 3.6 * 40, abs=2)
+
+
+def test_views_are_the_denormalised_pixels_of_their_boxes(browse_views, write_config):
+    cfg = Config.fromfile(write_config(preprocessor=OFF))
+    assert browse_views.keep_originals(cfg) == 2
+    dataset = browse_views.DATASETS.build(cfg.train_dataloader.dataset)
+    preprocessor = browse_views.MODELS.build(cfg.model.data_preprocessor)
+    images = browse_views.make_views(dataset, preprocessor, seed=0, number=3)
+    reds = sorted(round(float(viewed.image[0, 0, 0] * 255)) for viewed in images)
+    assert reds == [90, 130, 170]
+    for viewed in images:
+        colour = viewed.image[0, 0]
+        assert viewed.global_views.shape == (2, 32, 16, 3)
+        assert viewed.local_views.shape == (6, 16, 8, 3)
+        for views in (viewed.global_views, viewed.local_views):
+            assert np.abs(views - colour).max() < 1e-5
+        for box, area in zip(
+            viewed.local_boxes, np.array(part_areas(60, 24, 2)).repeat(3, axis=0), strict=True
+        ):
+            assert area[0] <= box[0] and box[0] + box[2] <= area[0] + area[2]
+
+
+def test_seed_fixes_the_choice_and_the_views(browse_views, write_config):
+    cfg = Config.fromfile(write_config())
+    browse_views.keep_originals(cfg)
+    dataset = browse_views.DATASETS.build(cfg.train_dataloader.dataset)
+    preprocessor = browse_views.MODELS.build(cfg.model.data_preprocessor)
+
+    def views(seed):
+        made = browse_views.make_views(dataset, preprocessor, seed=seed, number=3)
+        return torch.tensor(np.stack([viewed.local_views for viewed in made]))
+
+    assert torch.equal(views(1), views(1))
+    assert not torch.equal(views(1), views(2))
+
+
+def test_options_reach_the_pipeline(browse_views, write_config, monkeypatch, tmp_path):
+    out = tmp_path / 'whole.png'
+    options = ['--cfg-options', 'train_dataloader.dataset.pipeline.1.num_parts=0']
+    _run(browse_views, monkeypatch, write_config(), '--out', out, '-n', 1, '--dpi', 40, *options)
+    assert out.is_file()
+
+
+def test_pipelines_without_views_are_refused(browse_views, write_config, monkeypatch):
+    config = write_config(pipeline=[{'type': 'LoadPersonImage'}, {'type': 'PackInputs'}])
+    with pytest.raises(ValueError, match='no PackViews and no PartAwareMultiCrop'):
+        _run(browse_views, monkeypatch, config)
