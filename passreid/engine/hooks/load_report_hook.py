@@ -6,7 +6,6 @@ from mmengine.runner import Runner
 
 from passreid.registry import HOOKS
 from passreid.utils.unwrap import unwrap_model
-from passreid.utils.unwrap import unwrap_model
 
 
 @HOOKS.register_module()
