@@ -4,6 +4,8 @@ custom_imports = dict(imports=['passreid.registry'], allow_failed_imports=False)
 default_scope = 'passreid'
 
 default_hooks = dict(
+    runtime_info=dict(type='TrainingInfoHook'),
+    random_state=dict(type='RandomStateHook'),
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),

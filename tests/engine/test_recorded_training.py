@@ -128,7 +128,11 @@ def trained(recorded, tmp_path_factory):
             sampler=dict(type='ResumableSampler', shuffle=False),
             collate_fn=dict(type='default_collate'),
         ),
-        default_hooks=dict(base.default_hooks, checkpoint=None),
+        default_hooks=dict(
+            runtime_info=dict(type='TrainingInfoHook'),
+            random_state=dict(type='RandomStateHook'),
+            checkpoint=None,
+        ),
         visualizer=None,
     )
     runner = build_runner(base)

@@ -47,8 +47,9 @@ class PartViT(VisionTransformer):
             only when the grid differs. Defaults to 0.
         pos_embed_grid (tuple[int, int], optional): Grid (h, w) of the position
             table of the weights to be loaded, when it is neither square nor 2:1.
-        token_std (float): Standard deviation of freshly drawn tokens.
+        linear_std (float): Standard deviation of freshly drawn linear weights.
             Defaults to 0.02.
+        token_std (float): The same for tokens. Defaults to 0.02.
         position_std (float): The same for positions. Defaults to 0.02.
         with_cp (bool): Recompute the layers in the backward pass to save
             memory. Defaults to False.
@@ -63,6 +64,7 @@ class PartViT(VisionTransformer):
         stem: str = 'patch',
         interpolate_offset: float = 0.0,
         pos_embed_grid: tuple[int, int] | None = None,
+        linear_std: float = 0.02,
         token_std: float = 0.02,
         position_std: float = 0.02,
         with_cp: bool = False,
@@ -75,6 +77,7 @@ class PartViT(VisionTransformer):
         self.num_extra_tokens = 1 + num_parts
         self.interpolate_offset = interpolate_offset
         self.pos_embed_grid = pos_embed_grid
+        self.linear_std = linear_std
         self.token_std = token_std
         self.position_std = position_std
         self.with_cp = with_cp
@@ -102,7 +105,7 @@ class PartViT(VisionTransformer):
             self._freeze_stages()
 
     def init_weights(self) -> None:
-        """Draw linear weights from normal(0.02), tokens and positions likewise.
+        """Draw linear weights, tokens and positions from normal distributions.
 
         The [CLS] position starts at 0, the patch convolution keeps torch's
         default; truncation is at an absolute 2, which is to say none.
@@ -112,7 +115,7 @@ class PartViT(VisionTransformer):
             return
         for module in self.modules():
             if isinstance(module, nn.Linear):
-                trunc_normal_(module.weight, std=0.02)
+                trunc_normal_(module.weight, std=self.linear_std)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
         for token in (self.cls_token, *self.part_tokens):

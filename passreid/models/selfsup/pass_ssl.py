@@ -27,8 +27,10 @@ class PASS(BaseSelfSupervisor):
 
     Args:
         backbone (dict | nn.Module): A :class:`PartViT`.
-        neck (dict | nn.Module): A :class:`PASSNeck`.
-        head (dict | nn.Module): A :class:`PASSHead`.
+        neck (dict | nn.Module): A :class:`PASSNeck`; a config may leave out
+            ``in_channels`` and ``num_parts``.
+        head (dict | nn.Module): A :class:`PASSHead`; a config may leave out
+            ``out_channels`` and ``num_parts``.
         data_preprocessor (dict | nn.Module, optional): Augments the views, see
             :class:`PASSDataPreprocessor`.
         init_cfg (dict, optional): Initialisation config.
@@ -42,6 +44,16 @@ class PASS(BaseSelfSupervisor):
         data_preprocessor: dict | nn.Module | None = None,
         init_cfg: dict | None = None,
     ) -> None:
+        if isinstance(backbone, dict):
+            backbone = MODELS.build(backbone)
+        if isinstance(neck, dict):
+            width, num_parts = backbone.embed_dims, backbone.num_parts
+            neck = MODELS.build({'in_channels': width, 'num_parts': num_parts, **neck})
+        if isinstance(head, dict):
+            num_prototypes = neck.prototypes[0].out_features
+            head = MODELS.build(
+                {'out_channels': num_prototypes, 'num_parts': backbone.num_parts, **head}
+            )
         super().__init__(
             backbone=backbone,
             neck=neck,
