@@ -10,7 +10,7 @@ from .view_draws import NOT_JITTERED, ViewDraws
 
 # Values processed at a time on a CPU: few enough to stay in its cache, enough to make up for the
 # cost of calling an operation.
-_CPU_CHUNK_VALUES = 250_000
+_CPU_CHUNK_VALUES = 400_000
 
 
 def augment_views(

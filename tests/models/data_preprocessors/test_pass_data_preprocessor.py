@@ -80,6 +80,18 @@ def test_seed_fixes_the_views():
         assert not torch.equal(first[kind], other[kind])
 
 
+def test_mixed_precision_leaves_the_views_alone():
+    # mmengine calls the data preprocessor inside the context of the optimiser wrapper.
+    preprocessor = PASSDataPreprocessor()
+    torch.manual_seed(0)
+    expected = preprocessor(_batch(), training=True)['inputs']
+    torch.manual_seed(0)
+    with torch.autocast('cpu', torch.bfloat16):
+        views = preprocessor(_batch(), training=True)['inputs']
+    for kind in views:
+        assert torch.equal(views[kind], expected[kind])
+
+
 def test_prediction_draws_nothing():
     torch.manual_seed(0)
     state = torch.get_rng_state()
