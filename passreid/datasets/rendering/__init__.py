@@ -1,0 +1,15 @@
+"""A procedural renderer of pedestrians as surveillance cameras see them."""
+
+from .generate import GENERATOR_VERSION, generate_synthetic
+from .identity import DOMAINS
+from .picture import Picture, render
+from .plan import SyntheticSettings
+
+__all__ = [
+    'DOMAINS',
+    'GENERATOR_VERSION',
+    'Picture',
+    'SyntheticSettings',
+    'generate_synthetic',
+    'render',
+]

@@ -1,0 +1,76 @@
+"""A supersampled picture that keeps colour and shading apart."""
+
+import cv2
+import numpy as np
+
+Colour = tuple[float, float, float]
+
+# Level of the shading layer that leaves the colour as it is.
+NEUTRAL = 128
+# Polygon vertices are passed to opencv as fixed-point numbers with this many fractional bits.
+_FRACTION_BITS = 3
+
+
+class Canvas:
+    """Polygons go onto a colour layer and a shading layer, which are multiplied at the end.
+
+    The shading layer is blurred before, so that a few nested polygons look like a rounded body.
+
+    Args:
+        background: Array (H, W, 3), uint8, BGR, at the supersampled size; it is painted over.
+    """
+
+    def __init__(self, background: np.ndarray) -> None:
+        self.colour = background
+        self.shade = np.full(background.shape[:2], NEUTRAL, dtype=np.uint8)
+
+    def paint(self, polygons: np.ndarray, colour: Colour) -> None:
+        """Fill disjoint polygons with one colour.
+
+        Args:
+            polygons: Array (K, P, 2), float, picture positions in supersampled pixels.
+            colour: Blue, green and red, 0 to 255.
+        """
+        if len(polygons):
+            cv2.fillPoly(self.colour, _fixed_point(polygons), colour, cv2.LINE_8, _FRACTION_BITS)
+
+    def paint_rounded(
+        self, outlines: np.ndarray, colour: Colour, levels: tuple[float, ...]
+    ) -> None:
+        """Fill the first of nested outlines (L, P, 2) with a colour and shade all of them."""
+        fixed = _fixed_point(outlines)
+        cv2.fillPoly(self.colour, fixed[:1], colour, cv2.LINE_8, _FRACTION_BITS)
+        for outline, level in zip(fixed, levels, strict=True):
+            cv2.fillPoly(self.shade, [outline], level, cv2.LINE_8, _FRACTION_BITS)
+
+    def darken(self, polygons: np.ndarray, level: float) -> None:
+        """Set the shading inside polygons; ``NEUTRAL`` leaves the colour, less is darker."""
+        if len(polygons):
+            cv2.fillPoly(self.shade, _fixed_point(polygons), level, cv2.LINE_8, _FRACTION_BITS)
+
+    def crease(self, lines: np.ndarray, level: float, thickness: int) -> None:
+        """Draw soft folds as open lines (K, P, 2) on the shading layer."""
+        cv2.polylines(
+            self.shade, _fixed_point(lines), False, level, thickness, cv2.LINE_8, _FRACTION_BITS
+        )
+
+    def finish(self, size: tuple[int, int], blur: int) -> np.ndarray:
+        """Multiply both layers and shrink.
+
+        Args:
+            size: Height and width of the picture in pixels.
+            blur: Width of the box that smooths the shading, in supersampled pixels.
+
+        Returns:
+            Array (height, width, 3), uint8, BGR.
+        """
+        shade = cv2.blur(cv2.blur(self.shade, (blur, blur)), (blur, blur))
+        colour, shade = (
+            cv2.resize(layer, size[::-1], interpolation=cv2.INTER_AREA)
+            for layer in (self.colour, shade)
+        )
+        return cv2.multiply(colour, cv2.cvtColor(shade, cv2.COLOR_GRAY2BGR), scale=1 / NEUTRAL)
+
+
+def _fixed_point(polygons: np.ndarray) -> list[np.ndarray]:
+    return list(np.rint(np.asarray(polygons) * (1 << _FRACTION_BITS)).astype(np.int32, order='C'))

@@ -1,0 +1,225 @@
+"""What stays the same in all pictures of one person."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import palette
+from .canvas import Colour
+
+DOMAINS = ('a', 'b')
+
+
+@dataclass(frozen=True)
+class Body:
+    """Proportions relative to an average adult; ``legs`` moves the hip up or down."""
+
+    shoulders: float
+    hips: float
+    girth: float
+    head: float
+    legs: float
+
+
+@dataclass(frozen=True)
+class Head:
+    """Skin, hair and what is worn on the head; ``None`` where there is no such thing."""
+
+    skin: Colour
+    hair: str
+    hair_colour: Colour
+    hat: str | None
+    hat_colour: Colour
+    beard: bool
+    glasses: bool
+    scarf: Colour | None
+
+
+@dataclass(frozen=True)
+class Garment:
+    """One garment and its texture.
+
+    Args:
+        kind: Cut, a key of the wardrobe.
+        colour: Main colour.
+        second: Colour of stripes, checks, print, or of what an open jacket shows below.
+        texture: 'plain', 'stripes', 'bars' (upright), 'checks', 'logo', 'block', 'open' (a jacket
+            that shows second) or 'piping' (a line down each leg).
+        pitch: Width of one stripe or check in body units.
+        length: How far it reaches down: height of the hem in body units.
+        sleeve: Covered share of the arm, 0 to 1.
+        width: Looseness, 1 is tight.
+    """
+
+    kind: str
+    colour: Colour
+    second: Colour
+    texture: str
+    pitch: float
+    length: float
+    sleeve: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Bag:
+    """A bag of some kind and the side (-1 right, 1 left) at which it is carried."""
+
+    kind: str
+    colour: Colour
+    side: int
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A person with clothes, shoes and belongings."""
+
+    body: Body
+    head: Head
+    upper: Garment
+    lower: Garment
+    legs: Colour
+    shoes: Colour
+    sole: Colour
+    boots: bool
+    bag: Bag | None
+
+
+# Cut: share in each domain, hem height, sleeve and looseness ranges.
+_UPPER = {
+    'tank': (1.0, 0.0, (0.49, 0.53), (0.0, 0.0), (1.0, 1.08)),
+    'tee': (5.0, 0.5, (0.46, 0.51), (0.3, 0.45), (1.04, 1.2)),
+    'shirt': (2.5, 1.5, (0.45, 0.51), (0.75, 1.0), (1.06, 1.2)),
+    'hoodie': (1.0, 2.5, (0.46, 0.5), (1.0, 1.0), (1.18, 1.35)),
+    'jacket': (1.0, 3.5, (0.44, 0.51), (1.0, 1.0), (1.15, 1.35)),
+    'puffer': (0.0, 2.0, (0.46, 0.52), (1.0, 1.0), (1.35, 1.6)),
+    'coat': (0.0, 3.5, (0.24, 0.4), (1.0, 1.0), (1.15, 1.4)),
+    'dress': (2.2, 0.6, (0.24, 0.37), (0.0, 0.5), (1.02, 1.12)),
+}
+_LOWER = {
+    'trousers': (4.0, 6.5, (0.05, 0.08), (1.15, 1.6)),
+    'leggings': (1.2, 2.0, (0.05, 0.1), (0.98, 1.08)),
+    'shorts': (3.0, 0.0, (0.29, 0.36), (1.25, 1.6)),
+    'skirt': (2.0, 1.0, (0.27, 0.38), (1.05, 1.4)),
+    'long skirt': (0.8, 0.5, (0.08, 0.18), (1.1, 1.5)),
+}
+_TEXTURES = {
+    'plain': (0.4, 0.55),
+    'stripes': (0.17, 0.1),
+    'bars': (0.07, 0.05),
+    'checks': (0.09, 0.12),
+    'logo': (0.17, 0.06),
+    'block': (0.1, 0.12),
+}
+_HAIR = {'bald': 1, 'short': 8, 'crop': 4, 'bob': 3, 'long': 5, 'ponytail': 3, 'bun': 2, 'afro': 1}
+_HATS = {'cap': (0.14, 0.05), 'brim': (0.05, 0.02), 'beanie': (0.0, 0.17), 'hijab': (0.04, 0.04)}
+_BAGS = {
+    'backpack': (0.26, 0.2),
+    'cross bag': (0.14, 0.12),
+    'tote': (0.1, 0.12),
+    'carrier': (0.06, 0.08),
+}
+
+
+def sample_identity(rng: np.random.Generator, domain: str) -> Identity:
+    """Draw a person from the wardrobe of a domain.
+
+    Args:
+        rng: Source of randomness; the same state gives the same person.
+        domain: 'a' (summer) or 'b' (winter).
+
+    Returns:
+        The person.
+    """
+    column = DOMAINS.index(domain)
+    upper = _sample_upper(rng, domain, column)
+    lower = _sample_lower(rng, domain, column)
+    skin = palette.jitter(palette.SKIN[rng.integers(len(palette.SKIN))], rng, 5)
+    tights = rng.random() < (0.25, 0.85)[column]
+    return Identity(
+        body=Body(
+            shoulders=rng.uniform(0.86, 1.14),
+            hips=rng.uniform(0.88, 1.16),
+            girth=float(np.clip(rng.normal(1.03, 0.14), 0.82, 1.45)),
+            head=rng.uniform(0.98, 1.16),
+            legs=rng.uniform(-0.02, 0.025),
+        ),
+        head=_sample_head(rng, column, skin),
+        upper=upper,
+        lower=lower,
+        legs=palette.draw_colour(palette.BOTTOM_COLOURS['b'], rng) if tights else skin,
+        shoes=palette.draw_colour(palette.SHOE_COLOURS[domain], rng),
+        sole=palette.CLOTH['white'] if rng.random() < 0.4 else palette.CLOTH['black'],
+        boots=bool(rng.random() < (0.05, 0.3)[column]),
+        bag=_sample_bag(rng, column),
+    )
+
+
+def _choose(options: dict[str, float], rng: np.random.Generator) -> str:
+    weights = np.array(list(options.values()), dtype=np.float64)
+    return list(options)[rng.choice(len(weights), p=weights / weights.sum())]
+
+
+def _sample_upper(rng: np.random.Generator, domain: str, column: int) -> Garment:
+    shares = palette.TOP_COLOURS[domain]
+    kind = _choose({name: cut[column] for name, cut in _UPPER.items()}, rng)
+    texture = _choose({name: share[column] for name, share in _TEXTURES.items()}, rng)
+    if kind in ('jacket', 'coat', 'puffer') and texture in ('logo', 'block'):
+        texture = 'open'
+    colour = palette.draw_colour(shares, rng)
+    length, sleeve, width = (rng.uniform(*bounds) for bounds in _UPPER[kind][2:])
+    return Garment(
+        kind=kind,
+        colour=colour,
+        second=palette.contrasting(colour, shares, rng),
+        texture=texture,
+        pitch=rng.uniform(0.022, 0.05),
+        length=length,
+        sleeve=sleeve,
+        width=width,
+    )
+
+
+def _sample_lower(rng: np.random.Generator, domain: str, column: int) -> Garment:
+    shares = palette.BOTTOM_COLOURS[domain]
+    kind = _choose({name: cut[column] for name, cut in _LOWER.items()}, rng)
+    textures = {'plain': 0.78, 'piping': 0.12, 'checks': 0.05, 'stripes': 0.05}
+    texture = _choose(textures, rng)
+    colour = palette.draw_colour(shares, rng)
+    length, width = (rng.uniform(*bounds) for bounds in _LOWER[kind][2:])
+    return Garment(
+        kind=kind,
+        colour=colour,
+        second=palette.contrasting(colour, palette.TOP_COLOURS[domain], rng),
+        texture=texture,
+        pitch=rng.uniform(0.022, 0.045),
+        length=length,
+        sleeve=0.0,
+        width=width,
+    )
+
+
+def _sample_head(rng: np.random.Generator, column: int, skin: Colour) -> Head:
+    hair = _choose(_HAIR, rng)
+    hair_colour = palette.HAIR[rng.choice(len(palette.HAIR), p=palette.HAIR_WEIGHTS)]
+    hats = {name: share[column] for name, share in _HATS.items()}
+    hat = _choose(hats | {'': 1 - sum(hats.values())}, rng) or None
+    scarf = palette.draw_colour(palette.TOP_COLOURS['b'], rng)
+    return Head(
+        skin=skin,
+        hair=hair,
+        hair_colour=palette.jitter(hair_colour, rng, 4),
+        hat=hat,
+        hat_colour=palette.draw_colour(palette.BAG_COLOURS, rng),
+        beard=bool(hair in ('bald', 'short', 'crop') and rng.random() < 0.25),
+        glasses=bool(rng.random() < 0.15),
+        scarf=scarf if rng.random() < (0.02, 0.25)[column] else None,
+    )
+
+
+def _sample_bag(rng: np.random.Generator, column: int) -> Bag | None:
+    shares = {name: share[column] for name, share in _BAGS.items()}
+    kind = _choose(shares | {'': 1 - sum(shares.values())}, rng)
+    colour = palette.draw_colour(palette.BAG_COLOURS, rng)
+    side = int(rng.choice((-1, 1)))
+    return Bag(kind, colour, side) if kind else None
