@@ -1,0 +1,224 @@
+import pytest
+import torch
+from mmpretrain.models import VisionTransformer
+
+from passreid.models import PartViT
+from passreid.models.layers import resize_table
+
+ARCH = dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=128)
+
+
+def tiny(**kwargs):
+    options = dict(arch=ARCH, img_size=(64, 32), patch_size=16) | kwargs
+    torch.manual_seed(0)
+    model = PartViT(**options)
+    model.init_weights()
+    return evaluated(model)
+
+
+def evaluated(model):
+    model.eval()
+    return model
+
+
+@pytest.fixture(scope='module', params=[16, 8])
+def recorded_model(request, reference):
+    recorded = reference('vit_tiny')
+    prefix = '' if request.param == 16 else 'p8/'
+    model = PartViT(ARCH, (64, 32), patch_size=request.param, interpolate_offset=0.1)
+    start = f'{prefix}sd/'
+    weights = {k.removeprefix(start): v for k, v in recorded.items() if k.startswith(start)}
+    result = model.load_state_dict(weights, strict=True)
+    assert not result.missing_keys and not result.unexpected_keys
+    return evaluated(model), recorded, prefix
+
+
+@pytest.mark.parametrize('kind', ['global', 'local'])
+@pytest.mark.parametrize('part', [None, 0, 1, 2])
+@pytest.mark.parametrize('gradient', [True, False])
+def test_tokens_equal_the_recorded_ones(recorded_model, kind, part, gradient):
+    model, recorded, prefix = recorded_model
+    images = recorded[f'in/{kind}']
+    part_ids = None if part is None else torch.full((len(images),), part)
+    with torch.set_grad_enabled(gradient):
+        (tokens,) = model(images, part_ids)
+    expected = recorded[f'{prefix}out/{kind}_part{part}']
+    torch.testing.assert_close(tokens.detach(), expected, atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize('kind', ['global', 'local'])
+def test_interpolated_positions_equal_the_recorded_ones(recorded_model, kind):
+    model, recorded, prefix = recorded_model
+    grid = [side // model.patch_embed.projection.kernel_size[0] for side in (64, 32)]
+    if kind == 'local':
+        grid = [side // 2 for side in grid]
+    table = resize_table(model.pos_embed, model.patch_resolution, tuple(grid), offset=0.1)
+    expected = recorded[f'{prefix}pos/{kind}']
+    torch.testing.assert_close(table.detach(), expected, atol=2e-5, rtol=0)
+
+
+def test_each_sample_gets_the_part_that_it_names():
+    model = tiny()
+    images = torch.randn(4, 3, 32, 32)
+    part_ids = torch.tensor([2, 0, 1, 2])
+    (mixed,) = model(images, part_ids)
+    for index, part in enumerate(part_ids):
+        (single,) = model(images[index : index + 1], part[None])
+        torch.testing.assert_close(mixed[index : index + 1], single, atol=1e-5, rtol=0)
+
+
+def test_last_layer_for_tokens_equals_the_whole_layer():
+    model = tiny()
+    images = torch.randn(3, 3, 64, 32)
+    x, _ = model._embed(images, None)
+    for layer in model.layers:
+        x = layer(x)
+    expected = model.ln1(x)[:, :4]
+    torch.testing.assert_close(model(images)[0], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_without_parts_it_is_the_vit_of_mmpretrain():
+    plain = VisionTransformer(ARCH, img_size=64, patch_size=16, out_type='cls_token')
+    plain.init_weights()
+    model = PartViT(ARCH, img_size=64, patch_size=16, num_parts=0)
+    model.load_state_dict(plain.state_dict(), strict=True)
+    images = torch.randn(2, 3, 64, 64)
+    (tokens,) = evaluated(model)(images)
+    assert tokens.shape == (2, 1, 32)
+    torch.testing.assert_close(tokens[:, 0], evaluated(plain)(images)[0], atol=1e-5, rtol=0)
+    with pytest.raises(ValueError, match='num_parts=0'):
+        model(images, torch.zeros(2, dtype=torch.long))
+
+
+def test_fresh_weights_follow_the_recipe():
+    model = tiny(arch=dict(ARCH, embed_dims=128, feedforward_channels=512), num_parts=2)
+    assert torch.equal(model.cls_position, torch.zeros_like(model.cls_position))
+    for linear in (model.layers[0].attn.qkv, model.layers[1].ffn.layers[1]):
+        assert linear.weight.std().item() == pytest.approx(0.02, rel=0.05)
+        assert torch.equal(linear.bias, torch.zeros_like(linear.bias))
+    for token in (model.cls_token, *model.part_tokens, *model.part_positions):
+        assert token.std().item() == pytest.approx(0.02, rel=0.3)
+    assert not torch.equal(*model.part_tokens)
+    bound = model.patch_embed.projection.weight[0].numel() ** -0.5
+    projection = model.patch_embed.projection.weight
+    # Uniform in +-bound, torch's default.
+    assert projection.abs().max() <= bound
+    assert projection.std().item() == pytest.approx(bound / 3**0.5, rel=0.02)
+
+
+def test_activation_checkpointing_changes_nothing():
+    images = torch.randn(2, 3, 64, 32)
+    gradients = []
+    for with_cp in (False, True):
+        model = tiny(with_cp=with_cp, drop_path_rate=0.5)
+        model.train()
+        torch.manual_seed(3)
+        model(images)[0].square().sum().backward()
+        gradients.append([p.grad for p in model.parameters()])
+    for plain, recomputed in zip(*gradients, strict=True):
+        torch.testing.assert_close(plain, recomputed, atol=1e-6, rtol=1e-5)
+
+
+def test_attention_maps_sum_to_one():
+    maps = tiny().part_attention(torch.randn(2, 3, 64, 32))
+    assert maps.shape == (2, 4, 4, 2)
+    torch.testing.assert_close(maps.sum((2, 3)), torch.ones(2, 4))
+
+
+class TestForeignWeights:
+    def test_parts_start_from_cls_each_its_own(self):
+        plain = VisionTransformer(ARCH, img_size=64, patch_size=16)
+        plain.init_weights()
+        model = tiny()
+        model.load_state_dict(plain.state_dict(), strict=True)
+        for token in model.part_tokens:
+            noise = token - plain.cls_token
+            assert 0.01 < noise.std() < 0.03
+        assert not torch.equal(model.part_tokens[0], model.part_tokens[1])
+        for position in model.part_positions:
+            assert 0.01 < (position - plain.pos_embed[:, :1]).std() < 0.03
+        torch.testing.assert_close(model.cls_position.data, plain.pos_embed.data[:, :1])
+
+    def test_square_table_is_resized(self):
+        plain = VisionTransformer(ARCH, img_size=64, patch_size=16)
+        plain.init_weights()
+        model = tiny(img_size=(96, 32), interpolate_mode='bilinear')
+        model.load_state_dict(plain.state_dict(), strict=True)
+        expected = resize_table(plain.pos_embed[:, 1:], (4, 4), (6, 2), 'bilinear')
+        torch.testing.assert_close(model.pos_embed.data, expected.data)
+
+    def test_two_to_one_table_is_resized_as_recorded(self, reference):
+        recorded = reference('pos_embed')
+        arch = dict(embed_dims=8, num_layers=1, num_heads=1, feedforward_channels=8)
+        for size, name in (((384, 128), '384x128'), ((160, 80), '160x80')):
+            model = PartViT(arch, img_size=size, interpolate_mode='bilinear')
+            weights = model.state_dict() | {'pos_embed': recorded['pos_256x128']}
+            model.load_state_dict(weights)
+            torch.testing.assert_close(
+                model.pos_embed.data, recorded[f'pos_{name}'], atol=1e-6, rtol=0
+            )
+
+    def test_unclear_grid_must_be_told(self):
+        weights = tiny(img_size=(48, 16)).state_dict()
+        with pytest.raises(ValueError, match='pos_embed_grid'):
+            tiny().load_state_dict(weights)
+        model = tiny(pos_embed_grid=(3, 1))
+        model.load_state_dict(weights)
+        expected = resize_table(weights['pos_embed'], (3, 1), (4, 2))
+        torch.testing.assert_close(model.pos_embed.data, expected)
+
+    def test_names_of_timm_and_dino(self):
+        import timm
+
+        foreign = timm.models.VisionTransformer(
+            img_size=64, embed_dim=32, depth=2, num_heads=2, num_classes=0
+        )
+        model = tiny(img_size=64, num_parts=0)
+        model.load_state_dict(foreign.state_dict(), strict=True)
+        images = torch.randn(2, 3, 64, 64)
+        expected = foreign.eval().forward_features(images)[:, :1]
+        torch.testing.assert_close(model(images)[0], expected, atol=1e-4, rtol=0)
+
+
+class TestStem:
+    def test_ics_has_the_shape_of_the_paper(self):
+        model = tiny(stem='ics')
+        (tokens,) = model(torch.randn(2, 3, 64, 32))
+        assert tokens.shape == (2, 4, 32)
+        convolutions = [m for m in model.patch_embed.modules() if isinstance(m, torch.nn.Conv2d)]
+        assert [c.kernel_size[0] for c in convolutions] == [7, 3, 3, 8]
+        assert [c.stride[0] for c in convolutions] == [2, 1, 1, 8]
+        assert [c.bias is None for c in convolutions] == [True, True, True, False]
+
+    def test_first_half_is_normalised_by_instance(self):
+        norm = tiny(stem='ics').patch_embed.stem[1]
+        norm.train()
+        x = torch.randn(4, 64, 5, 3) * torch.arange(1, 5).view(4, 1, 1, 1)
+        by_instance, by_batch = norm(x).split(32, dim=1)
+        torch.testing.assert_close(
+            by_instance.var((2, 3), unbiased=False), torch.ones(4, 32), atol=1e-3, rtol=0
+        )
+        torch.testing.assert_close(
+            by_batch.var((0, 2, 3), unbiased=False), torch.ones(32), atol=1e-3, rtol=0
+        )
+        assert by_batch.var((2, 3))[3].mean() > 4 * by_batch.var((2, 3))[0].mean()
+
+    def test_unknown_stem_and_odd_patches(self):
+        with pytest.raises(ValueError, match='stem'):
+            tiny(stem='conv')
+        with pytest.raises(ValueError, match='odd'):
+            tiny(stem='ics', patch_size=7)
+
+
+def test_frozen_stages_hold_tokens_and_positions():
+    model = PartViT(ARCH, (64, 32), frozen_stages=1)
+    trainable = {name for name, p in model.named_parameters() if p.requires_grad}
+    assert trainable and all(name.startswith(('layers.1', 'ln1')) for name in trainable)
+
+
+def test_layer_depth_of_tokens():
+    model = tiny()
+    for name in ('cls_token', 'cls_position', 'part_tokens.1', 'part_positions.0', 'pos_embed'):
+        assert model.get_layer_depth(f'backbone.{name}', 'backbone.') == (0, 4)
+    assert model.get_layer_depth('backbone.layers.1.ln1.weight', 'backbone.') == (2, 4)
+    assert model.get_layer_depth('head.centres', 'backbone.') == (3, 4)
