@@ -1,0 +1,190 @@
+import pytest
+import torch
+
+from passreid.models import PASSHead, PASSNeck
+from passreid.models.converters import from_pass_checkpoint
+
+BATCH, TOKENS = 4, 4
+
+
+@pytest.fixture(scope='module')
+def recorded(reference):
+    return reference('head_loss')
+
+
+def network(recorded, which):
+    weights = {
+        f'head.{k.removeprefix(which + "/")}': v
+        for k, v in recorded.items()
+        if k.startswith(which + '/')
+    }
+    weights = from_pass_checkpoint(weights)
+    neck = PASSNeck(32, 3, hidden_channels=64, bottleneck_channels=16, out_channels=128)
+    neck.load_state_dict({k.removeprefix('neck.'): v for k, v in weights.items()}, strict=True)
+    return neck
+
+
+def test_logits_equal_the_recorded_ones(recorded):
+    teacher, student = network(recorded, 'teacher'), network(recorded, 'student')
+    logits = torch.stack(teacher.logits(recorded['step0/teacher_in'].unbind()))
+    torch.testing.assert_close(logits, recorded['step0/teacher_out'], atol=2e-5, rtol=0)
+    logits = torch.stack(student.logits(recorded['step0/student_in_global'].unbind()))
+    torch.testing.assert_close(logits, recorded['step0/student_out_global'], atol=2e-5, rtol=0)
+    for part, (of_cls, of_part) in enumerate(recorded['step0/student_in_local']):
+        inputs = [of_cls] * TOKENS
+        inputs[part + 1] = of_part
+        logits = student.logits(inputs)
+        expected = recorded['step0/student_out_local'][part]
+        torch.testing.assert_close(logits[0], expected[0], atol=2e-5, rtol=0)
+        torch.testing.assert_close(logits[part + 1], expected[1], atol=2e-5, rtol=0)
+
+
+def test_three_recorded_steps(recorded):
+    student, teacher = network(recorded, 'student'), network(recorded, 'teacher')
+    head = PASSHead(out_channels=128)
+    for step in range(3):
+        of_global = recorded[f'step{step}/student_in_global'].clone().requires_grad_()
+        of_local = recorded[f'step{step}/student_in_local'].clone().requires_grad_()
+        tokens = [torch.cat((of_global[0], *of_local[:, 0]))]
+        tokens += [torch.cat((of_global[k + 1], of_local[k, 1])) for k in range(3)]
+        with torch.no_grad():
+            targets = teacher(recorded[f'step{step}/teacher_in'].unbind())
+        losses = head.loss(
+            student(tokens), student.prototype_weights(), targets, teacher.prototype_weights()
+        )
+        student.zero_grad()
+        loss = losses['loss_cls'] + losses['loss_part']
+        loss.backward()
+        head.update_centres()
+        torch.testing.assert_close(
+            loss.detach(), recorded[f'step{step}/loss'], atol=1e-5, rtol=0
+        )
+        for inputs, name in ((of_global, 'global'), (of_local, 'local')):
+            expected = recorded[f'step{step}/grad_in_{name}']
+            torch.testing.assert_close(inputs.grad, expected, atol=1e-6, rtol=0)
+        if step == 0:
+            check_parameter_gradients(student, recorded)
+        if step != 1:
+            expected = recorded[f'center/after{step + 1}']
+            torch.testing.assert_close(head.centres, expected, atol=1e-6, rtol=0)
+
+
+def check_parameter_gradients(student, recorded):
+    names = [name for name in recorded if name.startswith('step0/grad_param/')]
+    assert len(names) == 7
+    parameters = dict(student.named_parameters())
+    for name in names:
+        theirs = 'head.' + name.removeprefix('step0/grad_param/')
+        ours = next(iter(from_pass_checkpoint({theirs: torch.ones(1)})))
+        gradient = parameters[ours.removeprefix('neck.')].grad
+        torch.testing.assert_close(gradient, recorded[name], atol=1e-6, rtol=0, msg=name)
+
+
+def random_call(head, num_views=(3, 3), batch=5, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    width, prototypes = 6, head.centres.shape[1]
+
+    def unit(*shape):
+        return torch.nn.functional.normalize(torch.randn(*shape, generator=generator), dim=-1)
+
+    return head.loss(
+        [unit(views * batch, width) for views in num_views],
+        [unit(prototypes, width) for _ in num_views],
+        [unit(2 * batch, width) for _ in num_views],
+        [unit(prototypes, width) for _ in num_views],
+    )
+
+
+def test_summands_are_weighted_by_their_terms():
+    head = PASSHead(out_channels=8, num_parts=1)
+    head.student_temperature = 1e9
+    losses = random_call(head, num_views=(11, 5))
+    # A uniform student has a cross-entropy of ln 8 in every term, whatever the teacher says.
+    uniform = torch.tensor(8.0).log()
+    torch.testing.assert_close(losses['loss_cls'], uniform * 20 / 28)
+    torch.testing.assert_close(losses['loss_part'], uniform * 8 / 28)
+
+
+def test_without_parts_there_is_no_part_loss():
+    losses = random_call(PASSHead(out_channels=8, num_parts=0), num_views=(4,))
+    assert 'loss_part' not in losses
+    assert losses['loss_cls'] > 0
+
+
+def test_only_the_summands_carry_the_word_loss():
+    losses = random_call(PASSHead(out_channels=8, num_parts=1))
+    assert [name for name in losses if 'loss' in name] == ['loss_cls', 'loss_part']
+
+
+def test_centres_wait_for_the_optimiser_step():
+    """Two accumulated batches move the centres as one large batch does."""
+    whole, halves = (PASSHead(out_channels=8, num_parts=1) for _ in range(2))
+    generator = torch.Generator().manual_seed(0)
+    prototypes = [torch.randn(8, 6, generator=generator) for _ in range(2)]
+    teacher = torch.randn(2, 2, 6, 6, generator=generator)  # token, view, image, channel
+    student = torch.randn(2, 3, 6, 6, generator=generator)
+
+    def call(head, images):
+        head.loss(
+            [views[:, images].flatten(0, 1) for views in student],
+            prototypes,
+            [views[:, images].flatten(0, 1) for views in teacher],
+            prototypes,
+        )
+
+    call(whole, slice(0, 6))
+    call(halves, slice(0, 2))
+    assert torch.equal(halves.centres, torch.zeros(2, 8))
+    call(halves, slice(2, 6))
+    whole.update_centres()
+    halves.update_centres()
+    assert whole.centres.abs().max() > 0.01
+    torch.testing.assert_close(halves.centres, whole.centres, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize('kind', ['warm', 'default'])
+def test_teacher_temperature_follows_the_recorded_schedule(reference, kind):
+    warm = dict(
+        teacher_temperature=0.07,
+        warmup_teacher_temperature=0.04,
+        warmup_teacher_temperature_epochs=30,
+    )
+    head = PASSHead(out_channels=8, **(warm if kind == 'warm' else {}))
+    found = []
+    for epoch in range(100):
+        head.set_epoch(epoch)
+        found.append(head.teacher_temperature)
+    expected = reference('schedules')[f'pretrain/teacher_temp_{kind}']
+    torch.testing.assert_close(torch.tensor(found), expected, atol=1e-8, rtol=1e-6)
+
+
+class TestHealth:
+    def health(self, scores):
+        """Figures of a teacher whose scores are given, temperature 1."""
+        head = PASSHead(out_channels=scores.shape[1], num_parts=0, teacher_temperature=1.0)
+        student = torch.eye(4)[:2].repeat(len(scores) // 2, 1)
+        losses = head.loss(
+            [torch.cat((student, student))], [torch.randn(scores.shape[1], 4)],
+            [scores], [torch.eye(scores.shape[1])],
+        )
+        return tuple(losses[f'teacher_{n}'] for n in ('entropy', 'kl_uniform', 'information'))
+
+    def test_uniform_collapse(self):
+        entropy, kl_uniform, information = self.health(torch.zeros(4, 8))
+        assert entropy == pytest.approx(torch.tensor(8.0).log().item())
+        assert kl_uniform == pytest.approx(0, abs=1e-6)
+        assert information == pytest.approx(0, abs=1e-6)
+
+    def test_collapse_to_one_prototype(self):
+        scores = torch.zeros(4, 8)
+        scores[:, 3] = 100
+        entropy, kl_uniform, information = self.health(scores)
+        assert entropy == pytest.approx(0, abs=1e-6)
+        assert kl_uniform == pytest.approx(torch.tensor(8.0).log().item())
+        assert information == pytest.approx(0, abs=1e-6)
+
+    def test_each_image_its_own_prototype(self):
+        entropy, kl_uniform, information = self.health(100 * torch.eye(4, 8))
+        assert entropy == pytest.approx(0, abs=1e-6)
+        assert kl_uniform == pytest.approx(torch.tensor(2.0).log().item())
+        assert information == pytest.approx(torch.tensor(4.0).log().item())

@@ -1,0 +1,75 @@
+import pytest
+import torch
+
+from passreid.models.losses import prototype_cross_entropy
+
+
+def plain(embeddings, prototypes, targets, temperature):
+    """The definition: one term for each pair of a teacher view and another student view."""
+    total = 0
+    for u in range(len(targets)):
+        for v in range(len(embeddings)):
+            if u != v:
+                log_p = torch.log_softmax(embeddings[v] @ prototypes.T / temperature, dim=-1)
+                total = total - (targets[u] * log_p).sum(-1).mean()
+    return total
+
+
+def draw(num_views, num_targets, batch, dtype, prototypes=17, width=6):
+    torch.manual_seed(num_views * 100 + batch)
+    embeddings = torch.nn.functional.normalize(torch.randn(num_views, batch, width), dim=-1)
+    weights = torch.nn.functional.normalize(torch.randn(prototypes, width), dim=-1)
+    targets = torch.softmax(5 * torch.randn(num_targets, batch, prototypes, dtype=dtype), -1)
+    return embeddings.to(dtype).requires_grad_(), weights.to(dtype).requires_grad_(), targets
+
+
+# L parts and n local views of each give [CLS] 2 + L n views and a part 2 + n.
+@pytest.mark.parametrize('batch', [1, 2, 5])
+@pytest.mark.parametrize(('num_views', 'num_targets'), [(11, 2), (5, 2), (2, 2), (7, 3), (9, 1)])
+@pytest.mark.parametrize('max_scores', [1, 17 * 5 * 2, 2**24])
+def test_equals_the_plain_loop(num_views, num_targets, batch, max_scores):
+    inputs = draw(num_views, num_targets, batch, torch.float64)
+    expected = plain(*inputs, temperature=0.1)
+    expected_gradients = torch.autograd.grad(expected, inputs[:2])
+    loss = prototype_cross_entropy(*inputs, temperature=0.1, max_scores=max_scores)
+    gradients = torch.autograd.grad(3 * loss, inputs[:2])
+    torch.testing.assert_close(loss, expected)
+    for found, wanted in zip(gradients, expected_gradients, strict=True):
+        torch.testing.assert_close(found, 3 * wanted)
+
+
+def test_gradients_by_finite_differences():
+    embeddings, prototypes, targets = draw(4, 2, 2, torch.float64)
+    assert torch.autograd.gradcheck(
+        lambda e, w: prototype_cross_entropy(e, w, targets, 0.3), (embeddings, prototypes)
+    )
+
+
+def test_value_without_gradients():
+    inputs = draw(5, 2, 3, torch.float32)
+    with torch.no_grad():
+        value = prototype_cross_entropy(*inputs)
+    torch.testing.assert_close(value, plain(*inputs, temperature=0.1).detach())
+    assert not value.requires_grad
+
+
+def test_bfloat16_autocast_is_close():
+    inputs = draw(5, 2, 8, torch.float32, prototypes=512, width=32)
+    expected = plain(*inputs, temperature=0.1)
+    expected_gradients = torch.autograd.grad(expected, inputs[:2])
+    with torch.autocast('cpu', torch.bfloat16):
+        loss = prototype_cross_entropy(*inputs)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, expected, atol=0, rtol=5e-3)
+    gradients = torch.autograd.grad(loss, inputs[:2])
+    for found, wanted in zip(gradients, expected_gradients, strict=True):
+        assert found.dtype == torch.float32
+        similarity = torch.cosine_similarity(found.flatten(), wanted.flatten(), dim=0)
+        assert similarity > 0.999
+
+
+def test_teacher_gets_no_gradient():
+    embeddings, prototypes, targets = draw(3, 2, 2, torch.float32)
+    targets.requires_grad_()
+    prototype_cross_entropy(embeddings, prototypes, targets).backward()
+    assert targets.grad is None
