@@ -5,6 +5,10 @@ import logging
 import torch
 from mmengine.dist import get_rank
 from mmengine.logging import print_log
+from torch.utils.data import get_worker_info
+
+# Row 0 is the main process's.
+WORKER_ROWS = 257
 
 
 class BadImageError(Exception):
@@ -29,8 +33,9 @@ class BadImageCounter:
     """Count, log by name and limit the bad images of a data set.
 
     The counts live in shared memory, so they are the totals over all data loader workers of
-    this process, started by fork or spawn, persistent or not. Two workers that count at the
-    same instant may lose a count, so take the figures as approximate.
+    this process, started by fork or spawn, persistent or not. Each worker has a row of its own
+    to count in, so none is lost; only two loaders that read the data set at once, or more than
+    256 workers, may lose some.
 
     Args:
         num_samples (int): Length of the data set.
@@ -46,18 +51,18 @@ class BadImageCounter:
         self.num_samples = num_samples
         self.max_share = max_share
         self.grace = grace
-        self._counts = torch.zeros(2, dtype=torch.int64).share_memory_()
+        self._counts = torch.zeros(WORKER_ROWS, 2, dtype=torch.int64).share_memory_()
         self._is_bad = torch.zeros(num_samples, dtype=torch.bool).share_memory_()
 
     @property
     def seen(self) -> int:
         """How many images were loaded or found bad."""
-        return int(self._counts[0])
+        return int(self._counts[:, 0].sum())
 
     @property
     def bad(self) -> int:
         """How many of them were bad; one that is met twice counts twice."""
-        return int(self._counts[1])
+        return int(self._counts[:, 1].sum())
 
     def indices(self) -> list[int]:
         """Indices of the samples found bad so far, ascending."""
@@ -65,7 +70,7 @@ class BadImageCounter:
 
     def count_seen(self) -> None:
         """Count an image that is about to be loaded."""
-        self._counts[0] += 1
+        self._counts[_row(), 0] += 1
 
     def count_bad(self, idx: int, error: BadImageError) -> None:
         """Count a bad image and log it the first time that it is met.
@@ -77,7 +82,7 @@ class BadImageCounter:
         Raises:
             TooManyBadImagesError: When the share of bad images exceeds the limit.
         """
-        self._counts[1] += 1
+        self._counts[_row(), 1] += 1
         if not self._is_bad[idx]:
             self._is_bad[idx] = True
             # mmengine shows nothing below an error on the other ranks.
@@ -94,3 +99,8 @@ class BadImageCounter:
     def __deepcopy__(self, memo: dict) -> 'BadImageCounter':
         """A counter of its own that starts from nothing."""
         return BadImageCounter(self.num_samples, self.max_share, self.grace)
+
+
+def _row() -> int:
+    worker = get_worker_info()
+    return 0 if worker is None else 1 + worker.id % (WORKER_ROWS - 1)

@@ -6,8 +6,18 @@ import lmdb
 
 from .bad_images import BadImageError
 
-# LMDB lets a process open a path only once, and an environment must not cross a fork.
-_OPEN: dict[tuple[int, str], lmdb.Environment] = {}
+# LMDB lets a process open a path only once.
+_OPEN: dict[str, lmdb.Environment] = {}
+
+
+def _close_all() -> None:
+    while _OPEN:
+        _OPEN.popitem()[1].close()
+
+
+# An environment must not cross a fork. Parent and child open theirs when they need it again.
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(before=_close_all)
 
 
 class LMDBReader:
@@ -40,7 +50,6 @@ class LMDBReader:
         return value
 
     def _environment(self) -> lmdb.Environment:
-        place = (os.getpid(), self.path)
-        if place not in _OPEN:
-            _OPEN[place] = lmdb.open(self.path, readonly=True, lock=False, readahead=False)
-        return _OPEN[place]
+        if self.path not in _OPEN:
+            _OPEN[self.path] = lmdb.open(self.path, readonly=True, lock=False, readahead=False)
+        return _OPEN[self.path]

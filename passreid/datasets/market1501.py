@@ -28,7 +28,7 @@ class Market1501(ReIDDataset):
     ICCV 2015.
     """
 
-    root_names = ('market1501', 'Market-1501-v15.09.15')
+    root_names: tuple[str, ...] = ('market1501', 'Market-1501-v15.09.15')
     folders = {'train': 'bounding_box_train', 'query': 'query', 'gallery': 'bounding_box_test'}
     expected_counts = {'train': (751, 12936), 'query': (750, 3368), 'gallery': (751, 15913)}
     # First group: the pid; second group: the camera, from 1.

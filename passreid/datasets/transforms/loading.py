@@ -78,7 +78,8 @@ class LoadPersonImage(BaseTransform):
         if not data:
             raise ValueError('the file is empty')
         # Reads the header only.
-        image = Image.open(BytesIO(data), formats=_FORMATS)
+        file = BytesIO(data)
+        image = Image.open(file, formats=_FORMATS)
         width, height = image.size
         if not 0 < width * height <= self.max_pixels:
             raise ValueError(f'{width}x{height} pixels; allowed are 1 to {self.max_pixels}')
@@ -87,6 +88,9 @@ class LoadPersonImage(BaseTransform):
             if img is None:
                 raise ValueError('OpenCV cannot decode it')
             return img
+        # Pillow has read up to the first scan; zeros after a cut would pass for its data.
+        if image.format in ('JPEG', 'MPO') and data.find(_JPEG_END, file.tell()) < 0:
+            raise ValueError('image file is truncated (it lacks the end marker)')
         image.load()
         upright = _to_rgb(ImageOps.exif_transpose(image))
         return cv2.cvtColor(np.asarray(upright), cv2.COLOR_RGB2BGR)

@@ -1,0 +1,89 @@
+import pytest
+import torch
+from mmengine.dataset import DefaultSampler
+
+from passreid.datasets import ResumableSampler
+from passreid.datasets.samplers import resumable_sampler
+from passreid.registry import DATA_SAMPLERS
+
+
+def of_rank(sampler_type, size, rank, world_size, monkeypatch, **kwargs):
+    monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda: (rank, world_size))
+    return sampler_type(range(size), seed=3, **kwargs)
+
+
+@pytest.mark.parametrize('shuffle', [True, False])
+@pytest.mark.parametrize('round_up', [True, False])
+@pytest.mark.parametrize(('size', 'world_size'), [(23, 1), (23, 4), (24, 4), (3, 8)])
+def test_order_is_that_of_default_sampler(size, world_size, shuffle, round_up, monkeypatch):
+    for rank in range(world_size):
+        kwargs = {'shuffle': shuffle, 'round_up': round_up}
+        ours = of_rank(ResumableSampler, size, rank, world_size, monkeypatch, **kwargs)
+        default = of_rank(DefaultSampler, size, rank, world_size, monkeypatch, **kwargs)
+        for epoch in (0, 5):
+            ours.set_epoch(epoch)
+            default.set_epoch(epoch)
+            assert list(ours) == list(default)
+        assert len(ours) == len(default)
+
+
+def test_ranks_together_cover_the_data_once(monkeypatch):
+    samplers = [
+        of_rank(ResumableSampler, 23, rank, 4, monkeypatch, round_up=False) for rank in range(4)
+    ]
+    assert sorted(index for sampler in samplers for index in sampler) == list(range(23))
+
+
+@pytest.mark.parametrize('rank', [0, 2])
+def test_resume_from_any_offset_is_the_tail(rank, monkeypatch):
+    sampler = of_rank(ResumableSampler, 23, rank, 3, monkeypatch)
+    sampler.set_epoch(2)
+    order = list(sampler)
+    for start in range(len(order) + 1):
+        sampler.set_start(start)
+        assert list(sampler) == order[start:]
+        assert len(sampler) == len(order)
+
+
+def test_start_holds_for_one_iteration():
+    sampler = ResumableSampler(range(10), seed=0)
+    order = list(sampler)
+    sampler.set_start(7)
+    tail = iter(sampler)
+    # What is set later does not reach an iteration that has begun.
+    sampler.set_start(2)
+    assert list(tail) == order[7:]
+    assert list(sampler) == order[2:]
+    assert list(sampler) == order
+
+
+def test_epochs_differ_and_repeat():
+    sampler = ResumableSampler(range(50), seed=0)
+    first = list(sampler)
+    sampler.set_epoch(1)
+    assert list(sampler) != first
+    sampler.set_epoch(0)
+    assert list(sampler) == first
+
+
+@pytest.mark.parametrize('start', [-1, 11])
+def test_impossible_start_is_refused(start):
+    with pytest.raises(ValueError, match=f'between 0 and 10.*{start}'):
+        ResumableSampler(range(10), seed=0).set_start(start)
+
+
+def test_indices_become_integers_in_chunks(monkeypatch):
+    monkeypatch.setattr(resumable_sampler, 'CHUNK', 4)
+    sizes = []
+    tolist = torch.Tensor.tolist
+    monkeypatch.setattr(
+        torch.Tensor, 'tolist', lambda self: sizes.append(len(self)) or tolist(self)
+    )
+    indices = list(ResumableSampler(range(10), seed=0))
+    assert sizes == [4, 4, 2]
+    assert all(type(index) is int for index in indices)
+    assert sorted(indices) == list(range(10))
+
+
+def test_registered():
+    assert DATA_SAMPLERS.get('ResumableSampler') is ResumableSampler

@@ -1,0 +1,20 @@
+import pytest
+
+from passreid.datasets.image_files import is_image_name, list_images
+
+
+@pytest.mark.parametrize('name', ['a.jpg', 'A.JPEG', 'a b.Png', '#.bmp', 'x.tiff', 'a.tar.webp'])
+def test_images(name):
+    assert is_image_name(name)
+
+
+@pytest.mark.parametrize('name', ['Thumbs.db', '._a.jpg', 'jpg', 'a.jpg.txt', 'a.npy', '.jpg'])
+def test_others(name):
+    assert not is_image_name(name)
+
+
+def test_listing_is_sorted(tmp_path):
+    for name in ('b.jpg', 'a.png', 'B.jpg', 'readme.txt'):
+        (tmp_path / name).touch()
+    (tmp_path / 'folder').mkdir()
+    assert list_images(str(tmp_path)) == ['B.jpg', 'a.png', 'b.jpg']

@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+
+from passreid.datasets import ReIDDataset
+from passreid.registry import DATASETS
+
+FILES = {
+    'train': [('t/c.jpg', 7, 0), ('t/a.jpg', 3, 2), ('t/d.jpg', -1, 0), ('t/b.jpg', 7, -1)]
+    + [('t/e.jpg', 0, 0), ('t/f.jpg', 250, 0)],
+    'query': [('q/a.jpg', 9, 1), ('q/b.jpg', 4, 0)],
+    'gallery': [('g/a.jpg', 0, 3), ('g/b.jpg', -1, 0), ('g/c.jpg', 9, 2)],
+}
+
+
+class Toy(ReIDDataset):
+    root_names = ('toy', 'Toy-v1')
+    folders = {'train': 't', 'query': 'q', 'gallery': 'g'}
+
+    def list_split(self, root, split):
+        return FILES[split]
+
+
+@pytest.fixture
+def root(tmp_path):
+    for folder in 'tqg':
+        (tmp_path / folder).mkdir()
+    return str(tmp_path)
+
+
+def fields(dataset, name):
+    return [dataset[idx][name] for idx in range(len(dataset))]
+
+
+def test_train_is_relabelled_in_the_order_of_pids(root):
+    dataset = Toy(root)
+    assert fields(dataset, 'img_path') == [f'{root}/t/{name}.jpg' for name in 'cabf']
+    assert fields(dataset, 'gt_label') == [1, 0, 1, 2]
+    assert fields(dataset, 'cam_id') == [0, 2, -1, 0]
+    assert fields(dataset, 'is_query') == [False] * 4
+    assert fields(dataset, 'sample_idx') == [0, 1, 2, 3]
+    assert (dataset.num_ids, dataset.num_cameras) == (3, 2)
+    assert not dataset.test_mode
+
+
+def test_test_split_is_query_then_gallery_with_raw_pids(root):
+    dataset = Toy(root, 'test')
+    assert fields(dataset, 'gt_label') == [9, 4, 0, 9]
+    assert fields(dataset, 'is_query') == [True, True, False, False]
+    assert fields(dataset, 'cam_id') == [1, 0, 3, 2]
+    assert (dataset.num_ids, dataset.num_cameras) == (3, 4)
+    assert dataset.test_mode
+
+
+@pytest.mark.parametrize(('split', 'pids'), [('query', [9, 4]), ('gallery', [0, 9])])
+def test_single_splits(root, split, pids):
+    dataset = Toy(root, split)
+    assert fields(dataset, 'gt_label') == pids
+    assert fields(dataset, 'is_query') == [split == 'query'] * 2
+
+
+@pytest.mark.parametrize('split', ['train', 'test'])
+def test_fields_are_plain_python(root, split):
+    for value, kind in (('gt_label', int), ('cam_id', int), ('is_query', bool)):
+        assert {type(entry) for entry in fields(Toy(root, split), value)} == {kind}
+
+
+def test_columns_follow_subsets(root):
+    dataset = Toy(root, indices=[3, 0])
+    np.testing.assert_array_equal(dataset.pids, [2, 1])
+    np.testing.assert_array_equal(dataset.cam_ids, [0, 0])
+    np.testing.assert_array_equal(Toy(root).get_subset([1]).pids, [0])
+    assert dataset.pids.dtype == np.int64
+    assert dataset.num_ids == 2
+
+
+@pytest.mark.parametrize('name', ['toy', 'Toy-v1'])
+def test_root_may_be_the_folder_above(tmp_path, name):
+    (tmp_path / name / 't').mkdir(parents=True)
+    assert Toy(str(tmp_path))[0]['img_path'] == f'{tmp_path}/{name}/t/c.jpg'
+
+
+def test_missing_folder_shows_the_tree(tmp_path):
+    with pytest.raises(FileNotFoundError) as error:
+        Toy(str(tmp_path))
+    assert str(error.value) == (
+        f'Toy not found in {tmp_path}. Expected there or below it as toy or Toy-v1:\n'
+        f'{tmp_path}/\n    t/\n    q/\n    g/'
+    )
+
+
+def test_only_the_folders_of_the_split_are_needed(tmp_path):
+    (tmp_path / 't').mkdir()
+    assert len(Toy(str(tmp_path))) == 4
+    (tmp_path / 'q').mkdir()
+    with pytest.raises(FileNotFoundError, match='Toy not found'):
+        Toy(str(tmp_path), 'test')
+
+
+@pytest.mark.parametrize('files', [[], [('t/a.jpg', -1, 0), ('t/b.jpg', 0, 0)]])
+def test_empty_split_is_an_error(root, files, monkeypatch):
+    monkeypatch.setitem(FILES, 'train', files)
+    with pytest.raises(ValueError, match=f'the train split of Toy in {root} is empty'):
+        Toy(root)
+
+
+def test_unknown_split(root):
+    with pytest.raises(ValueError, match="split must be 'train', .*'test', but is 'val'"):
+        Toy(root, 'val')
+
+
+def test_split_table_is_logged_once(root, log):
+    for _ in range(2):
+        Toy(root, 'test')
+    table = log()[log().index('Toy in') :].splitlines()
+    assert [line.split() for line in table[1:4]] == [
+        ['split', 'ids', 'images', 'cameras'],
+        ['query', '2', '2', '2'],
+        ['gallery', '2', '2', '2'],
+    ]
+    assert log().count('Toy in') == 1
+
+
+@pytest.mark.parametrize(('published', 'warned'), [((3, 4), False), ((3, 5), True), ((2, 4), True)])
+def test_counts_that_differ_from_the_published_ones(root, published, warned, log, monkeypatch):
+    monkeypatch.setattr(Toy, 'expected_counts', {'train': published})
+    Toy(root)
+    text = f'Toy was published with {published[1]} images of {published[0]} ids in its train split'
+    assert (text in log()) == warned
+
+
+def test_base_class_says_what_it_lacks(root):
+    with pytest.raises(NotImplementedError, match='ReIDDataset does not say which files it has'):
+        ReIDDataset(root)
+    assert DATASETS.get('ReIDDataset') is ReIDDataset

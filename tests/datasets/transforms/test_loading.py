@@ -1,0 +1,186 @@
+import io
+import struct
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from passreid.datasets.bad_images import BadImageError
+from passreid.datasets.transforms import LoadPersonImage
+from passreid.registry import TRANSFORMS
+
+ORANGE = (200, 100, 50)
+
+
+def encode(image, kind, **kwargs):
+    file = io.BytesIO()
+    image.save(file, kind, **kwargs)
+    return file.getvalue()
+
+
+def load(data, **kwargs):
+    return LoadPersonImage(**kwargs)({'img_path': 'crop.jpg', 'img_bytes': data})['img']
+
+
+@pytest.fixture
+def photo():
+    """A smooth picture of 64x32 pixels, so that JPEG changes it little."""
+    noise = np.random.default_rng(0).integers(0, 255, (8, 4, 3), dtype=np.uint8)
+    return Image.fromarray(noise).resize((32, 64), Image.Resampling.BICUBIC)
+
+
+@pytest.fixture
+def jpeg(photo):
+    return encode(photo, 'JPEG')
+
+
+def test_fields(jpeg, tmp_path):
+    path = tmp_path / 'crop.jpg'
+    path.write_bytes(jpeg)
+    results = LoadPersonImage()({'img_path': str(path), 'gt_label': 3})
+    assert results['img'].dtype == np.uint8
+    assert results['img_shape'] == results['ori_shape'] == (64, 32)
+    np.testing.assert_array_equal(results['img'], cv2.imread(str(path)))
+    assert results['gt_label'] == 3
+
+
+def test_bytes_come_before_the_path_and_are_removed(jpeg):
+    results = LoadPersonImage()({'img_path': 'no such file', 'img_bytes': jpeg})
+    assert 'img_bytes' not in results
+    np.testing.assert_array_equal(results['img'], cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1))
+
+
+@pytest.mark.parametrize('kind', ['PNG', 'BMP', 'TIFF', 'WEBP'])
+def test_lossless_formats_are_exact(photo, kind):
+    img = load(encode(photo, kind, **({'lossless': True} if kind == 'WEBP' else {})))
+    np.testing.assert_array_equal(img[..., ::-1], np.asarray(photo))
+
+
+@pytest.mark.parametrize('mode', ['RGB', 'RGBA', 'P', 'CMYK'])
+def test_colours(mode):
+    image = Image.new('RGB', (16, 16), ORANGE)
+    image = image.quantize(8) if mode == 'P' else image.convert(mode)
+    img = load(encode(image, 'TIFF' if mode == 'CMYK' else 'PNG'))
+    assert (img.shape, img.dtype) == ((16, 16, 3), np.uint8)
+    assert abs(img.reshape(-1, 3) - np.array(ORANGE[::-1])).max() <= 2
+
+
+def test_cmyk_jpeg():
+    img = load(encode(Image.new('RGB', (16, 16), ORANGE).convert('CMYK'), 'JPEG', quality=95))
+    assert abs(img.reshape(-1, 3).astype(int) - ORANGE[::-1]).max() <= 4
+
+
+@pytest.mark.parametrize('kind', ['PNG', 'JPEG'])
+@pytest.mark.parametrize('mode', ['L', 'LA', '1'])
+def test_grey_has_three_equal_channels(mode, kind):
+    image = Image.new('L', (16, 16), 255).convert(mode)
+    if kind == 'JPEG':
+        image = image.convert('L')
+    img = load(encode(image, kind))
+    np.testing.assert_array_equal(img, np.full((16, 16, 3), 255, np.uint8))
+
+
+def test_16_bit_grey_keeps_its_high_byte():
+    values = (np.arange(64, dtype=np.uint16) * 1024).reshape(8, 8)
+    img = load(encode(Image.fromarray(values), 'PNG'))
+    np.testing.assert_array_equal(img, np.repeat((values >> 8)[..., None], 3, axis=2))
+
+
+def test_16_bit_colour_keeps_its_high_byte():
+    values = np.random.default_rng(0).integers(0, 65536, (8, 8, 3)).astype(np.uint16)
+    img = load(cv2.imencode('.png', values)[1].tobytes())
+    np.testing.assert_array_equal(img, values >> 8)
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+@pytest.mark.parametrize('padding', [b'', b'garbage'], ids=['opencv', 'pillow'])
+def test_exif_rotation_is_obeyed_on_both_ways(photo, orientation, padding, monkeypatch):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encode(photo, 'JPEG', exif=exif) + padding
+    used = []
+    imdecode = cv2.imdecode
+    monkeypatch.setattr(cv2, 'imdecode', lambda *args: used.append(1) or imdecode(*args))
+    img = load(data)
+    assert bool(used) == (padding == b'')
+    upright = np.asarray(photo)[..., ::-1].astype(int)
+    turned = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.swapaxes(0, 1),
+        6: np.rot90(upright, -1),
+        7: upright[::-1, ::-1].swapaxes(0, 1),
+        8: np.rot90(upright),
+    }[orientation]
+    assert img.shape == turned.shape
+    # JPEG changes the colours by a few levels; a wrong turn changes them by dozens.
+    assert abs(img - turned).mean() < 6
+
+
+def test_padded_jpeg_is_sound(jpeg):
+    np.testing.assert_array_equal(load(jpeg + b'\0' * 100 + b'\r\n'), load(jpeg))
+
+
+def with_size(jpeg, height, width):
+    place = jpeg.index(b'\xff\xc0') + 5
+    return jpeg[:place] + struct.pack('>HH', height, width) + jpeg[place + 4 :]
+
+
+@pytest.mark.parametrize(
+    ('damage', 'reason'),
+    [
+        (lambda jpeg: b'', 'the file is empty'),
+        (lambda jpeg: b'<html>not found</html>', 'not an image'),
+        (lambda jpeg: jpeg[:-20], 'truncated'),
+        (lambda jpeg: jpeg[:-20] + bytes(50), 'truncated'),
+        (lambda jpeg: jpeg[:60], ''),
+        (lambda jpeg: with_size(jpeg, 8000, 8000), '8000x8000 pixels; allowed are 1 to 50000000'),
+        (lambda jpeg: with_size(jpeg, 60000, 60000), 'decompression bomb'),
+        (lambda jpeg: with_size(jpeg, 0, 32), ''),
+        (lambda jpeg: encode(Image.new('F', (4, 4)), 'TIFF'), 'floating-point'),
+        (
+            lambda jpeg: encode(Image.new('I', (4, 4), 1 << 20), 'TIFF'),
+            '16 bits',
+        ),
+        (lambda jpeg: encode(Image.new('RGB', (64, 64)), 'PNG')[:-30], ''),
+        (lambda jpeg: encode(Image.new('RGB', (4, 4)), 'EPS'), 'not an image'),
+    ],
+)
+def test_broken_files_are_named_with_the_reason(jpeg, damage, reason):
+    with pytest.raises(BadImageError, match=rf'^bad image crop\.jpg: .*{reason}'):
+        load(damage(jpeg))
+
+
+@pytest.mark.filterwarnings('ignore::UserWarning')
+def test_random_damage_never_raises_anything_else(jpeg, photo):
+    random = np.random.default_rng(0)
+    for data in (jpeg, encode(photo, 'PNG'), encode(photo, 'TIFF'), encode(photo, 'WEBP')):
+        for _ in range(40):
+            broken = bytearray(data)
+            for place in random.integers(0, len(data), 6):
+                broken[place] = random.integers(256)
+            try:
+                img = load(bytes(broken), max_pixels=100_000)
+            except BadImageError:
+                continue
+            assert (img.dtype, img.ndim, img.shape[2]) == (np.uint8, 3, 3)
+
+
+def test_size_is_checked_before_decoding(jpeg, monkeypatch):
+    monkeypatch.setattr(cv2, 'imdecode', lambda *args: pytest.fail('was decoded'))
+    with pytest.raises(BadImageError, match='32x64 pixels; allowed are 1 to 2047'):
+        load(jpeg, max_pixels=2047)
+
+
+def test_missing_file_and_folder(tmp_path):
+    for path, reason in ((tmp_path / 'a.jpg', 'No such file'), (tmp_path, 'Is a directory')):
+        with pytest.raises(BadImageError, match=f'{path}: {reason}'):
+            LoadPersonImage()({'img_path': str(path)})
+
+
+def test_registered():
+    transform = TRANSFORMS.build({'type': 'LoadPersonImage', 'max_pixels': 7})
+    assert repr(transform) == 'LoadPersonImage(max_pixels=7)'
