@@ -70,7 +70,7 @@ class BadImageCounter:
 
     def count_seen(self) -> None:
         """Count an image that is about to be loaded."""
-        self._counts[_row(), 0] += 1
+        self._counts.numpy()[_row(), 0] += 1
 
     def count_bad(self, idx: int, error: BadImageError) -> None:
         """Count a bad image and log it the first time that it is met.
@@ -82,7 +82,7 @@ class BadImageCounter:
         Raises:
             TooManyBadImagesError: When the share of bad images exceeds the limit.
         """
-        self._counts[_row(), 1] += 1
+        self._counts.numpy()[_row(), 1] += 1
         if not self._is_bad[idx]:
             self._is_bad[idx] = True
             # mmengine shows nothing below an error on the other ranks.
