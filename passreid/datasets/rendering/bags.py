@@ -73,11 +73,11 @@ def draw_straps(canvas: Canvas, bag: Bag, trunk: Tube, rise: float) -> None:
     elif bag.kind == 'cross bag':
         heights = np.linspace(SHOULDER + 0.02, HIP + 0.03, 9) + rise
         for start, end in ((-0.75, 1.4), (-HALF_TURN + 0.75, -HALF_TURN - 1.4)):
-            angles = bag.side * np.linspace(start, end, 9)
-            angles = (angles - trunk.facing + HALF_TURN) % (2 * HALF_TURN) - HALF_TURN
-            angles = angles[:-1], angles[1:]
-            seen = np.abs(np.stack(angles)).max(axis=0) < HALF_TURN / 2
-            first, last = (trunk.facing + part[seen] for part in angles)
+            angles = bag.side * np.linspace(start, end, 9) - trunk.facing
+            angles = (angles + HALF_TURN) % (2 * HALF_TURN) - HALF_TURN
+            turned = np.abs(angles)
+            seen = np.maximum(turned[:-1], turned[1:]) < HALF_TURN / 2
+            first, last = (trunk.facing + part[seen] for part in (angles[:-1], angles[1:]))
             above, below = heights[:-1][seen], heights[1:][seen]
             quads = [
                 trunk.project(angle, height)

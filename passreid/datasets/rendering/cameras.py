@@ -15,7 +15,7 @@ class Camera:
     """One camera.
 
     Args:
-        scene: Array (H, W, 3), uint8, BGR: what it sees without people.
+        scene: Array (H, W, 3), uint8, BGR: what it sees without people, supersampled.
         colour: Array (3, 4), float: colour matrix with offset applied to blue, green and red.
         blur: Standard deviation of the lens blur relative to the height of the picture.
         noise: Standard deviation of the sensor noise in grey levels.
@@ -45,7 +45,7 @@ def build_camera(seed: int, domain: str, group: str, index: int, total: int, hei
         group: Which network of cameras.
         index: Number of the camera in the network, from 0.
         total: Cameras of the network; their colour casts are spread evenly over the hues.
-        height: Height of the pictures in pixels.
+        height: Height of the pictures in supersampled pixels.
 
     Returns:
         The camera; cached.

@@ -22,7 +22,7 @@ class Canvas:
 
     def __init__(self, background: np.ndarray) -> None:
         self.colour = background
-        self.shade = np.full(background.shape[:2], NEUTRAL, dtype=np.uint8)
+        self.shade: np.ndarray = np.full(background.shape[:2], NEUTRAL, dtype=np.uint8)
 
     def paint(self, polygons: np.ndarray, colour: Colour) -> None:
         """Fill disjoint polygons with one colour.
@@ -59,16 +59,16 @@ class Canvas:
 
         Args:
             size: Height and width of the picture in pixels.
-            blur: Width of the box that smooths the shading, in supersampled pixels.
+            blur: Width of the box that smooths the shading, in pixels.
 
         Returns:
             Array (height, width, 3), uint8, BGR.
         """
-        shade = cv2.blur(cv2.blur(self.shade, (blur, blur)), (blur, blur))
         colour, shade = (
             cv2.resize(layer, size[::-1], interpolation=cv2.INTER_AREA)
-            for layer in (self.colour, shade)
+            for layer in (self.colour, self.shade)
         )
+        shade = cv2.blur(cv2.blur(shade, (blur, blur)), (blur, blur))
         return cv2.multiply(colour, cv2.cvtColor(shade, cv2.COLOR_GRAY2BGR), scale=1 / NEUTRAL)
 
 

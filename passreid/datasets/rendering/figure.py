@@ -1,6 +1,7 @@
 """Draws a whole person, far parts first."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -32,11 +33,11 @@ def draw_figure(canvas: Canvas, view: View, identity: Identity, pose: Pose) -> N
     for side in (0, 1):
         joints = (skeleton.shoulder[side] + skeleton.elbow[side] + skeleton.wrist[side]) / 3
         nearness = view.nearness(float(joints[0]), float(joints[2])) + _ARM_BIAS
-        parts.append((nearness, lambda side=side: draw_arm(canvas, view, identity, skeleton, side)))
+        parts.append((nearness, partial(draw_arm, canvas, view, identity, skeleton, side)))
     bag = identity.bag
     if bag:
         nearness = bag_nearness(view, identity, bag, skeleton)
-        parts.append((nearness, lambda: draw_bag(canvas, view, identity, bag, skeleton)))
+        parts.append((nearness, partial(draw_bag, canvas, view, identity, bag, skeleton)))
     parts.append((0.01 if head.hair_hangs_in_front else -0.01, head.draw_hanging_hair))
     parts.sort(key=lambda part: part[0])
 

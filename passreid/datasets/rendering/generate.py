@@ -20,7 +20,7 @@ from .picture import render
 from .plan import PlannedFile, SyntheticSettings, plan_files
 
 # Part of the name of every generated folder: raise it with any change that alters pixels.
-GENERATOR_VERSION = '1.0'
+GENERATOR_VERSION = '2'
 RECORD = 'generation.json'
 UNLABELLED_PIDS = 'unlabelled_pids.csv'
 _CHUNK = 64

@@ -52,8 +52,9 @@ class HeadPainter:
         if self.head.hat == 'beanie':
             self.volume = min(self.volume, 1.12)
         self.hair = self._tube(_HAIR_STEPS, _HAIR_PROFILE, max(self.volume, 1.0))
-        cover = 1.1 if self.head.hat != 'beanie' else 1.18
-        self.cover = self._tube(_HAIR_STEPS, _HAIR_PROFILE, cover)
+        if self.head.hat:
+            cover = 1.18 if self.head.hat == 'beanie' else 1.1
+            self.cover = self._tube(_HAIR_STEPS, _HAIR_PROFILE, cover)
 
     def _tube(self, steps: np.ndarray, profile: np.ndarray, volume: float) -> Tube:
         heights = self.centre + self.unit * steps * (1 + 0.5 * (volume - 1))
@@ -124,9 +125,8 @@ class HeadPainter:
             self._patch(skull, 1.15, -0.3, -0.98, self.head.hair_colour)
         for side in (-0.42, 0.42):
             self._patch(skull, 0.19, 0.13, -0.04, _DARK, at=side)
-            self._patch(skull, 0.24, 0.29, 0.23, self.head.hair_colour, at=side)
         if self.head.glasses:
-            self._patch(skull, 0.85, 0.14, -0.07, _DARK)
+            self._patch(skull, 0.75, 0.08, -0.03, _DARK)
         lips = (0.62 * skin[0], 0.55 * skin[1], 0.75 * skin[2])
         self._patch(skull, 0.28, -0.42, -0.53, lips)
         tip = self.forward + 1.3 * _HALF_DEPTH * self.size
@@ -138,9 +138,6 @@ class HeadPainter:
         self.canvas.darken(outline, 112)
 
     def _draw_hair(self) -> None:
-        for side in (-HALF_TURN / 2, HALF_TURN / 2):
-            ear = (0.85 * self.head.skin[0], 0.85 * self.head.skin[1], 0.9 * self.head.skin[2])
-            self._patch(self.hair, 0.14, 0.15, -0.25, ear, at=side)
         if not self.volume:
             return
         colour, hair = self.head.hair_colour, self.hair
@@ -153,7 +150,7 @@ class HeadPainter:
     def _draw_brim(self) -> None:
         cap = self.head.hat == 'cap'
         arc = np.linspace(-1.1, 1.1, 9) if cap else np.linspace(-HALF_TURN, HALF_TURN, 17)
-        reach, drop = (1.75, 0.16) if cap else (1.8, 0.05)
+        reach, drop = (1.95, 0.2) if cap else (1.8, 0.05)
         level = self._at(0.44)
         outer = self.cover.project(arc, np.full(len(arc), level), reach)
         outer[:, 1] += drop * self.unit * self.view.scale

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import palette
+from . import palette, wardrobe
 from .canvas import Colour
+from .wardrobe import choose
 
 DOMAINS = ('a', 'b')
 
@@ -85,42 +86,6 @@ class Identity:
     bag: Bag | None
 
 
-# Cut: share in each domain, hem height, sleeve and looseness ranges.
-_UPPER = {
-    'tank': (1.0, 0.0, (0.49, 0.53), (0.0, 0.0), (1.0, 1.08)),
-    'tee': (5.0, 0.5, (0.46, 0.51), (0.3, 0.45), (1.04, 1.2)),
-    'shirt': (2.5, 1.5, (0.45, 0.51), (0.75, 1.0), (1.06, 1.2)),
-    'hoodie': (1.0, 2.5, (0.46, 0.5), (1.0, 1.0), (1.18, 1.35)),
-    'jacket': (1.0, 3.5, (0.44, 0.51), (1.0, 1.0), (1.15, 1.35)),
-    'puffer': (0.0, 2.0, (0.46, 0.52), (1.0, 1.0), (1.35, 1.6)),
-    'coat': (0.0, 3.5, (0.24, 0.4), (1.0, 1.0), (1.15, 1.4)),
-    'dress': (2.2, 0.6, (0.24, 0.37), (0.0, 0.5), (1.02, 1.12)),
-}
-_LOWER = {
-    'trousers': (4.0, 6.5, (0.05, 0.08), (1.15, 1.6)),
-    'leggings': (1.2, 2.0, (0.05, 0.1), (0.98, 1.08)),
-    'shorts': (3.0, 0.0, (0.29, 0.36), (1.25, 1.6)),
-    'skirt': (2.0, 1.0, (0.27, 0.38), (1.05, 1.4)),
-    'long skirt': (0.8, 0.5, (0.08, 0.18), (1.1, 1.5)),
-}
-_TEXTURES = {
-    'plain': (0.4, 0.55),
-    'stripes': (0.17, 0.1),
-    'bars': (0.07, 0.05),
-    'checks': (0.09, 0.12),
-    'logo': (0.17, 0.06),
-    'block': (0.1, 0.12),
-}
-_HAIR = {'bald': 1, 'short': 8, 'crop': 4, 'bob': 3, 'long': 5, 'ponytail': 3, 'bun': 2, 'afro': 1}
-_HATS = {'cap': (0.14, 0.05), 'brim': (0.05, 0.02), 'beanie': (0.0, 0.17), 'hijab': (0.04, 0.04)}
-_BAGS = {
-    'backpack': (0.26, 0.2),
-    'cross bag': (0.14, 0.12),
-    'tote': (0.1, 0.12),
-    'carrier': (0.06, 0.08),
-}
-
-
 def sample_identity(rng: np.random.Generator, domain: str) -> Identity:
     """Draw a person from the wardrobe of a domain.
 
@@ -155,19 +120,14 @@ def sample_identity(rng: np.random.Generator, domain: str) -> Identity:
     )
 
 
-def _choose(options: dict[str, float], rng: np.random.Generator) -> str:
-    weights = np.array(list(options.values()), dtype=np.float64)
-    return list(options)[rng.choice(len(weights), p=weights / weights.sum())]
-
-
 def _sample_upper(rng: np.random.Generator, domain: str, column: int) -> Garment:
     shares = palette.TOP_COLOURS[domain]
-    kind = _choose({name: cut[column] for name, cut in _UPPER.items()}, rng)
-    texture = _choose({name: share[column] for name, share in _TEXTURES.items()}, rng)
+    kind = choose(wardrobe.UPPER_SHARES, column, rng)
+    texture = choose(wardrobe.UPPER_TEXTURES, column, rng)
     if kind in ('jacket', 'coat', 'puffer') and texture in ('logo', 'block'):
         texture = 'open'
     colour = palette.draw_colour(shares, rng)
-    length, sleeve, width = (rng.uniform(*bounds) for bounds in _UPPER[kind][2:])
+    length, sleeve, width = (rng.uniform(*bounds) for bounds in wardrobe.UPPER_CUTS[kind])
     return Garment(
         kind=kind,
         colour=colour,
@@ -182,11 +142,10 @@ def _sample_upper(rng: np.random.Generator, domain: str, column: int) -> Garment
 
 def _sample_lower(rng: np.random.Generator, domain: str, column: int) -> Garment:
     shares = palette.BOTTOM_COLOURS[domain]
-    kind = _choose({name: cut[column] for name, cut in _LOWER.items()}, rng)
-    textures = {'plain': 0.78, 'piping': 0.12, 'checks': 0.05, 'stripes': 0.05}
-    texture = _choose(textures, rng)
+    kind = choose(wardrobe.LOWER_SHARES, column, rng)
+    texture = choose(wardrobe.LOWER_TEXTURES, column, rng)
     colour = palette.draw_colour(shares, rng)
-    length, width = (rng.uniform(*bounds) for bounds in _LOWER[kind][2:])
+    length, width = (rng.uniform(*bounds) for bounds in wardrobe.LOWER_CUTS[kind])
     return Garment(
         kind=kind,
         colour=colour,
@@ -200,10 +159,9 @@ def _sample_lower(rng: np.random.Generator, domain: str, column: int) -> Garment
 
 
 def _sample_head(rng: np.random.Generator, column: int, skin: Colour) -> Head:
-    hair = _choose(_HAIR, rng)
+    hair = choose(wardrobe.HAIR, column, rng)
     hair_colour = palette.HAIR[rng.choice(len(palette.HAIR), p=palette.HAIR_WEIGHTS)]
-    hats = {name: share[column] for name, share in _HATS.items()}
-    hat = _choose(hats | {'': 1 - sum(hats.values())}, rng) or None
+    hat = choose(wardrobe.HATS, column, rng) or None
     scarf = palette.draw_colour(palette.TOP_COLOURS['b'], rng)
     return Head(
         skin=skin,
@@ -218,8 +176,7 @@ def _sample_head(rng: np.random.Generator, column: int, skin: Colour) -> Head:
 
 
 def _sample_bag(rng: np.random.Generator, column: int) -> Bag | None:
-    shares = {name: share[column] for name, share in _BAGS.items()}
-    kind = _choose(shares | {'': 1 - sum(shares.values())}, rng)
+    kind = choose(wardrobe.BAGS, column, rng)
     colour = palette.draw_colour(palette.BAG_COLOURS, rng)
     side = int(rng.choice((-1, 1)))
     return Bag(kind, colour, side) if kind else None

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .canvas import Canvas
+from .canvas import Canvas, Colour
 from .identity import Identity
 from .pose import HIP, KNEE, WAIST, Skeleton
 from .projection import View
@@ -12,6 +12,7 @@ from .trunk import trunk_rise, trunk_tube
 
 _SKIRTS = ('skirt', 'long skirt')
 _SOLE_DROP = np.array([0.0, 0.012, 0.0])
+_HEEL_DROP = np.array([0.0, 0.018, 0.0])
 
 
 def draw_lower(canvas: Canvas, view: View, identity: Identity, skeleton: Skeleton) -> None:
@@ -37,45 +38,44 @@ def draw_lower(canvas: Canvas, view: View, identity: Identity, skeleton: Skeleto
 def _draw_leg(
     canvas: Canvas, view: View, identity: Identity, skeleton: Skeleton, side: int
 ) -> None:
-    garment, body = identity.lower, identity.body
-    joints = np.stack([skeleton.hip[side], skeleton.knee[side], skeleton.ankle[side]])
+    garment, body, width = identity.lower, identity.body, identity.lower.width
+    hip, knee, ankle, toe = (
+        part[side] for part in (skeleton.hip, skeleton.knee, skeleton.ankle, skeleton.toe)
+    )
+    heel = ankle - _HEEL_DROP - 0.12 * (toe - ankle)
+    shorts = garment.kind == 'shorts'
+    hem = hip + (HIP - garment.length) / (HIP - KNEE) * (knee - hip) if shorts else knee
     thick = (body.girth + body.hips) / 2
-    radii = np.array([[0.056, 0.04], [0.039, 0.025]]) * thick
+    cuff = 0.026 * (2 * width - 1) * thick
+    parts = {
+        'thigh': (hip, knee, 0.054 * thick, 0.04 * thick),
+        'shin': (knee, ankle, 0.039 * thick, 0.025 * thick),
+        'sole': (heel - _SOLE_DROP, toe - _SOLE_DROP, 0.026, 0.02),
+        'shoe': (heel, toe, 0.026, 0.02),
+        'boot': (ankle + 0.55 * (knee - ankle), ankle, 0.042, 0.033),
+        'upper': (hip, hem, 0.058 * thick, 0.041 * width * thick),
+        'lower': (knee, ankle, 0.041 * width * thick, cuff),
+    }
+    names = list(parts)
+    starts, ends, *radii = zip(*parts.values(), strict=True)
+    leg = Limb(view, starts, ends, np.array(radii).T)
+
+    def paint(colour: Colour, *which: str) -> None:
+        leg.paint(canvas, colour, [names.index(name) for name in which])
+
     trousers = identity.upper.kind != 'dress' and garment.kind not in _SKIRTS
-    if not trousers or garment.kind == 'shorts':
-        Limb(view, joints[:-1], joints[1:], radii).paint(canvas, identity.legs)
-    _draw_shoe(canvas, view, identity, skeleton, side)
+    if not trousers or shorts:
+        paint(identity.legs, 'thigh', 'shin')
+    paint(identity.sole, 'sole')
+    paint(identity.shoes, *(('shoe', 'boot') if identity.boots else ('shoe',)))
     if not trousers:
         return
-    width = garment.width
-    if garment.kind == 'shorts':
-        share = (HIP - garment.length) / (HIP - KNEE)
-        ends = joints[:1] + share * (joints[1:2] - joints[:1])
-        leg = Limb(view, joints[:1], ends, np.array([[0.058, 0.042 * width]]) * thick)
-    else:
-        loose = np.array([[0.059, 0.041 * width], [0.041 * width, 0.026 * (2 * width - 1)]])
-        leg = Limb(view, joints[:-1], joints[1:], loose * thick)
-    leg.paint(canvas, garment.colour)
-    for index in range(len(leg.starts)):
-        texture_limb(canvas, leg, index, garment, 1.0)
-    if garment.texture == 'piping':
-        outwards = 1.0 if side else -1.0
-        if view.nearness(outwards, 0.0) > -0.35:
+    covered = ('upper',) if shorts else ('upper', 'lower')
+    paint(garment.colour, *covered)
+    outwards = 1.0 if side else -1.0
+    for index in map(names.index, covered):
+        texture_limb(canvas, leg, index, garment)
+        if garment.texture == 'piping' and view.nearness(outwards, 0.0) > -0.35:
             middle = -0.8 * outwards * view.cos
-            stripe = (middle - 0.22, middle + 0.22)
-            for index in range(len(leg.starts)):
-                canvas.paint(leg.bands(index, np.array([[0.0, 1.0]]), stripe), garment.second)
-
-
-def _draw_shoe(
-    canvas: Canvas, view: View, identity: Identity, skeleton: Skeleton, side: int
-) -> None:
-    ankle, toe, knee = skeleton.ankle[side], skeleton.toe[side], skeleton.knee[side]
-    forward = toe - ankle
-    heel = ankle - np.array([0.0, 0.018, 0.0]) - 0.12 * forward
-    radii = np.array([[0.026, 0.02]])
-    Limb(view, heel - _SOLE_DROP, toe - _SOLE_DROP, radii).paint(canvas, identity.sole)
-    Limb(view, heel, toe, radii).paint(canvas, identity.shoes)
-    if identity.boots:
-        shaft = ankle + 0.55 * (knee - ankle)
-        Limb(view, shaft, ankle, np.array([[0.042, 0.033]])).paint(canvas, identity.shoes)
+            stripe = leg.bands(index, np.array([[0.0, 1.0]]), (middle - 0.22, middle + 0.22))
+            canvas.paint(stripe, garment.second)

@@ -34,7 +34,7 @@ def add_occluder(
     """
     if rng.random() > _PROBABILITY:
         return
-    height, width = canvas.shade.shape
+    height, width = canvas.shade.shape[:2]
     kind = rng.integers(5)
     tone = rng.uniform(60, 170)
     colour = (tone + rng.uniform(-12, 12), tone + rng.uniform(-10, 10), tone)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-import cv2
 import numpy as np
 
 from .cameras import build_camera, photograph
@@ -64,24 +63,28 @@ def render(picture: Picture) -> tuple[np.ndarray, int]:
     names = (picture.domain, picture.split, picture.person, picture.index)
     rng = generator(picture.seed, *names)
     camera = build_camera(
-        picture.seed, picture.domain, picture.network, picture.camera, picture.num_cameras, height
+        picture.seed,
+        picture.domain,
+        picture.network,
+        picture.camera,
+        picture.num_cameras,
+        SUPERSAMPLING * height,
     )
     canvas = Canvas(_backdrop(camera.scene, rng, height, width))
     view = _sample_view(rng, camera.walkway, camera.elevation, height, width)
     identity = _person(picture.seed, picture.domain, picture.split, picture.person)
     draw_figure(canvas, view, identity, sample_pose(rng))
     add_occluder(canvas, view, rng, picture.seed, picture.domain)
-    ideal = canvas.finish(picture.size, blur=1 + 2 * round(SUPERSAMPLING * height / 128))
+    ideal = canvas.finish(picture.size, blur=1 + 2 * round(height / 128))
     return photograph(ideal, camera, rng), camera.jpeg_quality
 
 
 def _backdrop(scene: np.ndarray, rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Cut a window of the scene of the camera and enlarge it to the supersampled size."""
+    """Cut a window of supersampled size out of the scene of the camera."""
+    height, width = SUPERSAMPLING * height, SUPERSAMPLING * width
     top = rng.integers(scene.shape[0] - height)
     left = rng.integers(scene.shape[1] - width)
-    window = scene[top : top + height, left : left + width]
-    size = (SUPERSAMPLING * width, SUPERSAMPLING * height)
-    return cv2.resize(window, size, interpolation=cv2.INTER_LINEAR)
+    return scene[top : top + height, left : left + width].copy()
 
 
 def _sample_view(

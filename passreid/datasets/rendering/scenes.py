@@ -14,10 +14,11 @@ _WALLS: dict[str, tuple[Colour, ...]] = {
     'a': ((134, 146, 150), (140, 150, 158), (138, 149, 150)),
     'b': ((124, 117, 112), (116, 108, 104), (128, 120, 114)),
 }
-_SOFTNESS = 1.3
-_CONTRAST = 0.7
-# Stains and reflections: size in pixels of a scene 190 high, strength in grey levels, channels.
-_MOTTLING = ((3, 2.0, 1), (12, 7.0, 3))
+# Scenes are painted at this height and then brought to the size that is asked for.
+_HEIGHT = 192
+_SOFTNESS = 0.8
+# Stains and reflections: size in pixels, strength in grey levels, channels.
+_MOTTLING = ((2, 3.0, 1), (9, 6.0, 3))
 
 
 def build_scene(rng: np.random.Generator, domain: str, size: tuple[int, int]) -> np.ndarray:
@@ -31,28 +32,25 @@ def build_scene(rng: np.random.Generator, domain: str, size: tuple[int, int]) ->
     Returns:
         Array (height, width, 3), uint8, BGR.
     """
-    height, width = size
+    height, width = _HEIGHT, round(_HEIGHT * size[1] / size[0])
     horizon = int(height * rng.uniform(0.3, 0.55))
-    ground = np.array(_pick(_GROUNDS[domain], rng)) + rng.uniform(-4, 4)
-    wall = np.array(_pick(_WALLS[domain], rng)) + rng.uniform(-4, 4)
-    scene = np.empty((height, width, 3), dtype=np.float32)
+    ground, wall = (
+        np.array(colours[domain][rng.integers(3)]) + rng.uniform(-4, 4)
+        for colours in (_GROUNDS, _WALLS)
+    )
+    scene: np.ndarray = np.empty((height, width, 3), dtype=np.float32)
     scene[:horizon], scene[horizon:] = wall, ground
     scene[horizon:] += np.linspace(-14, 12, height - horizon)[:, None, None]
     _paint_ground(scene, rng, horizon, ground)
     (_paint_greenery if domain == 'a' else _paint_panels)(scene, rng, horizon, wall)
     _paint_furniture(scene, rng, horizon)
-    mean = scene.mean(axis=(0, 1))
-    scene = cv2.GaussianBlur(mean + _CONTRAST * (scene - mean), (0, 0), _SOFTNESS * height / 190)
+    cv2.GaussianBlur(scene, (0, 0), _SOFTNESS, dst=scene)
     for pitch, strength, channels in _MOTTLING:
-        cell = max(1, pitch * height // 190)
-        grain = rng.normal(0, strength, (height // cell, width // cell, channels))
-        grain = cv2.resize(grain.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-        scene += grain.reshape(height, width, channels)
-    return np.clip(scene, 0, 255).astype(np.uint8)
-
-
-def _pick(colours: tuple[Colour, ...], rng: np.random.Generator) -> Colour:
-    return colours[rng.integers(len(colours))]
+        grain = rng.normal(0, strength, (height // pitch, width // pitch, channels))
+        smooth = cv2.resize(grain, (width, height), interpolation=cv2.INTER_CUBIC)
+        scene += smooth.reshape(height, width, channels).astype(np.float32)
+    enlarged = cv2.resize(scene, size[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.clip(enlarged, 0, 255).astype(np.uint8)
 
 
 def _tone(colour: np.ndarray, shift: float) -> Colour:
@@ -79,9 +77,15 @@ def _paint_ground(
         y, depth = horizon + int(rng.uniform(6, 30)), int(rng.uniform(3, 8))
         cv2.rectangle(scene, (0, y), (width, y + depth), _tone(ground, 22), -1)
     for _ in range(rng.integers(0, 3)):
-        x, spread = rng.uniform(0, width), rng.uniform(12, 36)
+        left, spread = rng.uniform(0, width), rng.uniform(12, 36)
+        right = left + 4
         points = np.array(
-            [[x, horizon], [x + 4, horizon], [x + spread + 18, height], [x + spread, height]]
+            [
+                [left, horizon],
+                [right, horizon],
+                [right + spread + 14, height],
+                [left + spread, height],
+            ]
         )
         cv2.fillPoly(scene, [points.astype(np.int32)], _tone(ground, float(rng.uniform(18, 34))))
 
@@ -128,10 +132,10 @@ def _paint_furniture(scene: np.ndarray, rng: np.random.Generator, horizon: int) 
     width = scene.shape[1]
     for _ in range(rng.integers(2, 6)):
         x, thick = int(rng.uniform(0, width)), int(rng.uniform(2, 12))
-        tone = float(rng.uniform(80, 180))
+        grey = float(rng.uniform(80, 180))
         base = horizon + int(rng.uniform(2, 30))
-        cv2.rectangle(scene, (x, 0), (x + thick, base), (tone, tone + 2, tone), -1)
-        cv2.rectangle(scene, (x, 0), (x + thick // 3, base), (tone + 14,) * 3, -1)
+        cv2.rectangle(scene, (x, 0), (x + thick, base), (grey, grey + 2, grey), -1)
+        cv2.rectangle(scene, (x, 0), (x + thick // 3, base), (grey + 14,) * 3, -1)
     for _ in range(rng.integers(0, 3)):
         x, tone = int(rng.uniform(-20, width)), rng.uniform(70, 190) + rng.uniform(-12, 12, 3)
         base, length = horizon + int(rng.uniform(6, 18)), int(rng.uniform(60, 90))

@@ -1,6 +1,7 @@
 """The two kinds of bodies a figure is made of: tubes (trunk, head) and limbs."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .canvas import Canvas, Colour
 from .projection import View
@@ -22,7 +23,9 @@ _OUTLINE_DOWN = np.concatenate(
 _BANDS = np.array([[-1.0, 1.0], [-0.72, 0.94], [-0.25, 0.76]])
 _LEVELS = (92, 116, 136)
 _CAP_SAMPLES = 6
-_CAP = np.exp(1j * np.linspace(-np.pi / 2, np.pi / 2, _CAP_SAMPLES))
+_CAP_ANGLES = np.linspace(-np.pi / 2, np.pi / 2, _CAP_SAMPLES)
+# Flatter than a half circle, so that sleeves and trouser legs do not end in a ball.
+_CAP = 0.6 * np.cos(_CAP_ANGLES) + 1j * np.sin(_CAP_ANGLES)
 _HALF_WIDTHS = (_BANDS[:, 1] - _BANDS[:, 0]) / 2
 # A capsule along +x, nested (levels, P): first the rim around its end, then around its start.
 _RIMS = _HALF_WIDTHS[:, None] * np.concatenate([_CAP, -_CAP])
@@ -40,12 +43,17 @@ class Tube:
         shift: Lateral and forward position of the axis at these heights, each scalar or (R,).
     """
 
-    def __init__(self, view: View, heights, half_widths, half_depths, shift=(0.0, 0.0)) -> None:
+    def __init__(
+        self,
+        view: View,
+        heights: ArrayLike,
+        half_widths: ArrayLike,
+        half_depths: ArrayLike,
+        shift: tuple[ArrayLike, ArrayLike] = (0.0, 0.0),
+    ) -> None:
         self.view = view
         self.heights = np.asarray(heights, dtype=np.float64)
-        half_widths, half_depths = (
-            np.broadcast_to(values, self.heights.shape) for values in (half_widths, half_depths)
-        )
+        half_widths, half_depths = np.asarray(half_widths), np.asarray(half_depths)
         axis = np.empty((len(self.heights), 3))
         axis[:, 0], axis[:, 1], axis[:, 2] = shift[0], self.heights, shift[1]
         # Projection is linear, so each cross-section is an ellipse of the picture: its centre
@@ -72,10 +80,15 @@ class Tube:
             (max(middle + turn - half, -quarter), min(middle + turn + half, quarter))
             for turn in (0.0, -2 * HALF_TURN, 2 * HALF_TURN)
         ]
-        seen = np.array([piece for piece in pieces if piece[1] > piece[0] + 1e-3]).reshape(-1, 2)
+        visible = [piece for piece in pieces if piece[1] > piece[0] + 1e-3]
+        if not visible:
+            return np.empty((0, len(_OUTLINE_ACROSS), 2))
+        seen = np.array(visible)
         return self.outline(seen[:, 0], seen[:, 1], top, bottom)
 
-    def patches(self, first, last, top, bottom) -> np.ndarray:
+    def patches(
+        self, first: ArrayLike, last: ArrayLike, top: ArrayLike, bottom: ArrayLike
+    ) -> np.ndarray:
         """Outline the visible parts of patches of the surface.
 
         Args:
@@ -97,18 +110,35 @@ class Tube:
         _, index = visible = np.nonzero(upper > lower + 1e-3)
         return self.outline(lower[visible], upper[visible], top[index], bottom[index])
 
-    def outline(self, lower, upper, top, bottom, inflate: float = 1.0) -> np.ndarray:
-        """Outline patches given by angles relative to the direction to the camera, (K, P, 2)."""
-        angles = lower[:, None] + (upper - lower)[:, None] * _OUTLINE_ACROSS + self.facing
-        top, bottom = (np.reshape(height, (-1, 1)) for height in (top, bottom))
-        return self.project(angles, top + (bottom - top) * _OUTLINE_DOWN, inflate)
+    def outline(
+        self,
+        lower: np.ndarray,
+        upper: np.ndarray,
+        top: np.ndarray | float,
+        bottom: np.ndarray | float,
+    ) -> np.ndarray:
+        """Outline patches given by angles (K,) relative to the direction to the camera.
 
-    def paint(self, canvas: Canvas, colour: Colour, top=None, bottom=None, inflate=1.0) -> None:
-        """Paint the visible surface between two heights and round it by shading."""
-        top = self.heights[-1] if top is None else top
-        bottom = self.heights[0] if bottom is None else bottom
+        Args:
+            lower: Smaller angles in radians, (K,), at least -pi/2.
+            upper: Larger angles, (K,), at most pi/2.
+            top: Upper heights, (K,) or one for all.
+            bottom: Lower heights, alike.
+
+        Returns:
+            Array (K, P, 2) of picture positions.
+        """
+        angles = lower[:, None] + (upper - lower)[:, None] * _OUTLINE_ACROSS + self.facing
+        if isinstance(top, np.ndarray) and isinstance(bottom, np.ndarray):
+            top, bottom = top[:, None], bottom[:, None]
+        return self.project(angles, top + (bottom - top) * _OUTLINE_DOWN)
+
+    def paint(self, canvas: Canvas, colour: Colour) -> None:
+        """Paint the visible surface and round it by shading."""
         bands = _BANDS * HALF_TURN / 2
-        outlines = self.outline(bands[:, 0], bands[:, 1], top, bottom, inflate)
+        outlines = self.outline(
+            bands[:, 0], bands[:, 1], float(self.heights[-1]), float(self.heights[0])
+        )
         canvas.paint_rounded(outlines, colour, _LEVELS)
 
 
@@ -122,7 +152,7 @@ class Limb:
         radii: Radii at both ends in body units, (K, 2).
     """
 
-    def __init__(self, view: View, starts, ends, radii) -> None:
+    def __init__(self, view: View, starts: ArrayLike, ends: ArrayLike, radii: ArrayLike) -> None:
         self.view = view
         self.starts = view.project(np.atleast_2d(starts))
         self.ends = view.project(np.atleast_2d(ends))
@@ -138,12 +168,14 @@ class Limb:
         outlines[..., _CAP_SAMPLES:] += start
         self._outlines = _as_pairs(outlines)
 
-    def paint(self, canvas: Canvas, colour: Colour, which=slice(None)) -> None:
-        """Paint segments in their order, each rounded by shading."""
+    def paint(self, canvas: Canvas, colour: Colour, which: slice | list[int] = slice(None)) -> None:
+        """Paint segments in the order of ``which``, each rounded by shading."""
         for outlines in self._outlines[which]:
             canvas.paint_rounded(outlines, colour, _LEVELS)
 
-    def bands(self, index: int, edges: np.ndarray, across=(-1.0, 1.0)) -> np.ndarray:
+    def bands(
+        self, index: int, edges: np.ndarray, across: tuple[float, float] = (-1.0, 1.0)
+    ) -> np.ndarray:
         """Outline bands across one segment.
 
         Args:

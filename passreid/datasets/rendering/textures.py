@@ -10,6 +10,7 @@ from .solids import HALF_TURN, Limb, Tube
 _ANGLE_PER_PITCH = 1 / 0.11
 _PRINT = (0.66, 0.76)
 _YOKE = 0.7
+_WHOLE = np.array([[0.0, 1.0]])
 
 
 def texture_tube(
@@ -54,7 +55,9 @@ def texture_tube(
         canvas.paint(tube.patch(0.0, 0.42, top + 0.02, bottom), garment.second)
 
 
-def texture_limb(canvas: Canvas, limb: Limb, index: int, garment: Garment, end: float) -> None:
+def texture_limb(
+    canvas: Canvas, limb: Limb, index: int, garment: Garment, yoke: bool = False
+) -> None:
     """Draw the texture of a sleeve or trouser leg on one segment.
 
     Args:
@@ -62,19 +65,16 @@ def texture_limb(canvas: Canvas, limb: Limb, index: int, garment: Garment, end: 
         limb: The painted segments.
         index: Which of them.
         garment: What is worn.
-        end: Share of the segment that the garment covers.
+        yoke: Whether the segment begins at the shoulder.
     """
-    pitch = garment.pitch / 0.16
+    start = np.arange(0, 1, garment.pitch / 0.16)
+    edges = np.stack([start, np.append(start[1:], 1.0)], axis=1)
     if garment.texture == 'stripes':
-        start = np.arange(0, end, 2 * pitch)
-        edges = np.stack([start, np.minimum(start + pitch, end)], axis=1)
-        canvas.paint(limb.bands(index, edges), garment.second)
+        canvas.paint(limb.bands(index, edges[::2]), garment.second)
     elif garment.texture == 'checks':
-        start = np.arange(0, end, pitch)
-        edges = np.stack([start, np.minimum(start + pitch, end)], axis=1)
         canvas.paint(limb.bands(index, edges[::2], (-1.0, 0.0)), garment.second)
         canvas.paint(limb.bands(index, edges[1::2], (0.0, 1.0)), garment.second)
     elif garment.texture == 'bars':
-        canvas.paint(limb.bands(index, np.array([[0.0, end]]), (-0.25, 0.25)), garment.second)
-    elif garment.texture == 'block' and index == 0:
-        canvas.paint(limb.bands(index, np.array([[0.0, min(end, 0.6)]])), garment.second)
+        canvas.paint(limb.bands(index, _WHOLE, (-0.25, 0.25)), garment.second)
+    elif garment.texture == 'block' and yoke:
+        canvas.paint(limb.bands(index, 0.6 * _WHOLE), garment.second)

@@ -11,6 +11,9 @@ from .textures import texture_limb, texture_tube
 
 _CHEST, _SLOPE, _COLLAR = 0.72, 0.826, 0.846
 _ELBOW_SHARE = 0.52
+# Upper arm, forearm and hand; then the sleeve of upper arm and forearm.
+_ARM_RADII = [[0.03, 0.028], [0.027, 0.019], [0.022, 0.017]]
+_SLEEVE_RADII = [[0.031, 0.033], [0.032, 0.026]]
 _HOODED = ('hoodie', 'puffer')
 
 
@@ -57,10 +60,11 @@ def trunk_tube(
         knees = skeleton.knee[:, 2] * reach
         spread = abs(knees[1] - knees[0]) / 2 + 0.052
         widening = 1 + flare * (HIP - hem)
-        heights = np.insert(heights, 0, hem)
-        half_widths = np.insert(half_widths, 0, half_widths[0] * widening)
-        half_depths = np.insert(half_depths, 0, max(half_depths[0] * widening, spread * loose))
-        lean = np.insert(lean, 0, knees.mean())
+        deep = max(half_depths[0] * widening, spread * loose)
+        heights = np.concatenate([[hem], heights])
+        half_widths = np.concatenate([[half_widths[0] * widening], half_widths])
+        half_depths = np.concatenate([[deep], half_depths])
+        lean = np.concatenate([[knees.mean()], lean])
     keep = heights <= top + 1e-6
     return Tube(view, heights[keep] + rise, half_widths[keep], half_depths[keep], (0.0, lean[keep]))
 
@@ -103,28 +107,32 @@ def _crease(canvas: Canvas, trunk: Tube, garment: Garment, rise: float) -> None:
     angles = trunk.facing + np.linspace(-0.9, 0.5, 4) * np.sin(start)[:, None]
     heights = np.array([WAIST - 0.03, WAIST + 0.04])[:, None] + rise + np.linspace(0, 0.03, 4)
     thickness = max(1, round(0.012 * trunk.view.scale))
-    canvas.crease(trunk.project(angles, heights), NEUTRAL * 0.78, thickness)
+    canvas.crease(trunk.project(angles, heights), NEUTRAL * 0.88, thickness)
 
 
 def draw_arm(canvas: Canvas, view: View, identity: Identity, skeleton: Skeleton, side: int) -> None:
     """Draw one arm (0 right, 1 left) with hand and sleeve."""
     garment, body = identity.upper, identity.body
-    joints = np.stack([skeleton.shoulder[side], skeleton.elbow[side], skeleton.wrist[side]])
-    hand = joints[2] + 0.22 * (joints[2] - joints[1])
-    joints = np.vstack([joints, hand])
-    thick = 0.5 + 0.5 * body.girth
-    radii = np.array([[0.032, 0.029], [0.027, 0.019], [0.022, 0.017]]) * thick
-    arm = Limb(view, joints[:-1], joints[1:], radii)
-    share = garment.sleeve / _ELBOW_SHARE
-    covered = (min(share, 1.0), max(0.0, (garment.sleeve - _ELBOW_SHARE) / (1 - _ELBOW_SHARE)))
-    arm.paint(canvas, identity.head.skin, slice(int(covered[0] == 1) + int(covered[1] == 1), None))
-    if not garment.sleeve:
-        return
-    starts, ends = joints[:2], joints[:2] + np.array(covered)[:, None] * (joints[1:3] - joints[:2])
+    joints = np.empty((4, 3))
+    joints[0], joints[1], joints[2] = (
+        part[side] for part in (skeleton.shoulder, skeleton.elbow, skeleton.wrist)
+    )
+    joints[3] = joints[2] + 0.22 * (joints[2] - joints[1])
+    upper = min(garment.sleeve / _ELBOW_SHARE, 1.0)
+    lower = max(0.0, (garment.sleeve - _ELBOW_SHARE) / (1 - _ELBOW_SHARE))
+    cuffs = joints[:2] + np.array([[upper], [lower]]) * (joints[1:3] - joints[:2])
+    radii = np.array(_ARM_RADII + _SLEEVE_RADII) * (0.5 + 0.5 * body.girth)
     loose = 0.5 * (garment.width - 1)
-    sleeve_radii = np.array([[0.034, 0.033], [0.032, 0.026]]) * thick * (1 + loose)
-    sleeve_radii[0, 0] /= 1 + 0.7 * loose
-    sleeve = Limb(view, starts, ends, sleeve_radii)
-    for index in (0, 1) if covered[1] else (0,):
-        sleeve.paint(canvas, garment.colour, slice(index, index + 1))
-        texture_limb(canvas, sleeve, index, garment, 1.0)
+    radii[3:] *= 1 + loose
+    radii[3, 0] /= 1 + loose
+    arm = Limb(
+        view,
+        np.concatenate([joints[:3], joints[:2]]),
+        np.concatenate([joints[1:], cuffs]),
+        radii,
+    )
+    arm.paint(canvas, identity.head.skin, slice(int(upper == 1) + int(lower == 1), 3))
+    for index, covered in ((3, upper), (4, lower)):
+        if covered:
+            arm.paint(canvas, garment.colour, slice(index, index + 1))
+            texture_limb(canvas, arm, index, garment, yoke=index == 3)
