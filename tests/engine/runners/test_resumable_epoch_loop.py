@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+from pass_run import pass_config, write_crops
+
+from passreid.apis import build_runner
+
+ROOT = Path(__file__).parents[3]
+
+
+class Killed(Exception):
+    pass
+
+
+class Kill(Hook):
+    """Die after an iteration, once everything else has been done."""
+
+    priority = 'LOWEST'
+
+    def __init__(self, iteration):
+        self.iteration = iteration
+
+    def after_train_iter(self, runner, *args, **kwargs):
+        if runner.iter + 1 == self.iteration:
+            raise Killed
+
+
+class SeenImages(Hook):
+    def __init__(self):
+        self.paths = []
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        self.paths += [Path(s.img_path).name for s in data_batch['data_samples']]
+
+
+@pytest.fixture(scope='module')
+def crops(tmp_path_factory):
+    return write_crops(tmp_path_factory.mktemp('data') / 'crops')
+
+
+def config(crops, folder, **changes):
+    return pass_config(
+        ROOT,
+        crops,
+        folder,
+        default_hooks__checkpoint__by_epoch=False,
+        default_hooks__checkpoint__interval=1,
+        default_hooks__checkpoint__max_keep_ckpts=-1,
+        train_dataloader__num_workers=1,
+        **changes,
+    )
+
+
+@pytest.fixture(scope='module')
+def whole(crops, tmp_path_factory):
+    """An uninterrupted run of 2 epochs of 4 iterations."""
+    runner = build_runner(config(crops, tmp_path_factory.mktemp('whole')))
+    seen = SeenImages()
+    runner.register_hook(seen)
+    runner.train()
+    return runner.model.state_dict(), seen.paths, Path(runner.work_dir)
+
+
+@pytest.mark.parametrize(
+    ('iteration', 'persistent'),
+    [(4, False), (6, True)] + [pytest.param(1, p, marks=pytest.mark.slow) for p in (False, True)],
+)
+def test_killed_and_resumed_equals_uninterrupted(crops, whole, tmp_path, iteration, persistent):
+    """After an epoch, and in the middle of the first and of the second."""
+    weights, paths, _ = whole
+    seen = SeenImages()
+    options = dict(train_dataloader__persistent_workers=persistent)
+    runner = build_runner(config(crops, tmp_path, **options))
+    runner.register_hook(seen)
+    runner.register_hook(Kill(iteration))
+    with pytest.raises(Killed):
+        runner.train()
+    resumed = build_runner(config(crops, tmp_path, resume=True, **options))
+    resumed.register_hook(seen)
+    resumed.train()
+    assert resumed.iter == 8
+    assert seen.paths == paths
+    for name, value in resumed.model.state_dict().items():
+        assert torch.equal(value, weights[name]), name
+
+
+def test_each_epoch_sees_every_image_in_another_order(whole):
+    _, paths, _ = whole
+    first, second = paths[:16], paths[16:]
+    assert sorted(first) == sorted(second) == [f'{index:04d}.jpg' for index in range(16)]
+    assert first != second
+
+
+def test_teacher_backbone_is_written(whole):
+    weights, _, folder = whole
+    exported = torch.load(folder / 'teacher_backbone.pth', weights_only=True)['state_dict']
+    assert exported
+    for name, value in exported.items():
+        assert torch.equal(value, weights[f'teacher.backbone.{name}']), name
+
+
+def test_sampler_that_cannot_start_inside_an_epoch(crops, tmp_path):
+    options = dict(train_dataloader__sampler__type='DefaultSampler')
+    runner = build_runner(config(crops, tmp_path, **options))
+    runner.register_hook(Kill(2))
+    with pytest.raises(Killed):
+        runner.train()
+    resumed = build_runner(config(crops, tmp_path, resume=True, **options))
+    with pytest.raises(TypeError, match='ResumableSampler'):
+        resumed.train()
