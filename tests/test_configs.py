@@ -1,0 +1,149 @@
+"""Every config must load, stay short, and name only what exists."""
+
+import re
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from mmengine.registry import FUNCTIONS, DefaultScope
+
+from passreid import registry
+from passreid.utils import config_path, register_all_modules
+
+ROOT = config_path()
+FILES = sorted(ROOT.rglob('*.py'))
+LEAVES = [path for path in FILES if '_base_' not in path.relative_to(ROOT).parts]
+MAX_LINES, MAX_DEPTH = 25, 3
+
+# The registry of each place that a type may stand in, by the key that leads to it.
+PLACES = {
+    'model': registry.MODELS,
+    'data_preprocessor': registry.MODELS,
+    'backbone': registry.MODELS,
+    'neck': registry.MODELS,
+    'head': registry.MODELS,
+    'sampler': registry.DATA_SAMPLERS,
+    'collate_fn': FUNCTIONS,
+    'dataset': registry.DATASETS,
+    'pipeline': registry.TRANSFORMS,
+    'train_pipeline': registry.TRANSFORMS,
+    'optim_wrapper': registry.OPTIM_WRAPPERS,
+    'constructor': registry.OPTIM_WRAPPER_CONSTRUCTORS,
+    'optimizer': registry.OPTIMIZERS,
+    'param_scheduler': registry.PARAM_SCHEDULERS,
+    'train_cfg': registry.LOOPS,
+    'custom_hooks': registry.HOOKS,
+    'visualizer': registry.VISUALIZERS,
+    'vis_backends': registry.VISBACKENDS,
+}
+
+leaves = pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
+files = pytest.mark.parametrize('path', FILES, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    register_all_modules(init_default_scope=False)
+    with DefaultScope.overwrite_default_scope('passreid'):
+        yield
+
+
+def named_types(node, path=()):
+    """Yield the keys that lead to each type, and its name; numbers of lists are left out."""
+    if isinstance(node, dict):
+        if 'type' in node:
+            yield path, node['type']
+        if 'constructor' in node:
+            yield (*path, 'constructor'), node['constructor']
+        for key, child in node.items():
+            yield from named_types(child, (*path, key))
+    elif isinstance(node, list | tuple):
+        for child in node:
+            yield from named_types(child, path)
+
+
+def registry_of(path):
+    """Return the registry that the keys lead to, or None."""
+    # Default hooks stand under names of their own, some of which are those of other places.
+    if path[0] == 'default_hooks':
+        return registry.HOOKS
+    return PLACES.get(path[-1])
+
+
+def depth(path):
+    """Count the files of the longest chain of inheritance, the leaf included."""
+    bases = Config._get_base_files(str(path))
+    return 1 + max((depth(path.parent / base) for base in bases), default=0)
+
+
+@leaves
+def test_config_is_complete(path):
+    config = Config.fromfile(path)
+    assert config.default_scope == 'passreid'
+    assert {'model', 'train_dataloader', 'optim_wrapper', 'train_cfg'} <= set(config)
+
+
+@leaves
+def test_leaf_is_short(path):
+    assert len(path.read_text().splitlines()) <= MAX_LINES
+
+
+@leaves
+def test_inheritance_is_shallow(path):
+    assert depth(path) <= MAX_DEPTH
+
+
+@files
+def test_there_are_no_absolute_paths(path):
+    assert not re.search(r"""['"](/|~|[A-Za-z]:\\)""", path.read_text())
+
+
+@leaves
+def test_types_resolve(path):
+    found = list(named_types(Config.fromfile(path).to_dict()))
+    assert len(found) > 15
+    for keys, name in found:
+        node = registry_of(keys)
+        assert node is not None, f'{".".join(keys)}: which registry is {name} of?'
+        assert node.get(name) is not None, f'{".".join(keys)}: {name}'
+
+
+@leaves
+def test_written_config_reads_back(path, tmp_path):
+    config = Config.fromfile(path)
+    config.dump(tmp_path / 'written.py')
+    assert Config.fromfile(tmp_path / 'written.py').to_dict() == config.to_dict()
+
+
+@leaves
+def test_model_and_transforms_take_their_arguments(path):
+    config = Config.fromfile(path)
+    with torch.device('meta'):
+        model = registry.MODELS.build(config.model)
+    pipeline = config.train_dataloader.dataset.pipeline
+    transforms = [registry.TRANSFORMS.build(step) for step in pipeline]
+    cut = next(step for step in transforms if hasattr(step, 'num_parts'))
+    assert cut.num_parts == model.backbone.num_parts
+    assert issubclass(registry.DATASETS.get(config.train_dataloader.dataset.type), BaseDataset)
+
+
+@pytest.mark.parametrize(
+    ('name', 'width', 'batch'),
+    [
+        ('pass_vit-s16_lup', 384, 128),
+        ('pass_vit-b16_lup', 768, 64),
+        ('pass_vit-s16-ics_lup', 384, 128),
+    ],
+)
+def test_published_sizes(name, width, batch):
+    config = Config.fromfile(ROOT / 'pass' / f'{name}.py')
+    with torch.device('meta'):
+        model = registry.MODELS.build(config.model)
+    assert model.backbone.embed_dims == width
+    assert model.backbone.pos_embed.shape == (1, 16 * 8, width)
+    assert len(model.backbone.layers) == 12
+    assert [layer.weight.shape for layer in model.neck.prototypes] == [(65536, 256)] * 4
+    assert config.train_dataloader.batch_size == batch
+    rate = config.optim_wrapper.optimizer.lr / config.auto_scale_lr.base_batch_size
+    assert rate * 1024 == pytest.approx(2e-3)
