@@ -10,7 +10,7 @@ from torch import Tensor
 
 from passreid.registry import MODELS
 
-from ..losses import prototype_cross_entropy
+from ..losses import inverse_norms, prototype_cross_entropy
 
 
 @MODELS.register_module()
@@ -87,10 +87,11 @@ class PASSHead(BaseModule):
         Args:
             student (Sequence[Tensor]): Embeddings ``(V * B, D)``, view after
                 view, the global views first; V may differ between tokens.
-            student_prototypes (Sequence[Tensor]): ``(K, D)``.
+            student_prototypes (Sequence[Tensor]): ``(K, D)``; of any length,
+                used at unit length.
             teacher (Sequence[Tensor]): Embeddings of the global views
                 ``(U * B, D)``, view after view.
-            teacher_prototypes (Sequence[Tensor]): ``(K, D)``.
+            teacher_prototypes (Sequence[Tensor]): ``(K, D)``, likewise.
             num_global_views (int): U. Defaults to 2.
 
         Returns:
@@ -110,7 +111,11 @@ class PASSHead(BaseModule):
             views = embeddings.unflatten(0, (-1, batch))
             sums.append(
                 prototype_cross_entropy(
-                    views, student_prototypes[token], targets, self.student_temperature
+                    views,
+                    student_prototypes[token],
+                    targets,
+                    self.student_temperature,
+                    normalize=True,
                 )
             )
             health.append(figures)
@@ -139,13 +144,15 @@ class PASSHead(BaseModule):
         self, token: int, embeddings: Tensor, prototypes: Tensor, num_views: int
     ) -> tuple[Tensor, Tensor]:
         """Teacher probabilities ``(U, B, K)`` and their health figures ``(3,)``."""
-        scores = (embeddings @ prototypes.T).to(torch.promote_types(embeddings.dtype, torch.float))
-        self.score_sums[token] += scores.sum(0)
+        dtype = torch.promote_types(embeddings.dtype, torch.float)
+        cosines = (embeddings @ prototypes.T).to(dtype).mul_(inverse_norms(prototypes).T)
+        self.score_sums[token] += cosines.sum(0)
         if token == 0:
-            self.score_count += len(scores)
-        log_q = scores.sub_(self.centres[token]).div_(self.teacher_temperature).log_softmax(-1)
-        q = log_q.exp()
-        entropy = -(q.flatten() @ log_q.flatten()) / len(q)
+            self.score_count += len(cosines)
+        scores = cosines.sub_(self.centres[token]).div_(self.teacher_temperature)
+        q = scores.softmax(-1)
+        log_sums = scores.amax(-1) - q.amax(-1).log()
+        entropy = log_sums.mean() - (q.flatten() @ scores.flatten()) / len(q)
         mean = q.mean(0)
         entropy_of_mean = torch.special.entr(mean).sum()
         figures = (entropy, log(len(mean)) - entropy_of_mean, entropy_of_mean - entropy)

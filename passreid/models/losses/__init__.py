@@ -1,5 +1,5 @@
 """Losses of passreid."""
 
-from .prototype_cross_entropy import prototype_cross_entropy
+from .prototype_cross_entropy import inverse_norms, prototype_cross_entropy
 
-__all__ = ['prototype_cross_entropy']
+__all__ = ['inverse_norms', 'prototype_cross_entropy']

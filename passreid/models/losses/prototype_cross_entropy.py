@@ -1,13 +1,11 @@
 """Cross-entropy between teacher and student assignments to prototypes."""
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-# Scores that are held at once: 2^24 are two views of 128 images at 65,536 prototypes.
-MAX_SCORES = 2**24
+# Scores that are held at once: 2^25 are four views of 128 images at 65,536 prototypes.
+MAX_SCORES = 2**25
 
 
 def prototype_cross_entropy(
@@ -16,15 +14,20 @@ def prototype_cross_entropy(
     targets: Tensor,
     temperature: float = 0.1,
     max_scores: int = MAX_SCORES,
+    normalize: bool = False,
 ) -> Tensor:
     """Sum over view pairs of the mean cross-entropy, in little memory.
 
     The value is ``sum_u sum_{v != u} mean_b H(targets[u, b], p[v, b])`` with
     ``p[v, b] = softmax(prototypes @ embeddings[v, b] / temperature)``; the
-    first U views are those that the teacher saw. For one v the sum over u is
-    linear in the targets, so each view costs one softmax and one product; the
-    gradient is computed together with the value, chunk by chunk, so the scores
-    of all views never exist at once.
+    first U views are those that the teacher saw.
+
+    A cross-entropy is the log-sum-exp of the scores minus the score of the
+    prototypes' mean under the target. The means cost one product for each view
+    of the teacher, whatever the number of pairs; the rest does not depend on
+    the targets and costs one softmax for each student view. The gradient is
+    computed together with the value, chunk by chunk, so the scores of all views
+    never exist at once.
 
     Source: `PASS <https://arxiv.org/abs/2203.03931>`_, equation 3.
 
@@ -35,21 +38,21 @@ def prototype_cross_entropy(
             float64; no gradient flows into them.
         temperature (float): Temperature of the student.
         max_scores (int): Number of scores that may be held at once; at least
-            one view is.
+            those of one embedding are.
+        normalize (bool): Use the prototypes at unit length; the gradient is
+            that of the given ones. Defaults to False.
 
     Returns:
         Tensor: The sum, a scalar.
     """
-    return _PrototypeCrossEntropy.apply(embeddings, prototypes, targets, temperature, max_scores)
+    return _PrototypeCrossEntropy.apply(
+        embeddings, prototypes, targets, temperature, max_scores, normalize
+    )
 
 
-def _chunks(num_views: int, num_targets: int, view_scores: int, max_scores: int) -> Iterator[slice]:
-    """Each view of the teacher alone, the others in groups that fit."""
-    for view in range(num_targets):
-        yield slice(view, view + 1)
-    step = max(1, max_scores // view_scores)
-    for start in range(num_targets, num_views, step):
-        yield slice(start, min(start + step, num_views))
+def inverse_norms(prototypes: Tensor) -> Tensor:
+    """Factors ``(K, 1)`` that bring prototypes ``(K, D)`` to unit length."""
+    return torch.linalg.vector_norm(prototypes, dim=-1, keepdim=True).clamp_min(1e-12).reciprocal()
 
 
 class _PrototypeCrossEntropy(torch.autograd.Function):
@@ -61,70 +64,99 @@ class _PrototypeCrossEntropy(torch.autograd.Function):
         targets: Tensor,
         temperature: float,
         max_scores: int,
+        normalize: bool,
     ) -> Tensor:
         device = embeddings.device.type
-        matmul_dtype = embeddings.dtype
+        dtype = embeddings.dtype
         if torch.is_autocast_enabled(device):
-            matmul_dtype = torch.get_autocast_dtype(device)
+            dtype = torch.get_autocast_dtype(device)
+        # In float16 the probability of a single prototype is below the smallest number.
+        lift = 64.0 if dtype == torch.float16 else 1.0
+        batch = embeddings.shape[1]
         with torch.autocast(device, enabled=False):
+            scales = inverse_norms(prototypes) if normalize else None
             loss, *grads = _loss_and_gradients(
-                embeddings,
-                prototypes,
+                embeddings / temperature,
+                _scaled(prototypes, scales, dtype),
                 targets,
-                temperature,
                 max_scores,
-                matmul_dtype,
+                lift,
                 with_gradients=any(ctx.needs_input_grad),
             )
-        ctx.save_for_backward(*grads)
-        return loss
+        ctx.divisors = (lift * batch * temperature, lift * batch)
+        ctx.save_for_backward(prototypes, scales, *grads)
+        return loss / batch
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_output: Tensor):
-        grad_embeddings, grad_prototypes = ctx.saved_tensors
-        return grad_embeddings * grad_output, grad_prototypes * grad_output, None, None, None
+        prototypes, scales, grad_embeddings, grad_weight = ctx.saved_tensors
+        of_embeddings, of_weight = (grad_output / divisor for divisor in ctx.divisors)
+        grad_embeddings = grad_embeddings * of_embeddings
+        if scales is None:
+            return grad_embeddings, grad_weight * of_weight, None, None, None, None
+        # The length of a prototype does not count: no gradient along it.
+        along = torch.einsum('kd,kd->k', prototypes, grad_weight).unsqueeze(1).mul_(scales**2)
+        grad_prototypes = torch.addcmul(grad_weight, prototypes, along, value=-1)
+        return grad_embeddings, grad_prototypes.mul_(scales * of_weight), None, None, None, None
+
+
+def _scaled(prototypes: Tensor, scales: Tensor | None, dtype: torch.dtype) -> Tensor:
+    """Prototypes times ``scales`` as ``dtype``; new tensors of that size cost, so one is made."""
+    weight = prototypes.to(dtype)
+    if scales is None:
+        return weight
+    return weight * scales if weight is prototypes else weight.mul_(scales.to(dtype))
 
 
 def _loss_and_gradients(
     embeddings: Tensor,
-    prototypes: Tensor,
+    weight: Tensor,
     targets: Tensor,
-    temperature: float,
     max_scores: int,
-    matmul_dtype: torch.dtype,
+    lift: float,
     with_gradients: bool,
 ) -> tuple[Tensor, ...]:
-    num_views, batch, _ = embeddings.shape
-    num_targets, _, num_prototypes = targets.shape
-    total = targets.sum(0)
-    weight = prototypes.to(matmul_dtype)
-    scaled = (embeddings / temperature).to(matmul_dtype)
-    loss = targets.new_zeros(())
-    # In float16 the gradient of a single score is below the smallest number.
-    lift = 64.0 if matmul_dtype == torch.float16 else 1.0
-    if with_gradients:
-        grad_embeddings = torch.empty_like(embeddings)
-        grad_prototypes = torch.zeros_like(prototypes)
+    """Give the value summed over the batch and, times ``lift``, its gradients.
 
-    for views in _chunks(num_views, num_targets, batch * num_prototypes, max_scores):
-        of_teacher = views.start < num_targets
-        target = total - targets[views.start] if of_teacher else total
-        mass = num_targets - 1 if of_teacher else num_targets
-        rows = scaled[views].flatten(0, 1)
-        log_p = torch.log_softmax(rows @ weight.T, dim=-1, dtype=targets.dtype)
-        loss -= (log_p.view(-1, target.numel()) @ target.flatten()).sum()
+    Embeddings are divided by the temperature; products are computed with the
+    type of ``weight``.
+    """
+    dtype = weight.dtype
+    num_views, batch, _ = embeddings.shape
+    num_targets = len(targets)
+    lifted = (targets if lift == 1 else targets * lift).to(dtype).flatten(0, 1)
+    means = (lifted @ weight).to(targets.dtype).view(num_targets, batch, -1)
+    # For each student view the sum over the views of the teacher but itself.
+    means_of_others = means.sum(0).repeat(num_views, 1, 1)
+    means_of_others[:num_targets] -= means
+    loss = (means_of_others * embeddings).sum() / -lift
+    if with_gradients:
+        grad_embeddings = means_of_others.neg_().flatten(0, 1)
+        others = embeddings[:num_targets] - embeddings.sum(0)
+        grad_weight = (lifted.T @ others.flatten(0, 1).to(dtype)).to(targets.dtype)
+    del lifted
+
+    counts = targets.new_full((num_views, batch), num_targets)
+    counts[:num_targets] -= 1
+    rows, counts = embeddings.flatten(0, 1), counts.view(-1, 1)
+    step = max(1, max_scores // len(weight))
+    for start in range(0, len(rows), step):
+        chunk = slice(start, start + step)
+        scores = rows[chunk].to(dtype) @ weight.T
+        # A softmax of bfloat16 computes in float32; that of float16 would lose small values.
+        p = scores.softmax(-1, dtype=targets.dtype if lift != 1 else None)
+        log_sums = scores.amax(-1).to(targets.dtype) - p.amax(-1).to(targets.dtype).log()
+        loss += log_sums @ counts[chunk, 0]
         if not with_gradients:
             continue
-        grad = log_p.exp_().mul_(mass).view(-1, *target.shape).sub_(target).flatten(0, 1)
-        grad = grad.mul_(lift).to(matmul_dtype) if lift != 1 else grad.to(matmul_dtype)
-        grad_embeddings[views] = (grad @ weight).view_as(embeddings[views])
-        if matmul_dtype == grad_prototypes.dtype:
-            grad_prototypes.addmm_(grad.T, rows)
+        p = p if lift == 1 else p.mul_(lift).to(dtype)
+        grad_embeddings[chunk] += (p @ weight) * counts[chunk]
+        weighted = (rows[chunk] * counts[chunk]).to(dtype)
+        if dtype == grad_weight.dtype:
+            grad_weight.addmm_(p.T, weighted)
         else:
-            grad_prototypes += grad.T @ rows
+            grad_weight += p.T @ weighted
     if not with_gradients:
-        return (loss / batch,)
-    grad_embeddings /= temperature * batch * lift
-    grad_prototypes /= batch * lift
-    return loss / batch, grad_embeddings, grad_prototypes
+        return (loss,)
+    return loss, grad_embeddings.view_as(embeddings).to(embeddings.dtype), grad_weight

@@ -141,9 +141,9 @@ class PASS(BaseSelfSupervisor):
         tokens = self._student_tokens(global_views, local_views)
         return self.head.loss(
             self.neck(tokens),
-            self.neck.prototype_weights(),
+            [layer.weight for layer in self.neck.prototypes],
             self.teacher['neck'](teacher_tokens),
-            self.teacher['neck'].prototype_weights(),
+            [layer.weight for layer in self.teacher['neck'].prototypes],
         )
 
     @torch.no_grad()
