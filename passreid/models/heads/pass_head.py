@@ -7,6 +7,7 @@ import torch
 from mmengine.dist import all_reduce
 from mmengine.model import BaseModule
 from torch import Tensor
+from torch.nn import functional as F
 
 from passreid.registry import MODELS
 
@@ -145,7 +146,7 @@ class PASSHead(BaseModule):
     ) -> tuple[Tensor, Tensor]:
         """Teacher probabilities ``(U, B, K)`` and their health figures ``(3,)``."""
         dtype = torch.promote_types(embeddings.dtype, torch.float)
-        cosines = (embeddings @ prototypes.T).to(dtype).mul_(inverse_norms(prototypes).T)
+        cosines = F.linear(embeddings, prototypes).to(dtype).mul_(inverse_norms(prototypes).T)
         self.score_sums[token] += cosines.sum(0)
         if token == 0:
             self.score_count += len(cosines)

@@ -122,41 +122,48 @@ def _loss_and_gradients(
     Embeddings are divided by the temperature; products are computed with the
     type of ``weight``.
     """
-    dtype = weight.dtype
+    dtype, precise = weight.dtype, targets.dtype
     num_views, batch, _ = embeddings.shape
-    num_targets = len(targets)
-    lifted = (targets if lift == 1 else targets * lift).to(dtype).flatten(0, 1)
-    means = (lifted @ weight).to(targets.dtype).view(num_targets, batch, -1)
+    num_targets, num_rows = len(targets), num_views * batch
+    step = min(num_rows, max(1, max_scores // len(weight)))
+    # Targets and probabilities lie one after the other, so that one product serves both.
+    both = targets.new_empty(num_targets * batch + step, len(weight), dtype=dtype)
+    lifted, probabilities = both.tensor_split((num_targets * batch,))
+    lifted.copy_((targets if lift == 1 else targets * lift).flatten(0, 1))
+
+    means = (lifted @ weight).to(precise).view(num_targets, batch, -1)
     # For each student view the sum over the views of the teacher but itself.
     means_of_others = means.sum(0).repeat(num_views, 1, 1)
     means_of_others[:num_targets] -= means
     loss = (means_of_others * embeddings).sum() / -lift
-    if with_gradients:
-        grad_embeddings = means_of_others.neg_().flatten(0, 1)
-        others = embeddings[:num_targets] - embeddings.sum(0)
-        grad_weight = (lifted.T @ others.flatten(0, 1).to(dtype)).to(targets.dtype)
-    del lifted
-
+    grad_embeddings = means_of_others.neg_().flatten(0, 1)
+    grad_weight = None
+    pulled = (embeddings[:num_targets] - embeddings.sum(0)).flatten(0, 1)
     counts = targets.new_full((num_views, batch), num_targets)
     counts[:num_targets] -= 1
     rows, counts = embeddings.flatten(0, 1), counts.view(-1, 1)
-    step = max(1, max_scores // len(weight))
-    for start in range(0, len(rows), step):
+    for start in range(0, num_rows, step):
         chunk = slice(start, start + step)
         scores = rows[chunk].to(dtype) @ weight.T
-        # A softmax of bfloat16 computes in float32; that of float16 would lose small values.
-        p = scores.softmax(-1, dtype=targets.dtype if lift != 1 else None)
-        log_sums = scores.amax(-1).to(targets.dtype) - p.amax(-1).to(targets.dtype).log()
+        p = probabilities[: len(scores)]
+        if dtype == torch.float16:
+            exact = scores.softmax(-1, dtype=precise)
+            p.copy_(exact * lift)
+        else:
+            exact = torch.softmax(scores, -1, out=p)
+        log_sums = scores.amax(-1).to(precise) - exact.amax(-1).to(precise).log()
         loss += log_sums @ counts[chunk, 0]
         if not with_gradients:
             continue
-        p = p if lift == 1 else p.mul_(lift).to(dtype)
         grad_embeddings[chunk] += (p @ weight) * counts[chunk]
-        weighted = (rows[chunk] * counts[chunk]).to(dtype)
-        if dtype == grad_weight.dtype:
+        weighted = rows[chunk] * counts[chunk]
+        if grad_weight is None:
+            p, weighted = both[: len(lifted) + len(p)], torch.cat((pulled, weighted))
+            grad_weight = (p.T @ weighted.to(dtype)).to(precise)
+        elif dtype == precise:
             grad_weight.addmm_(p.T, weighted)
         else:
-            grad_weight += p.T @ weighted
-    if not with_gradients:
+            grad_weight += p.T @ weighted.to(dtype)
+    if grad_weight is None:
         return (loss,)
     return loss, grad_embeddings.view_as(embeddings).to(embeddings.dtype), grad_weight
