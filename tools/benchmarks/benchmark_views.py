@@ -10,12 +10,12 @@ Example:
 """
 
 import argparse
-import time
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 import torch
+from interleaved import best_seconds
 from mmengine.dataset import default_collate
 from plain_multi_crop import PlainMultiCrop
 
@@ -50,13 +50,8 @@ def generate_images(number: int, height: int, width: int) -> list[bytes]:
 def best_rates(
     paths: dict[str, Callable[[], object]], rounds: int, num_images: int
 ) -> dict[str, float]:
-    """Run all paths in turn, so that they meet the same load, and return their best images/s."""
-    seconds = dict.fromkeys(paths, float('inf'))
-    for _ in range(rounds):
-        for name, path in paths.items():
-            start = time.perf_counter()
-            path()
-            seconds[name] = min(seconds[name], time.perf_counter() - start)
+    """Best images/s of each path, timed in turn."""
+    seconds = best_seconds(paths, rounds)
     return {name: num_images / taken for name, taken in seconds.items()}
 
 
