@@ -51,6 +51,7 @@ class Setting:
 
     def model(self) -> PASS:
         """Build the model, the same at each call."""
+        MMLogger.get_current_instance().setLevel('WARNING')
         register_all_modules()
         torch.manual_seed(0)
         model = MODELS.build(self.config().model)
@@ -89,7 +90,6 @@ def build_step(setting: Setting, side: str, part: str) -> Callable[[], None]:
     Returns:
         Callable: Runs the step and waits for its end.
     """
-    MMLogger.get_current_instance().setLevel('WARNING')
     model = setting.model()
     run = {'ours': _our_step, 'plain': _plain_step}[side](setting, model, part)
 
