@@ -33,9 +33,7 @@ def pass_config(root, crops, work_dir, **changes):
     loader = cfg.train_dataloader
     loader.update(batch_size=4, num_workers=0, persistent_workers=False, pin_memory=False)
     loader.dataset.data_root = str(crops)
-    loader.dataset.pipeline[1].update(
-        global_size=(32, 16), local_size=(16, 8), local_per_part=1
-    )
+    loader.dataset.pipeline[1].update(global_size=(32, 16), local_size=(16, 8), local_per_part=1)
     for scheduler, (begin, end) in zip(cfg.param_scheduler, ((0, 1), (1, 2), (0, 2)), strict=True):
         scheduler.update(begin=begin, end=end)
         if 'T_max' in scheduler:
@@ -54,7 +52,11 @@ def without_randomness(cfg):
     """Make a step depend on nothing but its images: no augmentation, depth, schedule, decay."""
     cfg.model.backbone.drop_path_rate = 0.0
     cfg.model.data_preprocessor.update(
-        flip_prob=0, jitter_prob=0, gray_prob=0, global_blur_prob=0, local_blur_prob=0,
+        flip_prob=0,
+        jitter_prob=0,
+        gray_prob=0,
+        global_blur_prob=0,
+        local_blur_prob=0,
         global_solarize_prob=0,
     )
     cfg.param_scheduler = []

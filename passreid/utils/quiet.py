@@ -13,6 +13,8 @@ _WARNINGS = (
 _LOG_MESSAGES = (
     '"FileClient" will be deprecated in future',
     '"HardDiskBackend" is the alias of "LocalBackend"',
+    # One line a parameter; the groups that result are logged instead.
+    'paramwise_options -- ',
 )
 
 

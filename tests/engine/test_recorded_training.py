@@ -13,7 +13,6 @@ from passreid.apis import build_runner
 from passreid.models.converters import from_pass_checkpoint
 from passreid.registry import DATASETS, MODELS
 
-
 REFERENCE = Path(__file__).parents[1] / 'data' / 'reference'
 STEPS_PER_EPOCH = 3
 KINDS = ('global', 'local')

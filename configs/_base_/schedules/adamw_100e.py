@@ -37,5 +37,6 @@ custom_hooks = [
     dict(type='FreezePrototypesHook', epochs=1),
     dict(type='PartSeparationHook', interval=50),
     dict(type='CollapseHook', interval=50),
+    dict(type='ViewsPictureHook'),
     dict(type='ExportTeacherHook'),
 ]

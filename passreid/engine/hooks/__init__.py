@@ -11,6 +11,7 @@ from .random_state_hook import RandomStateHook
 from .resume_notice_hook import ResumeNoticeHook
 from .teacher_hook import TeacherHook
 from .training_info_hook import TrainingInfoHook
+from .views_picture_hook import ViewsPictureHook
 
 __all__ = [
     'CollapseHook',
@@ -24,4 +25,5 @@ __all__ = [
     'ResumeNoticeHook',
     'TeacherHook',
     'TrainingInfoHook',
+    'ViewsPictureHook',
 ]

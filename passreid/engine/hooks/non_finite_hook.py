@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from math import isfinite
+from typing import Any
 
 import torch
 from mmengine.hooks import Hook
@@ -75,7 +76,7 @@ def _is_bad(value) -> bool:
     return isinstance(value, Tensor) and not bool(torch.isfinite(value).all())
 
 
-def _bad_activations(model: nn.Module, data_batch) -> Iterator[str]:
+def _bad_activations(model: Any, data_batch) -> Iterator[str]:
     """Run the batch once more and name the modules whose outputs are bad, in order."""
     found: list[str] = []
 

@@ -1,6 +1,7 @@
 """Few parameter groups."""
 
-from mmengine.optim import DefaultOptimWrapperConstructor
+from mmengine.logging import print_log
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from torch import nn
 
 from passreid.registry import OPTIM_WRAPPER_CONSTRUCTORS
@@ -14,6 +15,14 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     fused optimisers from working on many parameters at once. Parameters
     without gradient are left out.
     """
+
+    def __call__(self, model: nn.Module) -> OptimWrapper:
+        """Build the optimiser wrapper of a model and log its groups."""
+        wrapper = super().__call__(model)
+        for group in wrapper.optimizer.param_groups:
+            options = {key: group[key] for key in ('lr', 'weight_decay') if key in group}
+            print_log(f'{len(group["params"])} parameters with {options}', logger='current')
+        return wrapper
 
     def add_params(self, params: list[dict], module: nn.Module, *args, **kwargs) -> None:
         """Collect the groups of a module; see mmengine.

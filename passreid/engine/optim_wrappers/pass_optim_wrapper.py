@@ -46,6 +46,4 @@ def PASSOptimWrapper(  # noqa: N802  (a type of the registry)
             level=30,
         )
     autocast_dtype = torch.bfloat16 if amp == 'bfloat16' else None
-    return PerParameterOptimWrapper(
-        optimizer=optimizer, autocast_dtype=autocast_dtype, **kwargs
-    )
+    return PerParameterOptimWrapper(optimizer=optimizer, autocast_dtype=autocast_dtype, **kwargs)

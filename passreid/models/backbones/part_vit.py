@@ -19,6 +19,7 @@ from ..layers import (
     prefix_layer,
     prefix_query_key_value,
     resize_table,
+    start_from_positions,
 )
 
 
@@ -51,6 +52,11 @@ class PartViT(VisionTransformer):
             Defaults to 0.02.
         token_std (float): The same for tokens. Defaults to 0.02.
         position_std (float): The same for positions. Defaults to 0.02.
+        spatial_prior (float, optional): Not in the published recipe, for small
+            models and short runs: positions start as sines and cosines with
+            this amplitude, [PART 1..L] at the rows from the top to the bottom
+            of the image, and keys equal queries, so that each token begins by
+            attending to where it stands. Defaults to None.
         with_cp (bool): Recompute the layers in the backward pass to save
             memory. Defaults to False.
         **kwargs: Of :class:`mmpretrain.models.VisionTransformer`.
@@ -67,6 +73,7 @@ class PartViT(VisionTransformer):
         linear_std: float = 0.02,
         token_std: float = 0.02,
         position_std: float = 0.02,
+        spatial_prior: float | None = None,
         with_cp: bool = False,
         **kwargs,
     ) -> None:
@@ -80,6 +87,7 @@ class PartViT(VisionTransformer):
         self.linear_std = linear_std
         self.token_std = token_std
         self.position_std = position_std
+        self.spatial_prior = spatial_prior
         self.with_cp = with_cp
         if stem == 'ics':
             self.patch_embed = ICSStem(
@@ -122,6 +130,8 @@ class PartViT(VisionTransformer):
             trunc_normal_(token, std=self.token_std)
         for position in (self.pos_embed, *self.part_positions):
             trunc_normal_(position, std=self.position_std)
+        if self.spatial_prior is not None:
+            start_from_positions(self, self.spatial_prior)
 
     def forward(self, x: Tensor, part_ids: Tensor | None = None) -> tuple[Tensor]:
         """Encode images.

@@ -123,7 +123,7 @@ class PASSHead(BaseModule):
             num_terms += num_global_views * (len(views) - 1)
         losses = {'loss_cls': sums[0] / num_terms}
         if len(sums) > 1:
-            losses['loss_part'] = sum(sums[1:]) / num_terms
+            losses['loss_part'] = torch.stack(sums[1:]).sum() / num_terms
         entropy, kl_uniform, information = torch.stack(health).unbind(1)
         losses['teacher_entropy'] = entropy.mean()
         losses['teacher_kl_uniform'] = kl_uniform.mean()

@@ -5,6 +5,7 @@ from .ics_stem import ICSStem
 from .instance_batch_norm import InstanceBatchNorm2d
 from .position_table import infer_grid, resize_table
 from .prefix_layer import prefix_layer, prefix_query_key_value
+from .spatial_prior import start_from_positions
 
 __all__ = [
     'ICSStem',
@@ -14,4 +15,5 @@ __all__ = [
     'prefix_layer',
     'prefix_query_key_value',
     'resize_table',
+    'start_from_positions',
 ]

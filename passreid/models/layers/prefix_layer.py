@@ -1,16 +1,17 @@
 """Last transformer layer, evaluated for the first tokens alone."""
 
-from torch import Tensor, nn
+from mmpretrain.models.backbones.vision_transformer import TransformerEncoderLayer
+from torch import Tensor
 from torch.nn import functional as F
 
 
 def prefix_query_key_value(
-    layer: nn.Module, x: Tensor, num_tokens: int
+    layer: TransformerEncoderLayer, x: Tensor, num_tokens: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Queries of the first tokens, keys and values of all.
 
     Args:
-        layer (nn.Module): A ``TransformerEncoderLayer`` of mmpretrain.
+        layer (TransformerEncoderLayer): A layer of mmpretrain's ViT.
         x (Tensor): Tokens ``(B, N, C)``.
         num_tokens (int): Number of tokens n at the front.
 
@@ -28,14 +29,14 @@ def prefix_query_key_value(
     return query.unflatten(2, (heads, -1)).transpose(1, 2), key, value
 
 
-def prefix_layer(layer: nn.Module, x: Tensor, num_tokens: int) -> Tensor:
+def prefix_layer(layer: TransformerEncoderLayer, x: Tensor, num_tokens: int) -> Tensor:
     """Run a layer whose outputs are wanted for the first tokens only.
 
     The same numbers as ``layer(x)[:, :num_tokens]``, without projection and
     feed-forward network of the other tokens.
 
     Args:
-        layer (nn.Module): A ``TransformerEncoderLayer`` of mmpretrain.
+        layer (TransformerEncoderLayer): A layer of mmpretrain's ViT.
         x (Tensor): Tokens ``(B, N, C)``.
         num_tokens (int): Number of tokens n at the front.
 

@@ -85,7 +85,7 @@ class PASSNeck(BaseModule):
 
     def prototype_weights(self) -> tuple[Tensor, ...]:
         """Prototypes of each token kind, ``(K, D)`` with rows of unit length."""
-        return tuple(F.normalize(layer.weight, dim=-1) for layer in self.prototypes)
+        return tuple(F.normalize(weight, dim=-1) for weight in self.prototypes.parameters())
 
     def logits(self, tokens: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Scores of the tokens against their prototypes.

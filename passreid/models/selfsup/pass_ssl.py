@@ -1,6 +1,7 @@
 """The PASS algorithm."""
 
 from copy import deepcopy
+from typing import Any
 
 import torch
 from mmcv.cnn.bricks import DropPath
@@ -10,6 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from passreid.registry import MODELS
+
+
+def _build(module: dict | nn.Module, **defaults) -> Any:
+    """Build a module from a config that may leave out what the others settle."""
+    return module if isinstance(module, nn.Module) else MODELS.build({**defaults, **module})
 
 
 @MODELS.register_module()
@@ -44,20 +50,13 @@ class PASS(BaseSelfSupervisor):
         data_preprocessor: dict | nn.Module | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        if isinstance(backbone, dict):
-            backbone = MODELS.build(backbone)
-        if isinstance(neck, dict):
-            width, num_parts = backbone.embed_dims, backbone.num_parts
-            neck = MODELS.build({'in_channels': width, 'num_parts': num_parts, **neck})
-        if isinstance(head, dict):
-            num_prototypes = neck.prototypes[0].out_features
-            head = MODELS.build(
-                {'out_channels': num_prototypes, 'num_parts': backbone.num_parts, **head}
-            )
+        vit = _build(backbone)
+        projection = _build(neck, in_channels=vit.embed_dims, num_parts=vit.num_parts)
+        num_prototypes = projection.prototypes[0].out_features
         super().__init__(
-            backbone=backbone,
-            neck=neck,
-            head=head,
+            backbone=vit,
+            neck=projection,
+            head=_build(head, out_channels=num_prototypes, num_parts=vit.num_parts),
             data_preprocessor=data_preprocessor,
             init_cfg=init_cfg,
         )
@@ -67,8 +66,8 @@ class PASS(BaseSelfSupervisor):
                 f'num_parts differs: backbone {tokens - 1}, neck {branches - 1}, '
                 f'head {len(self.head.centres) - 1}'
             )
-        self.teacher = nn.ModuleDict({'backbone': self.backbone, 'neck': self.neck})
-        self.teacher = deepcopy(self.teacher).requires_grad_(False)
+        student: Any = nn.ModuleDict({'backbone': self.backbone, 'neck': self.neck})
+        self.teacher: Any = deepcopy(student).requires_grad_(False)
         for module in self.teacher.modules():
             if isinstance(module, DropPath):
                 module.drop_prob = 0.0
@@ -103,7 +102,7 @@ class PASS(BaseSelfSupervisor):
 
     def forward(
         self,
-        inputs: dict[str, Tensor] | Tensor,
+        inputs: Any,
         data_samples: list[DataSample] | None = None,
         mode: str = 'tensor',
     ):

@@ -10,7 +10,7 @@ from passreid.apis import build_runner
 ROOT = Path(__file__).parents[3]
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -24,7 +24,7 @@ class Kill(Hook):
 
     def after_train_iter(self, runner, *args, **kwargs):
         if runner.iter + 1 == self.iteration:
-            raise Killed
+            raise KilledError
 
 
 class SeenImages(Hook):
@@ -75,7 +75,7 @@ def test_killed_and_resumed_equals_uninterrupted(crops, whole, tmp_path, iterati
     runner = build_runner(config(crops, tmp_path, **options))
     runner.register_hook(seen)
     runner.register_hook(Kill(iteration))
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         runner.train()
     resumed = build_runner(config(crops, tmp_path, resume=True, **options))
     resumed.register_hook(seen)
@@ -105,7 +105,7 @@ def test_sampler_that_cannot_start_inside_an_epoch(crops, tmp_path):
     options = dict(train_dataloader__sampler__type='DefaultSampler')
     runner = build_runner(config(crops, tmp_path, **options))
     runner.register_hook(Kill(2))
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         runner.train()
     resumed = build_runner(config(crops, tmp_path, resume=True, **options))
     with pytest.raises(TypeError, match='ResumableSampler'):

@@ -63,9 +63,7 @@ def test_one_network(network):
 
 
 def test_bare_backbone(network):
-    bare = {
-        k.removeprefix('backbone.'): v for k, v in network.items() if k.startswith('backbone.')
-    }
+    bare = {k.removeprefix('backbone.'): v for k, v in network.items() if k.startswith('backbone.')}
     weights = from_pass_checkpoint(bare)
     assert set(weights) == {k for k in tiny_pass().state_dict() if k.startswith('backbone.')}
 

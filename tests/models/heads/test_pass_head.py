@@ -56,9 +56,7 @@ def test_three_recorded_steps(recorded):
         loss = losses['loss_cls'] + losses['loss_part']
         loss.backward()
         head.update_centres()
-        torch.testing.assert_close(
-            loss.detach(), recorded[f'step{step}/loss'], atol=1e-5, rtol=0
-        )
+        torch.testing.assert_close(loss.detach(), recorded[f'step{step}/loss'], atol=1e-5, rtol=0)
         for inputs, name in ((of_global, 'global'), (of_local, 'local')):
             expected = recorded[f'step{step}/grad_in_{name}']
             torch.testing.assert_close(inputs.grad, expected, atol=1e-6, rtol=0)
@@ -164,8 +162,10 @@ class TestHealth:
         head = PASSHead(out_channels=scores.shape[1], num_parts=0, teacher_temperature=1.0)
         student = torch.eye(4)[:2].repeat(len(scores) // 2, 1)
         losses = head.loss(
-            [torch.cat((student, student))], [torch.randn(scores.shape[1], 4)],
-            [scores], [torch.eye(scores.shape[1])],
+            [torch.cat((student, student))],
+            [torch.randn(scores.shape[1], 4)],
+            [scores],
+            [torch.eye(scores.shape[1])],
         )
         return tuple(losses[f'teacher_{n}'] for n in ('entropy', 'kl_uniform', 'information'))
 
