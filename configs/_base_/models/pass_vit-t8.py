@@ -20,7 +20,7 @@ model = dict(
         drop_path_rate=0.1,
         interpolate_offset=0.1,
         linear_std=0.08,
-        spatial_prior=2.0,
+        spatial_prior=3.0,
     ),
     neck=dict(
         type='PASSNeck',
