@@ -1,4 +1,4 @@
-# PASS for a CPU: 64x32 pixels, patches of 8, four layers of 128 channels.
+# PASS for a CPU: 64x32 pixels, patches of 8, three layers of 128 channels.
 # Not published: the batch normalisation of the projectors, and the spatial prior, without which
 # the parts do not separate in a short run.
 model = dict(
@@ -13,7 +13,7 @@ model = dict(
     ),
     backbone=dict(
         type='PartViT',
-        arch=dict(embed_dims=128, num_layers=4, num_heads=4, feedforward_channels=512),
+        arch=dict(embed_dims=128, num_layers=3, num_heads=4, feedforward_channels=512),
         img_size=(64, 32),
         patch_size=8,
         num_parts=3,
