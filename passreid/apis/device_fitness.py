@@ -15,8 +15,8 @@ _DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 def fit_to_device(cfg: Config) -> list[str]:
     """Make one config serve any machine, in place.
 
-    Without an accelerator: fp32 instead of mixed precision, no pinned memory, and a
-    distributed wrapper that binds no GPU. Everywhere: no more workers than processors.
+    Without an accelerator: fp32 instead of mixed precision, no pinned memory, and in several
+    processes a wrapper that binds no GPU and no synchronised batch statistics. Everywhere: no more workers than processors.
 
     Args:
         cfg (Config): The config of a runner. It is changed.
@@ -33,6 +33,9 @@ def fit_to_device(cfg: Config) -> list[str]:
         notes.append('There is no accelerator: training in fp32 instead of mixed precision.')
     if cfg.launcher != 'none':
         _fit_model_wrapper(cfg, accelerated)
+        if not accelerated and cfg.pop('sync_bn', None):
+            # torch's SyncBatchNorm refuses tensors that are not on a GPU.
+            notes.append('There is no accelerator: batch statistics are those of each process.')
     return notes
 
 

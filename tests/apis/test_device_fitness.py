@@ -82,3 +82,15 @@ def test_other_wrappers_are_left_alone(on_cpu):
     cfg = _amp_config('pytorch', model_wrapper_cfg={'type': 'MMFullyShardedDataParallel'})
     fit_to_device(cfg)
     assert cfg.model_wrapper_cfg == {'type': 'MMFullyShardedDataParallel'}
+
+
+def test_batch_statistics_are_synchronised_on_gpus_only(on_cpu):
+    cfg = _amp_config(launcher='pytorch', sync_bn='torch')
+    assert 'batch statistics are those of each process' in fit_to_device(cfg)[-1]
+    assert 'sync_bn' not in cfg
+
+
+def test_batch_statistics_stay_synchronised_on_gpus(on_gpu):
+    cfg = _amp_config(launcher='pytorch', sync_bn='torch')
+    assert fit_to_device(cfg) == []
+    assert cfg.sync_bn == 'torch'

@@ -11,9 +11,7 @@ model = dict(
         drop_path_rate=0.1,
         interpolate_offset=0.1,
     ),
-    neck=dict(
-        type='PASSNeck', hidden_channels=2048, bottleneck_channels=256, out_channels=65536
-    ),
+    neck=dict(type='PASSNeck', hidden_channels=2048, bottleneck_channels=256, out_channels=65536),
     head=dict(
         type='PASSHead', student_temperature=0.1, teacher_temperature=0.04, centre_momentum=0.9
     ),

@@ -31,9 +31,7 @@ class ViewsPictureHook(Hook):
         height (int): Height of a row in pixels. Defaults to 128.
     """
 
-    def __init__(
-        self, filename: str = 'views.png', num_images: int = 6, height: int = 128
-    ) -> None:
+    def __init__(self, filename: str = 'views.png', num_images: int = 6, height: int = 128) -> None:
         self.filename = filename
         self.num_images = num_images
         self.height = height

@@ -10,9 +10,7 @@ ARCH = dict(embed_dims=64, num_layers=2, num_heads=2, feedforward_channels=128)
 def heights(spatial_prior):
     """Where the tokens look before any training, on pictures of noise."""
     torch.manual_seed(0)
-    model = PartViT(
-        ARCH, (64, 32), patch_size=8, linear_std=0.1, spatial_prior=spatial_prior
-    )
+    model = PartViT(ARCH, (64, 32), patch_size=8, linear_std=0.1, spatial_prior=spatial_prior)
     model.init_weights()
     model.eval()
     with torch.no_grad():
