@@ -16,7 +16,8 @@ def fit_to_device(cfg: Config) -> list[str]:
     """Make one config serve any machine, in place.
 
     Without an accelerator: fp32 instead of mixed precision, no pinned memory, and in several
-    processes a wrapper that binds no GPU and no synchronised batch statistics. Everywhere: no more workers than processors.
+    processes a wrapper that binds no GPU and no synchronised batch statistics. Everywhere: no
+    more workers than processors.
 
     Args:
         cfg (Config): The config of a runner. It is changed.
