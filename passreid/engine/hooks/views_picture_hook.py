@@ -45,7 +45,7 @@ class ViewsPictureHook(Hook):
         self._drawn = True
         preprocessor = unwrap_model(runner.model).data_preprocessor
         kinds = {kind: views[: self.num_images] for kind, views in data_batch['inputs'].items()}
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             views = preprocessor({'inputs': kinds}, training=True)['inputs']
         batch = len(kinds['global_views'])
         columns: list[Tensor] = []
