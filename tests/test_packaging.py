@@ -86,6 +86,7 @@ def test_ci_runs_what_is_documented():
         'install-tests',
         'lint',
         'test',
+        'test-slow',
     ]
     for page, name in called:
         marked = re.findall(

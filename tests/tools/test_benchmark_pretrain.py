@@ -47,6 +47,7 @@ def test_prints_times_and_their_ratio(tool, setting, part, capsys):
 
 
 def test_peak_memory_counts_what_the_work_adds(tool):
-    whole, added = tool.peak_memory(partial, 'cpu', torch.ones, 2**24)
-    assert added == pytest.approx(2**26, rel=0.1)
+    # Large beside what the libraries take when they are first used, about 8 MB.
+    whole, added = tool.peak_memory(partial, 'cpu', torch.ones, 2**26)
+    assert added == pytest.approx(2**28, rel=0.1)
     assert whole >= added
