@@ -7,7 +7,7 @@ from mmengine.config import Config
 
 from passreid.apis import build_runner, load_config
 from passreid.utils import close_process_group
-from passreid.utils.config_options import ConfigOptions, merge_options
+from passreid.utils.config_options import add_config_options, merge_options
 from passreid.utils.mixed_precision import enable_mixed_precision
 
 
@@ -29,15 +29,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--amp', action='store_true', help='train with mixed precision (fp32 without a GPU)'
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        default={},
-        metavar='KEY=VALUE',
-        help='override entries of the config, for example train_cfg.max_epochs=1 '
-        "optim_wrapper.optimizer.lr=1e-3 'model.stages=[1,2]'",
-    )
+    add_config_options(parser)
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],

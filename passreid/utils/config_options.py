@@ -39,6 +39,19 @@ class ConfigOptions(DictAction):
         super().__call__(parser, namespace, values, option_string)
 
 
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Give a program the option ``--cfg-options KEY=VALUE ...``, read by :func:`merge_options`."""
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=ConfigOptions,
+        default={},
+        metavar='KEY=VALUE',
+        help='override entries of the config, for example train_cfg.max_epochs=1 '
+        "optim_wrapper.optimizer.lr=1e-3 'model.stages=[1,2]'",
+    )
+
+
 def merge_options(cfg: Config, options: dict[str, Any]) -> None:
     """Override entries of a config, in place.
 

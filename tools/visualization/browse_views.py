@@ -19,7 +19,7 @@ from view_sheet import ViewedImage, draw_sheet
 from passreid.apis import load_config
 from passreid.registry import DATASETS, MODELS
 from passreid.utils import register_all_modules
-from passreid.utils.config_options import ConfigOptions, merge_options
+from passreid.utils.config_options import add_config_options, merge_options
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,14 +32,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('-n', '--number', type=int, default=4, help='number of images')
     parser.add_argument('--seed', type=int, default=0, help='chooses images and views')
     parser.add_argument('--dpi', type=int, default=100, help='resolution of the picture')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        default={},
-        metavar='KEY=VALUE',
-        help='override entries of the config',
-    )
+    add_config_options(parser)
     return parser.parse_args()
 
 
