@@ -27,7 +27,7 @@ class LUPerson(RobustDataset):
       to ``data_root``.
     - If there is ``lmdb/data.mdb``, with ``keys.pkl`` beside ``lmdb/`` or in it: LUPerson as
       distributed. The keys name the images, the values are encoded images. ``keys.pkl`` may
-      hold lists and strings only; a pickle that imports anything is refused.
+      hold lists, dicts, strings and numbers only; a pickle that imports anything is refused.
     - Else: all images in ``data_root`` and its folders, hidden ones left out.
 
     The names are listed once and cached (:class:`NameCache`), then shared by all processes. The
