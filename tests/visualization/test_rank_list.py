@@ -1,0 +1,108 @@
+import cv2
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from passreid.visualization import RankedItem, RankedQuery, draw_rank_list, png_bytes
+
+BLUE, YELLOW = (200, 40, 20), (30, 220, 240)
+
+
+@pytest.fixture
+def image(tmp_path):
+    def write(name, colour=BLUE, size=(32, 16)):
+        path = tmp_path / name
+        cv2.imwrite(str(path), np.full((*size, 3), colour, np.uint8))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def query(image):
+    items = [
+        RankedItem(image('same.png', YELLOW), 3, 1, 0.25),
+        RankedItem(image('other.png'), 4, -1, 0.5),
+    ]
+    return RankedQuery(image('query.png'), 3, 0, 0.75, items)
+
+
+def words(figure):
+    return [text.get_text() for text in figure.texts]
+
+
+def frames(figure):
+    return [
+        (to_hex(a.spines['top'].get_edgecolor()), a.spines['top'].get_linestyle())
+        for a in figure.axes
+    ]
+
+
+def test_row_says_what_was_found(query):
+    figure = draw_rank_list([query], title='The title')
+    found = words(figure)
+    assert found[:2] == ['The title', 'query.png    id 3    cam 0    AP 75.0%']
+    assert {'query', '1 ✓', '2 ✗', '0.250', 'id 3, cam 1', '0.500', 'id 4, cam ?'} <= set(found)
+
+
+def test_right_and_wrong_differ_in_colour_and_line(query):
+    _, right, wrong = frames(draw_rank_list([query]))
+    green, red = (bytes.fromhex(colour[1:]) for colour, _ in (right, wrong))
+    assert green[1] > green[0]
+    assert red[0] > red[1]
+    assert right[1] == '-' != wrong[1]
+
+
+def test_pixels_are_those_of_the_files_in_rgb(query):
+    tiles = [axes.get_images()[0].get_array() for axes in draw_rank_list([query]).axes]
+    for tile, colour in zip(tiles, (BLUE, YELLOW, BLUE), strict=True):
+        assert tile.shape == (32, 16, 3)
+        assert tuple(tile[0, 0]) == colour[::-1]
+
+
+@pytest.mark.parametrize(('content', 'word'), [(None, 'missing'), (b'no image', 'unreadable')])
+def test_image_that_cannot_be_read_is_named(query, tmp_path, content, word):
+    path = tmp_path / '0001.jpg'
+    if content:
+        path.write_bytes(content)
+    items = [RankedItem(str(path), 9, 0, 0.1), *query.items]
+    figure = draw_rank_list([RankedQuery(query.img_path, 3, 0, 0.5, items)])
+    tile = figure.axes[1]
+    assert tile.texts[0].get_text() == f'{word}:\n0001.jpg'
+    assert not tile.get_images()
+    assert len(png_bytes(figure)) > 1000
+
+
+def test_query_without_a_match_and_short_rows(query):
+    short = RankedQuery(query.img_path, 8, 0, float('nan'), query.items[:1])
+    figure = draw_rank_list([query, short])
+    assert any(text.endswith('no match in the gallery') for text in words(figure))
+    assert len(figure.axes) == 3 + 2
+
+
+def test_texts_do_not_overlap(image):
+    path = image('a.png')
+    items = [RankedItem(path, 20231104 + n, 11, 0.123 * n) for n in range(10)]
+    query = RankedQuery(image('x.png'), 20231104, 12, 0.5, items)
+    figure = draw_rank_list([query] * 3, title='Worst of 100 queries')
+    png_bytes(figure)
+    boxes = [text.get_window_extent() for text in figure.texts]
+    boxes += [axes.get_window_extent() for axes in figure.axes]
+    for number, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:number])
+        assert box.x0 >= 0 and box.y0 >= 0
+        assert box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
+
+
+def test_tiles_take_the_shape_of_the_images(image):
+    def height(size):
+        path = image(f'{size[0]}.png', size=size)
+        query = RankedQuery(path, 1, 0, 1.0, [RankedItem(path, 1, 1, 0.0)])
+        return draw_rank_list([query]).get_figheight()
+
+    assert height((48, 16)) - height((32, 16)) == pytest.approx(0.8)
+
+
+def test_no_queries():
+    with pytest.raises(ValueError, match='no queries to draw'):
+        draw_rank_list([])
