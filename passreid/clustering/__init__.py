@@ -1,0 +1,1 @@
+"""Neighbours and distances for re-ranking and clustering: pure functions on arrays."""

@@ -1,0 +1,150 @@
+"""Who is who: the identities and cameras of queries and gallery, and what they rule out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from passreid.clustering.threads import over_rows
+
+from .rank_kernels import remove_rows
+
+UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class RankingLabels:
+    """Identities and cameras of queries and gallery.
+
+    Args:
+        query_pids (np.ndarray): ``(Q,)`` int64.
+        gallery_pids (np.ndarray): ``(G,)`` int64.
+        query_cam_ids (np.ndarray): ``(Q,)`` int64, -1 where unknown.
+        gallery_cam_ids (np.ndarray): ``(G,)`` int64, -1 where unknown.
+        same_image (np.ndarray): ``(Q,)`` int64: gallery item that is the same image as the query,
+            -1 for none.
+    """
+
+    query_pids: np.ndarray
+    gallery_pids: np.ndarray
+    query_cam_ids: np.ndarray
+    gallery_cam_ids: np.ndarray
+    same_image: np.ndarray
+
+    @classmethod
+    def check(
+        cls, q_pids: Any, g_pids: Any, q_camids: Any, g_camids: Any, same_image: Any = None
+    ) -> 'RankingLabels':
+        """Make labels of any sequences of integers.
+
+        Raises:
+            ValueError: If lengths differ, a side is empty or ``same_image`` leaves the gallery.
+            TypeError: If something is not an integer.
+        """
+        query_pids, gallery_pids = _integers('q_pids', q_pids), _integers('g_pids', g_pids)
+        query_cam_ids = _integers('q_camids', q_camids)
+        gallery_cam_ids = _integers('g_camids', g_camids)
+        num_queries, num_items = len(query_pids), len(gallery_pids)
+        if same_image is None:
+            same_image = np.full(num_queries, UNKNOWN)
+        same_image = _integers('same_image', same_image)
+        for name, values, of, number in (
+            ('q_camids', query_cam_ids, 'q_pids', num_queries),
+            ('g_camids', gallery_cam_ids, 'g_pids', num_items),
+            ('same_image', same_image, 'q_pids', num_queries),
+        ):
+            if len(values) != number:
+                raise ValueError(f'{name} has {len(values)} values, {of} has {number}')
+        for name, number in (('q_pids', num_queries), ('g_pids', num_items)):
+            if not number:
+                raise ValueError(f'{name} is empty: there is nothing to rank')
+        outside = (same_image < UNKNOWN) | (same_image >= num_items)
+        if outside.any():
+            row = int(outside.argmax())
+            raise ValueError(
+                f'same_image[{row}] is {same_image[row]}: expected -1 or the index of one of '
+                f'{num_items} gallery items'
+            )
+        return cls(query_pids, gallery_pids, query_cam_ids, gallery_cam_ids, same_image)
+
+    def rows(self, rows: slice) -> 'RankingLabels':
+        """Labels of some of the queries."""
+        return RankingLabels(
+            self.query_pids[rows],
+            self.gallery_pids,
+            self.query_cam_ids[rows],
+            self.gallery_cam_ids,
+            self.same_image[rows],
+        )
+
+    def same_identity(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Gallery items of the identity of each query.
+
+        Returns:
+            tuple: ``items (G,)``, ``first (Q,)`` and ``last (Q,)``, all int64: those of query
+            ``q`` are ``items[first[q]:last[q]]``, in ascending order.
+        """
+        items = np.argsort(self.gallery_pids, kind='stable')
+        pids = self.gallery_pids[items]
+        first = np.searchsorted(pids, self.query_pids, 'left')
+        last = np.searchsorted(pids, self.query_pids, 'right')
+        return items, first, last
+
+    def remove_(self, distances: Tensor, first_row: int) -> None:
+        """Set what does not count for a query to infinity, in place.
+
+        This is the same identity under the same camera, where both cameras are known, and the
+        image of the query itself.
+
+        Args:
+            distances (Tensor): ``(Q, G)``.
+            first_row (int): Number of the first row in messages.
+
+        Raises:
+            ValueError: If a distance is not finite.
+        """
+        if distances.device.type == 'cpu':
+            finite = torch.empty(len(distances), dtype=torch.bool)
+            over_rows(
+                remove_rows,
+                len(distances),
+                distances.numpy(),
+                *self.same_identity(),
+                self.query_cam_ids,
+                self.gallery_cam_ids,
+                self.same_image,
+                finite.numpy(),
+            )
+        else:
+            finite = self._remove_on_device_(distances)
+        if not finite.all():
+            row = first_row + int(finite.logical_not().int().argmax())
+            raise ValueError(
+                f'the distances of query {row} are not all finite: look for nan, inf or very '
+                'large values in the features'
+            )
+
+    def _remove_on_device_(self, distances: Tensor) -> Tensor:
+        finite = distances.isfinite().all(1)
+        device = distances.device
+        pids, cameras, same_image = (
+            torch.as_tensor(values, device=device)[:, None]
+            for values in (self.query_pids, self.query_cam_ids, self.same_image)
+        )
+        out = torch.as_tensor(self.gallery_pids, device=device) == pids
+        out &= torch.as_tensor(self.gallery_cam_ids, device=device) == cameras
+        out &= cameras != UNKNOWN
+        out |= torch.arange(distances.shape[1], device=device) == same_image
+        distances.masked_fill_(out, torch.inf)
+        return finite
+
+
+def _integers(name: str, values: Any) -> np.ndarray:
+    array = values.cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(f'{name} has shape {array.shape}, expected one value for each image')
+    if array.size and array.dtype.kind not in 'iu':
+        raise TypeError(f'{name} holds {array.dtype}, expected integers')
+    return np.ascontiguousarray(array, dtype=np.int64)
