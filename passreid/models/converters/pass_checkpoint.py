@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from .supervised_keys import supervised_weights
 from .vit_keys import part_vit_key
 
 _TOKENS = re.compile(r'^(mlp|last_layer)_(cls|pt(\d+))\.(.+)$')
@@ -19,19 +20,26 @@ def from_pass_checkpoint(state_dict: Mapping, kind: str = 'pretrain') -> dict[st
     Args:
         state_dict (Mapping): What the file holds: the container with
             ``student``, ``teacher`` and ``dino_loss``, the weights of one
-            network (``backbone.*``, ``head.*``), or a bare backbone.
-        kind (str): Which of their programs wrote it; ``'pretrain'``.
+            network (``backbone.*``, ``head.*``), a bare backbone, or those of
+            the supervised model (``base.*``, ``bottleneck*``, ``classifier.*``).
+        kind (str): Which of their programs wrote it: ``'pretrain'`` or
+            ``'supervised'``.
 
     Returns:
-        dict[str, Tensor]: ``backbone.*`` and, where present, ``neck.*``,
-        ``teacher.*`` and ``head.centres``: weights of :class:`PASS`.
+        dict[str, Tensor]: Of ``'pretrain'``: ``backbone.*`` and, where present,
+        ``neck.*``, ``teacher.*`` and ``head.centres``, weights of
+        :class:`PASS`. Of ``'supervised'``: ``backbone.*`` and ``head.*``,
+        weights of an ``ImageClassifier`` of :class:`PartViT` and
+        :class:`ReIDHead`; the layer ``base.fc``, which nothing uses, is left out.
 
     Raises:
         ValueError: If the kind is unknown.
         KeyError: If a weight has a name that PASS does not know.
     """
+    if kind == 'supervised':
+        return supervised_weights(state_dict)
     if kind != 'pretrain':
-        raise ValueError(f"Cannot convert kind={kind!r}; choose 'pretrain'")
+        raise ValueError(f"Cannot convert kind={kind!r}; choose 'pretrain' or 'supervised'")
     if 'student' not in state_dict and 'teacher' not in state_dict:
         return _network(state_dict)
     converted = _network(state_dict.get('student', {}))

@@ -1,0 +1,69 @@
+"""Data preprocessor of supervised re-identification."""
+
+from mmpretrain.models import ClsDataPreprocessor
+from torch import Tensor, stack
+
+from passreid.registry import MODELS
+
+from .random_erasing import RandomErasing
+
+
+@MODELS.register_module()
+class ReIDDataPreprocessor(ClsDataPreprocessor):
+    """Normalise images and, in training, erase boxes of them, batched on the model's device.
+
+    Labels stay where they are: neither erasing nor evaluation needs them on the device.
+
+    Args:
+        mean (Sequence[float], optional): Mean of the R, G, B channels in [0, 255]; None leaves
+            values in that range.
+        std (Sequence[float], optional): Standard deviation of the R, G, B channels.
+        to_rgb (bool): Whether images come as BGR. Defaults to False.
+        erasing (dict, optional): Arguments of :class:`RandomErasing`; None for no erasing.
+        non_blocking (bool): Whether to copy to the device while the host goes on. Defaults to
+            True.
+        **kwargs: Of :class:`mmpretrain.models.ClsDataPreprocessor`, but for what mixes labels.
+
+    Examples:
+        >>> import torch
+        >>> from passreid.models import ReIDDataPreprocessor
+        >>> prepare = ReIDDataPreprocessor(
+        ...     mean=[127.5] * 3, std=[127.5] * 3, erasing=dict(prob=0.5, mode='noise')
+        ... )
+        >>> batch = dict(inputs=torch.zeros(4, 3, 256, 128, dtype=torch.uint8))
+        >>> prepare(batch, training=True)['inputs'].shape
+        torch.Size([4, 3, 256, 128])
+    """
+
+    def __init__(
+        self, *args, erasing: dict | None = None, non_blocking: bool = True, **kwargs
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        if self.batch_augments is not None or self.to_onehot:
+            raise ValueError(
+                'ReIDDataPreprocessor has no batch_augments and no to_onehot: a person is one '
+                'identity, and ReIDHead reads gt_label'
+            )
+        self.erasing = None if erasing is None else RandomErasing(**erasing)
+        self._non_blocking = non_blocking
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Prepare a batch.
+
+        Args:
+            data (dict): ``inputs``: images ``(B, 3, H, W)``, or a list of B images
+                ``(3, H, W)``, usually uint8; optionally ``data_samples``.
+            training (bool): Whether to erase. Defaults to False.
+
+        Returns:
+            dict: ``inputs``: ``(B, 3, H, W)`` float32 RGB on the device; ``data_samples`` as they
+            came.
+        """
+        images = data['inputs']
+        if not isinstance(images, Tensor) and len({image.shape for image in images}) == 1:
+            # One copy to the device, and one operation for all images instead of one for each.
+            images = stack(list(images))
+        images = super().forward({'inputs': images}, training)['inputs']
+        if training and self.erasing is not None:
+            images = self.erasing(images)
+        return {'inputs': images, 'data_samples': data.get('data_samples')}

@@ -1,0 +1,200 @@
+"""Head of supervised re-identification."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from mmpretrain.evaluation import Accuracy
+from mmpretrain.structures import DataSample
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from passreid.registry import MODELS
+
+from ..layers import BNNeck
+from ..losses import hardest_pairs
+
+_TEST_FEATURES = ('before_neck', 'after_neck')
+
+
+@MODELS.register_module()
+class ReIDHead(BaseModule):
+    """Fused tokens, BN-neck, identity loss and metric loss.
+
+    For :class:`mmpretrain.models.ImageClassifier`. The metric loss acts on the
+    fused tokens, the classifier on what the neck makes of them. An identity
+    loss gets the scores ``(B, num_classes)`` and the labels ``(B,)``; one with
+    a true attribute ``takes_cosines`` gets the cosines between features and
+    classifier weights instead. Weights of the losses are their own
+    ``loss_weight``. Everything is computed in float32, under autocast too.
+
+    Source: `PASS: Part-Aware Self-Supervised Pre-Training for Person
+    Re-Identification <https://arxiv.org/abs/2203.03931>`_, section 3.4.
+
+    Args:
+        in_channels (int): Width C of a token.
+        num_classes (int, optional): Number of identities; None is a head
+            without classifier, for inference. Defaults to None.
+        num_parts (int): Number L of [PART] tokens; 0 for a plain ViT.
+            Defaults to 3.
+        fusion (str): ``'cat'``: [CLS] and the mean of the parts one behind the
+            other, ``2 C``; ``'mean'``: their mean, ``C``. Defaults to ``'cat'``.
+        multi_neck (bool): Whether each token is normalised over the batch by
+            itself, instead of the fused one. Defaults to True.
+        id_loss (dict): Identity loss. Defaults to cross-entropy.
+        metric_loss (dict, optional): Metric loss, or None. Defaults to
+            :class:`TripletLoss` with soft margin.
+        test_feature (str): ``'before_neck'`` or ``'after_neck'``.
+            Defaults to ``'before_neck'``.
+        init_cfg (dict, optional): Initialisation of the classifier. Defaults to
+            a normal distribution of standard deviation 0.001.
+
+    Examples:
+        >>> import torch
+        >>> from passreid.models import ReIDHead
+        >>> head = ReIDHead(in_channels=384, num_classes=751)
+        >>> head((torch.rand(2, 4, 384),)).shape
+        torch.Size([2, 768])
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int | None = None,
+        num_parts: int = 3,
+        fusion: str = 'cat',
+        multi_neck: bool = True,
+        id_loss: dict | nn.Module = dict(type='CrossEntropyLoss'),  # noqa: B006
+        metric_loss: dict | nn.Module | None = dict(type='TripletLoss'),  # noqa: B006
+        test_feature: str = 'before_neck',
+        init_cfg: dict | None = dict(type='Normal', layer='Linear', std=0.001),  # noqa: B006
+    ) -> None:
+        super().__init__(init_cfg)
+        if test_feature not in _TEST_FEATURES:
+            raise ValueError(f'test_feature must be one of {_TEST_FEATURES}, not {test_feature!r}')
+        self.num_classes = num_classes
+        self.num_parts = num_parts
+        self.test_feature = test_feature
+        self.neck = BNNeck(in_channels, num_parts, fusion, multi_neck)
+        self.classifier = None
+        if num_classes is not None:
+            self.classifier = nn.Linear(self.neck.out_channels, num_classes, bias=False)
+        self.id_loss = _build(id_loss)
+        self.metric_loss = None if metric_loss is None else _build(metric_loss)
+
+    def pre_logits(self, feats: tuple[Tensor, ...]) -> Tensor:
+        """Give what the classifier sees, ``(B, D)`` float32."""
+        with torch.autocast(feats[-1].device.type, enabled=False):
+            return self.neck(self._tokens(feats))
+
+    def forward(self, feats: tuple[Tensor, ...]) -> Tensor:
+        """Extract test features.
+
+        Args:
+            feats (tuple[Tensor, ...]): The last one counts: tokens
+                ``(B, 1 + L, C)``, or [CLS] alone ``(B, C)``.
+
+        Returns:
+            Tensor: ``(B, D)``, float32, of unit length.
+        """
+        if self.test_feature == 'after_neck':
+            return F.normalize(self.pre_logits(feats), dim=1)
+        return F.normalize(self.neck.fuse(self._tokens(feats)), dim=1)
+
+    def predict(
+        self, feats: tuple[Tensor, ...], data_samples: list[DataSample] | None = None
+    ) -> list[DataSample]:
+        """Put test features into samples.
+
+        Args:
+            feats (tuple[Tensor, ...]): As of :meth:`forward`.
+            data_samples (list[DataSample], optional): Where to put them.
+
+        Returns:
+            list[DataSample]: Each with ``feature``, ``(D,)`` float32 of unit length.
+        """
+        features = self(feats)
+        data_samples = data_samples or [DataSample() for _ in features]
+        for sample, feature in zip(data_samples, features, strict=True):
+            sample.feature = feature
+        return data_samples
+
+    def loss(self, feats: tuple[Tensor, ...], data_samples: list[DataSample]) -> dict[str, Tensor]:
+        """Compute the losses.
+
+        Args:
+            feats (tuple[Tensor, ...]): As of :meth:`forward`.
+            data_samples (list[DataSample]): With ``gt_label``.
+
+        Returns:
+            dict[str, Tensor]: The summands ``loss_id`` and, with a metric loss,
+            ``loss_triplet``; for the log ``accuracy`` (of the batch, in
+            percent), ``hardest_positive`` and ``hardest_negative`` (means over
+            the batch of the Euclidean distances to the farthest image of the
+            same and the nearest of another identity, before the neck).
+
+        Raises:
+            ValueError: If there is no classifier, or a label on the host is
+                none of its classes.
+        """
+        if self.classifier is None:
+            raise ValueError(
+                'ReIDHead(num_classes=None) has no classifier and cannot be trained: '
+                'set num_classes to the number of identities'
+            )
+        tokens = self._tokens(feats)
+        labels = self._labels(data_samples, len(self.classifier.weight)).to(
+            tokens.device, non_blocking=True
+        )
+        with torch.autocast(tokens.device.type, enabled=False):
+            before, after = self.neck.fuse(tokens), self.neck(tokens)
+            scores = self._scores(after, self.classifier.weight)
+            losses = {'loss_id': self.id_loss(scores, labels)}
+            if self.metric_loss is not None:
+                losses['loss_triplet'] = self.metric_loss(before, labels)
+            return losses | self._figures(before.detach(), scores.detach(), labels)
+
+    def _tokens(self, feats: tuple[Tensor, ...]) -> Tensor:
+        """Tokens ``(B, 1 + L, C)``, at least float32."""
+        tokens = feats[-1]
+        if tokens.ndim == 2:
+            tokens = tokens.unsqueeze(1)
+        if tokens.shape[1] != 1 + self.num_parts:
+            raise ValueError(
+                f'ReIDHead(num_parts={self.num_parts}) takes {1 + self.num_parts} tokens an image, '
+                f'the backbone gives {tokens.shape[1]}: set num_parts of both alike'
+            )
+        return tokens.to(torch.promote_types(tokens.dtype, torch.float32))
+
+    @staticmethod
+    def _labels(data_samples: Sequence[DataSample], num_classes: int) -> Tensor:
+        """Labels ``(B,)``, checked where that does not wait for a device."""
+        labels = torch.cat([sample.gt_label for sample in data_samples])
+        if labels.device.type == 'cpu':
+            wrong = labels[(labels < 0) | (labels >= num_classes)]
+            if len(wrong):
+                raise ValueError(
+                    f'Label {wrong[0].item()} is none of the {num_classes} classes of ReIDHead '
+                    f'(0 to {num_classes - 1}): relabel the identities or set num_classes'
+                )
+        return labels
+
+    def _scores(self, features: Tensor, weight: Tensor) -> Tensor:
+        """Scores or cosines ``(B, num_classes)``, whichever the identity loss takes."""
+        if getattr(self.id_loss, 'takes_cosines', False):
+            return F.linear(F.normalize(features, dim=1), F.normalize(weight, dim=1))
+        return F.linear(features, weight)
+
+    @staticmethod
+    def _figures(features: Tensor, scores: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """How the batch is doing."""
+        pairs = hardest_pairs(features, labels)
+        return {
+            'accuracy': Accuracy.calculate(scores, labels, thrs=(None,))[0][0].squeeze(),
+            'hardest_positive': pairs.positive.mean(),
+            'hardest_negative': pairs.negative.mean(),
+        }
+
+
+def _build(module: dict | nn.Module) -> nn.Module:
+    return module if isinstance(module, nn.Module) else MODELS.build(module)

@@ -1,0 +1,66 @@
+import pytest
+import torch
+from mmpretrain.structures import DataSample
+
+from passreid.models import ReIDDataPreprocessor
+
+PUBLISHED = dict(mean=[127.5] * 3, std=[127.5] * 3, to_rgb=True)
+
+
+def images(number=4, height=16, width=8):
+    return torch.randint(0, 256, (number, 3, height, width), dtype=torch.uint8)
+
+
+@pytest.mark.parametrize('training', [False, True])
+def test_normalisation(training):
+    batch = images()
+    result = ReIDDataPreprocessor(**PUBLISHED)(dict(inputs=batch), training)['inputs']
+    torch.testing.assert_close(result, batch.flip(1) / 127.5 - 1)
+
+
+def test_mean_and_std_of_each_channel():
+    prepare = ReIDDataPreprocessor(mean=[10.0, 20.0, 30.0], std=[1.0, 2.0, 4.0], to_rgb=True)
+    batch = torch.tensor([34, 24, 12], dtype=torch.uint8).view(1, 3, 1, 1)  # BGR
+    assert prepare(dict(inputs=batch))['inputs'].flatten().tolist() == [2, 2, 1]
+
+
+def test_a_list_is_stacked():
+    prepare, batch = ReIDDataPreprocessor(**PUBLISHED), images()
+    listed = prepare(dict(inputs=list(batch)))['inputs']
+    assert torch.equal(listed, prepare(dict(inputs=batch))['inputs'])
+    mixed = [images(1, 16, 8)[0], images(1, 12, 8)[0]]
+    assert prepare(dict(inputs=mixed))['inputs'].shape == (2, 3, 16, 8)
+
+
+def test_erasing_comes_after_normalisation_and_in_training_alone():
+    prepare = ReIDDataPreprocessor(**PUBLISHED, erasing=dict(prob=1.0, mode='constant'))
+    batch = images()
+    plain = batch.flip(1) / 127.5 - 1
+    torch.testing.assert_close(prepare(dict(inputs=batch), training=False)['inputs'], plain)
+    erased = prepare(dict(inputs=batch), training=True)['inputs']
+    changed = (erased - plain).abs().amax(1) > 1e-6
+    assert changed.flatten(1).any(1).all()
+    for channel, value in enumerate((0.485, 0.456, 0.406)):
+        assert (erased[:, channel][changed] == torch.tensor(value)).all()
+
+
+def test_labels_stay_as_they_are():
+    samples = [DataSample().set_gt_label(label) for label in (3, 5)]
+    labels = [sample.gt_label for sample in samples]
+    result = ReIDDataPreprocessor()(dict(inputs=images(2), data_samples=samples))['data_samples']
+    assert result is samples
+    assert all(a.gt_label is b for a, b in zip(result, labels, strict=True))
+
+
+@pytest.mark.parametrize(
+    'settings',
+    [dict(to_onehot=True), dict(batch_augments=dict(augments=dict(type='CutMix', alpha=1.0)))],
+)
+def test_mixed_labels_are_refused(settings):
+    with pytest.raises(ValueError, match='gt_label'):
+        ReIDDataPreprocessor(**settings)
+
+
+def test_wrong_erasing_settings_are_named():
+    with pytest.raises(ValueError, match='pixel'):
+        ReIDDataPreprocessor(erasing=dict(mode='pixel'))
