@@ -7,7 +7,7 @@ from mmengine.config import Config
 
 from passreid.apis import build_runner, load_config
 from passreid.utils import close_process_group
-from passreid.utils.config_options import add_config_options, merge_options
+from passreid.utils.config_options import add_run_options, apply_run_options
 from passreid.utils.mixed_precision import enable_mixed_precision
 
 
@@ -15,9 +15,6 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file, for example configs/pass/NAME.py')
-    parser.add_argument(
-        '--work-dir', help='folder of logs and checkpoints (default: work_dirs/NAME)'
-    )
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -29,25 +26,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--amp', action='store_true', help='train with mixed precision (fp32 without a GPU)'
     )
-    add_config_options(parser)
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='what started the processes of a distributed run; tools/dist_train.sh and '
-        'tools/slurm_train.sh set it (default: none)',
-    )
-    # Older launchers pass the rank as this option too; the environment has it in any case.
-    parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
+    add_run_options(parser)
     return parser.parse_args()
 
 
 def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
     """Put what the command line asks for into the config."""
-    merge_options(cfg, args.cfg_options)
-    cfg.launcher = args.launcher
-    if args.work_dir:
-        cfg.work_dir = args.work_dir
+    apply_run_options(cfg, args)
     if args.amp:
         enable_mixed_precision(cfg)
     if args.resume == 'auto':

@@ -8,7 +8,13 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from passreid.engine.hooks import LoadReportHook, PlainCheckpointHook, ResumeNoticeHook
+from passreid.engine.hooks import (
+    ConvertCheckpointHook,
+    LoadReportHook,
+    PlainCheckpointHook,
+    ResumeNoticeHook,
+)
+from passreid.models.converters import fit_checkpoint
 from passreid.utils.checkpoint_loading import secure_checkpoint_loading
 from passreid.utils.device import has_accelerator
 from passreid.utils.distributed import init_cpu_process_group
@@ -17,6 +23,8 @@ from passreid.utils.setup_env import SCOPE, register_all_modules
 
 from .auto_resume import resolve_auto_resume
 from .device_fitness import fit_to_device
+from .num_classes import fill_num_classes
+from .pretrained_weights import skip_pretrained_weights
 from .total_batch import count_accumulated_batches, describe_total_batch
 
 # Hooks of every run; a config may list one itself to set its arguments.
@@ -30,8 +38,10 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
 
     It registers passreid's modules, starts the gloo process group of a distributed run
     without GPUs, replaces what needs an accelerator where there is none (with a
-    warning), lets ``auto_scale_lr`` count gradient accumulation, and makes checkpoints load
-    without running code. Several runners can live in one process.
+    warning), lets ``auto_scale_lr`` count gradient accumulation, reads ``num_classes`` from the
+    train set where a head leaves it out, and makes checkpoints load without running code. A
+    resumed run does not ask for the pre-trained weights it once began with. Several runners can
+    live in one process.
 
     The config written to the work directory is the one given, not the one fitted to
     this machine, so that it serves on another.
@@ -63,9 +73,12 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     fitted = copy.deepcopy(given)
     _prepare_processes(fitted)
     notes = resolve_auto_resume(fitted) + fit_to_device(fitted)
+    facts = fill_num_classes(fitted)
+    skip_pretrained_weights(fitted)
     count_accumulated_batches(fitted)
     _make_names_unique(fitted)
     runner = Runner.from_cfg(fitted)
+    runner.register_hook(ConvertCheckpointHook(fit_checkpoint))
     for hook in _HOUSE_HOOKS:
         if not any(isinstance(present, hook) for present in runner.hooks):
             runner.register_hook(hook())
@@ -73,7 +86,9 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     for note in notes:
         runner.logger.warning(note)
     if batch := describe_total_batch(given, runner.world_size):
-        runner.logger.info(batch)
+        facts.append(batch)
+    for fact in facts:
+        runner.logger.info(fact)
     runner.cfg = given
     runner.dump_config()
     return runner

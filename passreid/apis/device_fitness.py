@@ -6,10 +6,9 @@ from mmengine.config import Config, ConfigDict
 from torch.nn.parallel import DistributedDataParallel
 
 from passreid.registry import MODEL_WRAPPERS
+from passreid.utils.dataloader_configs import dataloader_configs
 from passreid.utils.device import has_accelerator, num_usable_cpus
 from passreid.utils.mixed_precision import disable_mixed_precision
-
-_DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def fit_to_device(cfg: Config) -> list[str]:
@@ -27,9 +26,8 @@ def fit_to_device(cfg: Config) -> list[str]:
     """
     notes = []
     accelerated = has_accelerator()
-    for name in _DATALOADERS:
-        if isinstance(cfg.get(name), dict):
-            _fit_dataloader(cfg[name], accelerated)
+    for dataloader in dataloader_configs(cfg):
+        _fit_dataloader(dataloader, accelerated)
     if not accelerated and disable_mixed_precision(cfg):
         notes.append('There is no accelerator: training in fp32 instead of mixed precision.')
     if cfg.launcher != 'none':

@@ -5,3 +5,4 @@ import mmpretrain.engine  # noqa: F401  (parents never import lazily)
 from .hooks import *  # noqa: F403
 from .optim_wrappers import *  # noqa: F403
 from .runners import *  # noqa: F403
+from .schedulers import *  # noqa: F403

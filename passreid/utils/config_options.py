@@ -9,6 +9,8 @@ from typing import Any
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
+from .dataloader_configs import dataloader_configs
+
 # Read from the config by the Runner, besides the arguments of its constructor.
 _MORE_KEYS = (
     'activation_checkpointing',
@@ -50,6 +52,66 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         help='override entries of the config, for example train_cfg.max_epochs=1 '
         "optim_wrapper.optimizer.lr=1e-3 'model.stages=[1,2]'",
     )
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Give a program what training and testing share; see :func:`apply_run_options`."""
+    parser.add_argument(
+        '--work-dir', help='folder of logs and checkpoints (default: work_dirs/NAME)'
+    )
+    parser.add_argument(
+        '--data-root', metavar='DIR', help='folder of the data set, in place of that of the config'
+    )
+    add_config_options(parser)
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started the processes of a distributed run; the scripts dist_*.sh and '
+        'slurm_*.sh in tools/ set it (default: none)',
+    )
+    # Older launchers pass the rank as this option too; the environment has it in any case.
+    parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
+
+
+def apply_run_options(cfg: Config, args: argparse.Namespace) -> None:
+    """Put the options of :func:`add_run_options` into a config, in place.
+
+    Args:
+        cfg (Config): The config. It is changed.
+        args (argparse.Namespace): The parsed options.
+
+    Raises:
+        ValueError: When an option does not fit the config.
+    """
+    merge_options(cfg, args.cfg_options)
+    cfg.launcher = args.launcher
+    if args.work_dir:
+        cfg.work_dir = args.work_dir
+    if args.data_root:
+        override_data_root(cfg, args.data_root)
+
+
+def override_data_root(cfg: Config, data_root: str) -> None:
+    """Let every data set of a config read from one folder, in place.
+
+    Args:
+        cfg (Config): The config of a runner. It is changed.
+        data_root (str): The folder.
+
+    Raises:
+        ValueError: When the config reads from several folders, or from none.
+    """
+    datasets = [loader.dataset for loader in dataloader_configs(cfg)]
+    roots = {dataset.get('data_root') for dataset in datasets}
+    if len(roots) != 1 or None in roots:
+        raise ValueError(
+            f'--data-root {data_root} does not say which data set is meant, since the config '
+            'reads from several. Use --cfg-options, for example '
+            'train_dataloader.dataset.datasets.0.data_root=DIR'
+        )
+    for dataset in datasets:
+        dataset.data_root = data_root
 
 
 def merge_options(cfg: Config, options: dict[str, Any]) -> None:

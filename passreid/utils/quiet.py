@@ -16,6 +16,8 @@ _LOG_MESSAGES = (
     # One line a parameter; the groups that result are logged instead.
     'paramwise_options -- ',
 )
+# Of parameters that are frozen on purpose, such as the biases of BN-necks.
+_LOG_ENDINGS = ('is skipped since its requires_grad=False',)
 
 
 def silence_known_warnings() -> None:
@@ -29,4 +31,5 @@ class KnownNoiseFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether the record is worth a reader's time."""
-        return not str(record.msg).startswith(_LOG_MESSAGES)
+        message = str(record.msg)
+        return not (message.startswith(_LOG_MESSAGES) or message.endswith(_LOG_ENDINGS))

@@ -3,7 +3,8 @@ import argparse
 import pytest
 from mmengine.config import Config
 
-from passreid.utils.config_options import ConfigOptions, merge_options
+from passreid.utils.config_options import ConfigOptions, merge_options, override_data_root
+from passreid.utils.dataloader_configs import dataloader_configs
 
 
 @pytest.fixture
@@ -73,3 +74,24 @@ def test_entry_that_only_the_user_reads_can_be_overridden():
     cfg = _config()
     merge_options(cfg, {'note': 'new'})
     assert cfg.note == 'new'
+
+
+def _reid_config(*roots):
+    return Config(
+        {
+            'train_dataloader': {'dataset': {'data_root': roots[0]}},
+            'test_dataloader': [{'dataset': {'data_root': root}} for root in roots],
+        }
+    )
+
+
+def test_data_root_reaches_every_loader():
+    cfg = _reid_config('data/a', 'data/a')
+    override_data_root(cfg, 'elsewhere')
+    assert [loader.dataset.data_root for loader in dataloader_configs(cfg)] == ['elsewhere'] * 3
+
+
+@pytest.mark.parametrize('cfg', [_reid_config('data/a', 'data/b'), _reid_config(None)])
+def test_data_root_must_be_of_one_data_set(cfg):
+    with pytest.raises(ValueError, match='--data-root x does not say which'):
+        override_data_root(cfg, 'x')

@@ -15,6 +15,7 @@ def _record(text):
     [
         ('"FileClient" will be deprecated in future. Please use io functions', False),
         ('"HardDiskBackend" is the alias of "LocalBackend" and the former', False),
+        ('head.neck.norms.0.bias is skipped since its requires_grad=False', False),
         ('"FileClient" failed', True),
         ('the loss is not finite', True),
     ],

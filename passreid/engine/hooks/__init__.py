@@ -1,7 +1,9 @@
 """Hooks, one a file."""
 
 from .collapse_hook import CollapseHook
+from .convert_checkpoint_hook import ConvertCheckpointHook
 from .export_teacher_hook import ExportTeacherHook
+from .flip_tta_hook import FlipTTAHook
 from .freeze_prototypes_hook import FreezePrototypesHook
 from .load_report_hook import LoadReportHook
 from .non_finite_hook import NonFiniteHook
@@ -15,7 +17,9 @@ from .views_picture_hook import ViewsPictureHook
 
 __all__ = [
     'CollapseHook',
+    'ConvertCheckpointHook',
     'ExportTeacherHook',
+    'FlipTTAHook',
     'FreezePrototypesHook',
     'LoadReportHook',
     'NonFiniteHook',

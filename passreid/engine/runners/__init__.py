@@ -1,5 +1,6 @@
 """Loops."""
 
+from .multi_test_loop import MultiTestLoop
 from .resumable_epoch_loop import ResumableEpochLoop
 
-__all__ = ['ResumableEpochLoop']
+__all__ = ['MultiTestLoop', 'ResumableEpochLoop']

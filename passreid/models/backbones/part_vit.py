@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from passreid.registry import MODELS
+from passreid.utils.pretrained_report import report_pretrained
 
 from ..converters import to_part_vit_keys
 from ..layers import (
@@ -117,10 +118,16 @@ class PartViT(VisionTransformer):
 
         The [CLS] position starts at 0, the patch convolution keeps torch's
         default; truncation is at an absolute 2, which is to say none.
+
+        Raises:
+            FileNotFoundError: When ``init_cfg`` names a checkpoint that is not there.
+            RuntimeError: When nothing in it fits.
         """
-        super().init_weights()
         if isinstance(self.init_cfg, dict) and self.init_cfg['type'] == 'Pretrained':
+            with report_pretrained(self, self.init_cfg['checkpoint']):
+                super().init_weights()
             return
+        super().init_weights()
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 trunc_normal_(module.weight, std=self.linear_std)

@@ -1,0 +1,92 @@
+"""Changes of a config by what a test is asked to do."""
+
+from collections.abc import Iterable, Sequence
+from os.path import join
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+
+from .num_classes import find_heads
+
+
+def prepare_test(
+    cfg: Config,
+    checkpoint: str | Path,
+    *,
+    out: str | Path | None = None,
+    rerank: bool = False,
+    flip: bool = False,
+    test_sets: Sequence[str | Path] = (),
+) -> None:
+    """Make a config test a checkpoint, in place; :func:`build_runner` takes it from there.
+
+    Args:
+        cfg (Config): The config of a runner. It is changed.
+        checkpoint (str | Path): The weights. Files of pre-training, bare backbones and files of
+            the authors' code are recognised.
+        out (str | Path, optional): Folder for features and rankings. Defaults to none.
+        rerank (bool): Whether to report figures after k-reciprocal re-ranking as well.
+            Defaults to False.
+        flip (bool): Whether to average the features of an image and its mirror image.
+            Defaults to False.
+        test_sets (Sequence[str | Path]): Config files of the data sets to test on, as those in
+            ``configs/_base_/datasets``, in place of the config's own. Images are loaded as the
+            config says. Defaults to none.
+
+    Raises:
+        FileNotFoundError: When there is no such checkpoint.
+        ValueError: When the config, or one of the test sets, has no test data.
+    """
+    if not Path(checkpoint).is_file():
+        raise FileNotFoundError(f'There is no checkpoint {checkpoint}')
+    if not cfg.get('test_dataloader'):
+        raise ValueError(
+            'The config has no test_dataloader: it is one of pre-training. Test its weights with a '
+            'config of configs/supervised that has the same backbone'
+        )
+    cfg.load_from, cfg.resume = str(checkpoint), False
+    for head in find_heads(cfg.model):
+        # The classifier of the training ids takes no part in a test.
+        head.setdefault('num_classes', None)
+    if test_sets:
+        _replace_test_sets(cfg, [Path(path) for path in test_sets])
+    names = cfg.test_cfg.get('names', ())
+    for index, metric in enumerate(_metrics(cfg)):
+        if rerank:
+            metric['rerank'] = True
+        if out:
+            metric['save_dir'] = join(out, names[index]) if names else str(out)
+    if flip:
+        hook = dict(type='FlipTTAHook')
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), hook]
+
+
+def _replace_test_sets(cfg: Config, paths: list[Path]) -> None:
+    """Let the config test on the data sets that other config files name."""
+    own = cfg.test_dataloader
+    template = own[0] if isinstance(own, list | tuple) else own
+    loaders = []
+    for path in paths:
+        other = Config.fromfile(path)
+        if not isinstance(other.get('test_dataloader'), dict):
+            raise ValueError(f'{path} has no test_dataloader')
+        dataset = other.test_dataloader.dataset
+        dataset['pipeline'] = template.dataset.pipeline
+        loaders.append(ConfigDict({**template, 'dataset': dataset}))
+    evaluator = cfg.test_evaluator
+    evaluator = evaluator[0] if isinstance(evaluator, list | tuple) else evaluator
+    cfg.test_dataloader = loaders
+    cfg.test_evaluator = [ConfigDict(**evaluator) for _ in paths]
+    cfg.test_cfg = dict(type='MultiTestLoop', names=[path.stem for path in paths])
+
+
+def _metrics(cfg: Config) -> Iterable[Any]:
+    """Return the config of the metric of each test set."""
+    evaluator = cfg.test_evaluator
+    if isinstance(evaluator, list | tuple):
+        return evaluator
+    if isinstance(cfg.test_dataloader, list | tuple):
+        cfg.test_evaluator = [ConfigDict(**evaluator) for _ in cfg.test_dataloader]
+        return cfg.test_evaluator
+    return [evaluator]

@@ -1,0 +1,85 @@
+import pytest
+import torch
+
+from passreid.models import PASS, PartViT
+from passreid.models.converters import fit_checkpoint
+
+ARCH = dict(embed_dims=16, num_layers=1, num_heads=2, feedforward_channels=16)
+
+
+@pytest.fixture(scope='module')
+def model():
+    return PASS(
+        backbone=dict(type='PartViT', arch=ARCH, img_size=(16, 8), patch_size=8),
+        neck=dict(type='PASSNeck', hidden_channels=8, bottleneck_channels=8, out_channels=8),
+        head=dict(type='PASSHead'),
+    )
+
+
+@pytest.fixture(scope='module')
+def classifier_names(model):
+    return {f'backbone.{name}' for name in model.backbone.state_dict()} | {'head.weight'}
+
+
+def distinct(weights):
+    """Give each tensor a value of its own, so that a wrong one shows."""
+    return {name: torch.full_like(value, i) for i, (name, value) in enumerate(weights.items())}
+
+
+def test_teacher_of_our_pre_training(model, classifier_names):
+    weights = distinct(model.state_dict())
+    found, text = fit_checkpoint({'state_dict': weights, 'meta': {}}, classifier_names)
+    assert set(found) == classifier_names - {'head.weight'}
+    assert all(torch.equal(value, weights[f'teacher.{name}']) for name, value in found.items())
+    assert 'teacher' in text
+
+
+def test_our_own_checkpoints_are_left_alone(model):
+    wanted = set(model.state_dict())
+    assert fit_checkpoint({'state_dict': model.state_dict()}, wanted) is None
+    assert fit_checkpoint({'module.a': torch.zeros(1)}, {'a', 'b'}) is None
+
+
+def test_unknown_checkpoints_are_left_alone(classifier_names):
+    assert fit_checkpoint({'state_dict': {'x': torch.zeros(1)}}, classifier_names) is None
+
+
+def test_bare_backbone(model, classifier_names):
+    weights = distinct(model.backbone.state_dict())
+    found, text = fit_checkpoint({'state_dict': weights}, classifier_names)
+    assert found == {f'backbone.{name}': value for name, value in weights.items()}
+    assert 'bare backbone' in text
+
+
+def test_bare_backbone_for_pre_training_fills_student_and_teacher(model):
+    weights = distinct(model.backbone.state_dict())
+    found, _ = fit_checkpoint(weights, set(model.state_dict()))
+    assert len(found) == 2 * len(weights)
+    assert found['teacher.backbone.cls_token'] is weights['cls_token']
+
+
+def test_timm_names(model, classifier_names):
+    del model
+    weights = {'cls_token': torch.zeros(1), 'blocks.0.norm1.weight': torch.ones(1)}
+    found, _ = fit_checkpoint(weights, classifier_names)
+    assert set(found) == {'backbone.cls_token', 'backbone.blocks.0.norm1.weight'}
+    # The backbone itself takes these names.
+    backbone = PartViT(ARCH, img_size=(16, 8), patch_size=8)
+    assert 'layers.0.ln1.weight' in backbone.state_dict()
+
+
+def test_authors_pre_training(reference, classifier_names):
+    data = reference('vit_tiny')
+    bare = {
+        name.removeprefix('sd/'): value for name, value in data.items() if name.startswith('sd/')
+    }
+    content = {
+        'student': {f'module.backbone.{name}': value + 1 for name, value in bare.items()},
+        'teacher': {f'backbone.{name}': value for name, value in bare.items()},
+        'epoch': 3,
+    }
+    found, text = fit_checkpoint(content, classifier_names)
+    assert torch.equal(found['backbone.cls_token'], bare['cls_token'])
+    assert torch.equal(found['backbone.part_tokens.2'], bare['part_token3'])
+    assert not any(name.startswith('teacher') for name in found)
+    assert 'authors' in text

@@ -1,0 +1,61 @@
+"""Test a model: mAP, CMC and mINP on one or several test sets."""
+
+import argparse
+
+from passreid.apis import build_runner, load_config, prepare_test
+from passreid.utils import close_process_group
+from passreid.utils.config_options import add_run_options, apply_run_options
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file, for example configs/supervised/NAME.py')
+    parser.add_argument(
+        'checkpoint',
+        help='weights: a checkpoint of training or pre-training, teacher_backbone.pth, or a file '
+        "of the authors' code",
+    )
+    parser.add_argument(
+        '--rerank', action='store_true', help='report figures after re-ranking as well'
+    )
+    parser.add_argument(
+        '--tta',
+        choices=['flip'],
+        help='average the features of each image and its mirror image',
+    )
+    parser.add_argument(
+        '--out', metavar='DIR', help='save features and rankings, for tools/visualization'
+    )
+    parser.add_argument(
+        '--test-sets',
+        nargs='+',
+        metavar='FILE',
+        default=[],
+        help='test on the data sets of these files, such as configs/_base_/datasets/msmt17.py, '
+        'instead of that of the config',
+    )
+    add_run_options(parser)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Test, and end the processes in order."""
+    args = parse_args()
+    cfg = load_config(args.config)
+    apply_run_options(cfg, args)
+    prepare_test(
+        cfg,
+        args.checkpoint,
+        out=args.out,
+        rerank=args.rerank,
+        flip=args.tta == 'flip',
+        test_sets=args.test_sets,
+    )
+    runner = build_runner(cfg)
+    runner.test()
+    close_process_group(runner)
+
+
+if __name__ == '__main__':
+    main()
