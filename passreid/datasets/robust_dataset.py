@@ -8,6 +8,7 @@ from mmengine.dataset import BaseDataset
 from passreid.registry import TRANSFORMS
 
 from .bad_images import BadImageCounter, BadImageError
+from .repeated_index import visit_of
 from .sample_seed import SampleSeed
 
 
@@ -15,7 +16,8 @@ class RobustDataset(BaseDataset):
     """A data set whose samples are reproducible and which survives bad images.
 
     - While the pipeline runs on sample ``i``, numpy, ``random`` and torch's CPU generator are
-      seeded from (seed, epoch, i), whichever worker runs it and whatever ran before.
+      seeded from (seed, epoch, i), whichever worker runs it and whatever ran before. Samplers
+      that draw a sample again in an epoch give it other numbers (:class:`RepeatedIndex`).
     - In training, a sample whose pipeline raises :class:`BadImageError` is counted, logged by
       name and replaced by another that its own seed determines; too many of them stop the
       training. In test mode a bad image is an error: nothing is replaced in an evaluation.
@@ -29,6 +31,9 @@ class RobustDataset(BaseDataset):
             there are in a smaller data set. Defaults to 1000.
         **kwargs: The other arguments of :class:`mmengine.dataset.BaseDataset`.
     """
+
+    # Place of the first sample in a joint data set: samples are seeded by their place there.
+    first_index = 0
 
     def __init__(
         self,
@@ -116,9 +121,9 @@ class RobustDataset(BaseDataset):
         Args:
             idx (int): Index of the sample.
         """
-        idx = int(idx)
+        visit, idx = visit_of(idx), int(idx)
         if not -len(self) <= idx < len(self):
             raise IndexError(f'sample {idx} of {len(self)} samples')
         idx %= len(self)
-        with self._sample_seed.of_sample(idx):
+        with self._sample_seed.of_sample(self.first_index + idx, visit):
             return super().__getitem__(idx)

@@ -79,13 +79,14 @@ class SampleSeed:
     def epoch(self, epoch: int) -> None:
         self._state[1] = _not_negative('epoch', epoch)
 
-    def of_sample(self, idx: int):
-        """Context in which random numbers depend on (seed, epoch, idx) alone.
+    def of_sample(self, idx: int, visit: int = 0):
+        """Context in which random numbers depend on (seed, epoch, idx, visit) alone.
 
         Args:
             idx (int): Index of the sample, not negative.
+            visit (int): How often the sample was drawn before in this epoch. Defaults to 0.
         """
-        return seeded(*self._state.tolist(), idx)
+        return seeded(*self._state.tolist(), idx, *([visit] if visit else []))
 
     def __deepcopy__(self, memo: dict) -> 'SampleSeed':
         """A copy with shared memory of its own."""

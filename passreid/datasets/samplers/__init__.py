@@ -1,5 +1,6 @@
 """Samplers."""
 
+from .identity_sampler import IdentitySampler
 from .resumable_sampler import ResumableSampler
 
-__all__ = ['ResumableSampler']
+__all__ = ['IdentitySampler', 'ResumableSampler']

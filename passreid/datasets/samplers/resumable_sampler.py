@@ -58,6 +58,15 @@ class ResumableSampler(DefaultSampler):
 
     def __iter__(self) -> Iterator[int]:
         """Iterate over the indices of this rank."""
+        start, self._start = self._start, 0
+        return self.iterate(start)
+
+    def iterate(self, start: int) -> Iterator[int]:
+        """Yield the indices of this rank from a place in the epoch on.
+
+        Args:
+            start (int): How many samples of this rank to leave out.
+        """
         size = len(self.dataset)
         if self.shuffle:
             generator = torch.Generator()
@@ -65,8 +74,7 @@ class ResumableSampler(DefaultSampler):
             order = torch.randperm(size, generator=generator)
         else:
             order = torch.arange(size)
-        first = self.rank + self._start * self.world_size
-        self._start = 0
+        first = self.rank + start * self.world_size
         if first >= self.total_size:
             return iter(())
         own = order[torch.arange(first, self.total_size, self.world_size) % size]
