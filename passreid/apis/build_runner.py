@@ -25,6 +25,7 @@ from .auto_resume import resolve_auto_resume
 from .device_fitness import fit_to_device
 from .num_classes import fill_num_classes
 from .pretrained_weights import skip_pretrained_weights
+from .sampler_batch import fill_batch_size
 from .total_batch import count_accumulated_batches, describe_total_batch
 
 # Hooks of every run; a config may list one itself to set its arguments.
@@ -74,6 +75,7 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     _prepare_processes(fitted)
     notes = resolve_auto_resume(fitted) + fit_to_device(fitted)
     facts = fill_num_classes(fitted)
+    fill_batch_size(fitted)
     skip_pretrained_weights(fitted)
     count_accumulated_batches(fitted)
     _make_names_unique(fitted)
