@@ -1,0 +1,193 @@
+import time
+
+import numpy as np
+import pytest
+
+from passreid.datasets import CrossCameraIdentitySampler
+from passreid.datasets.repeated_index import visit_of
+
+
+class Crops:
+    def __init__(self, labels, cam_ids):
+        order = np.random.default_rng(2).permutation(len(labels))
+        self.pids = np.asarray(labels)[order]
+        self.cam_ids = np.asarray(cam_ids)[order]
+
+    def __len__(self):
+        return len(self.pids)
+
+
+def crops(num_ids=10, num_images=12, num_cameras=3):
+    return Crops(
+        np.repeat(np.arange(num_ids), num_images),
+        np.tile(np.arange(num_images) % num_cameras, num_ids),
+    )
+
+
+def groups(sampler):
+    """Indices, (B, P, K)."""
+    return np.array(list(sampler)).reshape(-1, sampler.ids_per_batch, sampler.images_per_id)
+
+
+def of_rank(rank, world_size, monkeypatch, batch_size=16, num_ids=10):
+    monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda: (rank, world_size))
+    return CrossCameraIdentitySampler(crops(num_ids), batch_size, 4, iterations=7, seed=0)
+
+
+def test_batches_are_p_clusters_of_k_images_without_copies():
+    data = crops()
+    sampler = CrossCameraIdentitySampler(data, 16, 4, iterations=9, seed=0)
+    indices = groups(sampler)
+    assert len(sampler) == indices.size == 9 * 16
+    pids = data.pids[indices]
+    assert (pids == pids[:, :, :1]).all()
+    assert all(len(set(ids)) == 4 for ids in pids[:, :, 0].tolist())
+    assert all(len(set(group)) == 4 for group in indices.reshape(-1, 4).tolist())
+    # 10 clusters fill two batches, then they are permuted anew.
+    passes = pids[:8, :, 0].reshape(-1, 8).tolist()
+    assert all(len(set(drawn)) == 8 for drawn in passes)
+    assert len({tuple(drawn) for drawn in passes}) == 4
+
+
+def test_all_but_the_anchor_are_from_other_cameras():
+    data = crops()
+    indices = groups(CrossCameraIdentitySampler(data, 16, 4, iterations=50, seed=0))
+    cameras = data.cam_ids[indices]
+    assert (cameras[:, :, 1:] != cameras[:, :, :1]).all()
+    # Any image can be the anchor, and any other one be drawn.
+    assert len(np.unique(indices[:, :, 0])) > 90
+    assert len(np.unique(indices[:, :, 1:])) == len(data)
+
+
+@pytest.mark.parametrize(
+    ('cam_ids', 'possible'),
+    [
+        # Image 0 is the only one of its camera: the others follow it, or it follows them.
+        ([0, 1, 1, 1, 1], {(0, 1), (0, 2), (0, 3), (0, 4), (1, 0), (2, 0), (3, 0), (4, 0)}),
+        # One camera: anything but the anchor.
+        ([2, 2, 2], {(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)}),
+        # Unknown cameras are one camera, other than those that are known.
+        ([-1, -1], {(0, 1), (1, 0)}),
+        ([-1, -1, 3], {(0, 2), (1, 2), (2, 0), (2, 1)}),
+        ([5], {(0, 0)}),
+    ],
+)
+def test_who_follows_whom(cam_ids, possible):
+    data = Crops([0] * len(cam_ids), cam_ids)
+    # Undo the random order of the fixture.
+    data.cam_ids = np.array(cam_ids)
+    sampler = CrossCameraIdentitySampler(data, 8, 8, iterations=60, seed=0)
+    indices = groups(sampler).reshape(-1, 8)
+    assert {(anchor, other) for anchor, *others in indices.tolist() for other in others} == possible
+
+
+def test_others_are_distinct_as_soon_as_there_are_enough():
+    """K - 1 others in other cameras suffice."""
+    data = Crops([0] * 8, [0] + [1] * 7)
+    indices = groups(CrossCameraIdentitySampler(data, 8, 8, iterations=60, seed=0)).reshape(-1, 8)
+    lone = data.cam_ids[indices[:, 0]] == 0
+    assert lone.any()
+    assert all(len(set(group)) == 8 for group in indices[lone].tolist())
+
+
+def test_exactly_k_for_ids_with_a_single_image():
+    """Sixteen ids of which every second has one image stay aligned."""
+    data = Crops(np.repeat(np.arange(16), [1, 9] * 8), np.arange(80) % 3)
+    pids = data.pids[groups(CrossCameraIdentitySampler(data, 32, 4, iterations=20, seed=0))]
+    assert (pids == pids[:, :, :1]).all()
+    assert len(np.unique(pids)) == 16
+
+
+def test_labels_may_change_between_epochs():
+    data = crops()
+    sampler = CrossCameraIdentitySampler(data, 16, 4, iterations=20, seed=0)
+    labels = np.where(data.pids < 5, data.pids // 2 * 7, -1)
+    sampler.set_labels(labels)
+    drawn = labels[groups(sampler)]
+    assert set(drawn.ravel().tolist()) == {0, 7, 14}
+    assert (drawn == drawn[:, :, :1]).all()
+    sampler.set_labels(data.pids)
+    assert set(data.pids[list(sampler)].tolist()) == set(range(10))
+    assert len(sampler) == 20 * 16
+
+
+@pytest.mark.parametrize('num_clusters', [1, 3, 5])
+def test_fewer_clusters_than_p(num_clusters):
+    data = crops(num_clusters)
+    sampler = CrossCameraIdentitySampler(data, 24, 4, iterations=6, seed=0)
+    batches = data.pids[groups(sampler)][:, :, 0]
+    assert len(sampler) == batches.size * 4 == 6 * 24
+    assert all(set(batch) == set(range(num_clusters)) for batch in batches.tolist())
+    # As evenly as possible.
+    assert all(np.ptp(np.bincount(batch)) <= 1 for batch in batches)
+
+
+def test_copies_of_an_image_are_told_apart():
+    data = Crops([0, 0], [0, 1])
+    sampler = CrossCameraIdentitySampler(data, 8, 8, iterations=2, seed=0)
+    drawn = [(int(index), visit_of(index)) for index in sampler]
+    assert len(set(drawn)) == len(drawn) == 16
+
+
+@pytest.mark.parametrize(('num_ids', 'world_size'), [(10, 2), (6, 2), (10, 3), (2, 2)])
+def test_ranks(num_ids, world_size, monkeypatch):
+    data = crops(num_ids)
+    ranks = [
+        groups(of_rank(rank, world_size, monkeypatch, num_ids=num_ids))
+        for rank in range(world_size)
+    ]
+    assert {indices.shape for indices in ranks} == {(7, 4, 4)}
+    ids = [data.pids[indices][:, :, 0].tolist() for indices in ranks]
+    for step in zip(*ids, strict=True):
+        assert all(len(set(batch)) == min(num_ids, 4) for batch in step)
+        # Different ones on all ranks if there are so many.
+        if num_ids >= 4 * world_size:
+            assert len({pid for batch in step for pid in batch}) == 4 * world_size
+
+
+def test_two_processes_draw_what_one_draws(monkeypatch):
+    one = groups(of_rank(0, 1, monkeypatch, batch_size=16))
+    two = [groups(of_rank(rank, 2, monkeypatch, batch_size=8)) for rank in range(2)]
+    np.testing.assert_array_equal(np.concatenate(two, axis=1), one)
+
+
+def test_resume_and_repetition(monkeypatch):
+    sampler = of_rank(1, 2, monkeypatch)
+    orders = []
+    for epoch in (0, 1, 0):
+        sampler.set_epoch(epoch)
+        orders.append([(index, visit_of(index)) for index in sampler])
+    assert orders[0] == orders[2] != orders[1]
+    for start in (0, 16, 80, 112):
+        sampler.set_start(start)
+        assert [(index, visit_of(index)) for index in sampler] == orders[0][start:]
+
+
+@pytest.mark.parametrize(
+    ('labels', 'message'),
+    [
+        ([0, 1], r'must be 120 integers, .* but are int64 of shape \(2,\)'),
+        (np.zeros(120), 'but are float64'),
+        (np.full(120, -1), 'no image has a label'),
+    ],
+)
+def test_wrong_labels(labels, message):
+    sampler = CrossCameraIdentitySampler(crops(), 16, 4, seed=0)
+    with pytest.raises(ValueError, match=message):
+        sampler.set_labels(labels)
+
+
+def test_wrong_arguments():
+    with pytest.raises(ValueError, match='iterations must be at least 1'):
+        CrossCameraIdentitySampler(crops(), 16, 4, iterations=0)
+    with pytest.raises(TypeError, match='list has no `cam_ids`'):
+        CrossCameraIdentitySampler([1, 2], 16, 4, seed=0)
+
+
+def test_size_of_msmt17_takes_no_time():
+    generator = np.random.default_rng(0)
+    data = Crops(generator.integers(0, 1041, 32_621), generator.integers(0, 15, 32_621))
+    sampler = CrossCameraIdentitySampler(data, 256, iterations=200, seed=0)
+    start = time.process_time()
+    assert sum(1 for _ in sampler) == 51_200
+    assert time.process_time() - start < 0.5
