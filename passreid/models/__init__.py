@@ -8,3 +8,4 @@ from .heads import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .necks import *  # noqa: F403
 from .selfsup import *  # noqa: F403
+from .tta import *  # noqa: F403

@@ -14,7 +14,7 @@ class CosineMarginLoss(nn.Module):
     cosines between features and classifier weights instead of their products.
 
     Args:
-        margin (float): How much better than without it the right identity must be.
+        margin (float): What the right identity must be ahead by; its unit is the subclass's.
         scale (float): Factor of the scores.
         loss_weight (float): Factor of the loss. Defaults to 1.0.
     """
