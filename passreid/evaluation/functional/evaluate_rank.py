@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .chunks import row_chunks
+from passreid.clustering.row_chunks import row_chunks
+
 from .labels import RankingLabels
 from .rank_chunks import rank_chunks
 from .scores import RankScores
@@ -49,7 +50,7 @@ def evaluate_rank(
             f'dist has shape {tuple(distances.shape)}, expected {expected} from q_pids and g_pids'
         )
     result = rank_chunks(_copies(distances), labels, max_rank)
-    return RankScores(*result[: len(RankScores._fields)])
+    return RankScores(result.mAP, result.cmc, result.mINP, result.valid)
 
 
 def _copies(distances: Tensor) -> Iterator[Tensor]:

@@ -79,6 +79,16 @@ class RankingLabels:
             self.same_image[rows],
         )
 
+    def items(self, items: np.ndarray) -> 'RankingLabels':
+        """Labels with some items as the gallery; ``same_image`` is left out, as after removal."""
+        return RankingLabels(
+            self.query_pids,
+            self.gallery_pids[items],
+            self.query_cam_ids,
+            self.gallery_cam_ids[items],
+            np.full_like(self.same_image, UNKNOWN),
+        )
+
     def same_identity(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Gallery items of the identity of each query.
 

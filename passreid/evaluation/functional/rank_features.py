@@ -1,14 +1,16 @@
 """Evaluation of features without a matrix of all distances."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from .distances import distance_chunks
-from .features import check_pair
+from passreid.clustering.distances import distance_chunks
+from passreid.clustering.features import check_pair, prepare_metric
+
 from .labels import RankingLabels
 from .rank_chunks import rank_chunks
+from .re_ranking import re_ranking_chunks
 from .scores import RankingResult
 
 
@@ -24,6 +26,9 @@ def rank_features(
     metric: str = 'euclidean',
     topk: int = 0,
     same_image: Any = None,
+    rerank: Mapping[str, Any] | None = None,
+    by_camera: bool = False,
+    false_positive_rates: Sequence[float] = (),
     chunk_size: int | None = None,
     device: torch.device | str | None = None,
     progress: Callable[[int, int], object] | None = None,
@@ -45,6 +50,11 @@ def rank_features(
         topk (int): How many of the nearest items to return for each query.
         same_image (Sequence[int], optional): ``(Q,)`` gallery item that is the very image of the
             query and never counts, -1 for none.
+        rerank (Mapping, optional): Rank by the distances of :func:`re_ranking` with these of its
+            parameters ``k1``, ``k2`` and ``lambda_value``; an empty mapping for its defaults.
+        by_camera (bool): Whether to score each pair of cameras, too.
+        false_positive_rates (Sequence[float]): Rates at which to give the share of matching pairs
+            that are accepted; see :class:`VerificationCurve`.
         chunk_size (int, optional): Queries at a time; by default as many as take 64 MiB.
         device (torch.device | str, optional): Where to compute; by default where the queries are.
         progress (Callable, optional): Called with the number of queries done and their total.
@@ -65,7 +75,11 @@ def rank_features(
             raise ValueError(
                 f'{name}_features has {len(features)} rows, {name[0]}_pids {len(pids)} values'
             )
-    chunks = distance_chunks(query, gallery, metric, chunk_size)
-    result = rank_chunks(chunks, labels, max_rank, topk, progress)
+    if rerank is None:
+        chunks = distance_chunks(query, gallery, metric, chunk_size)
+    else:
+        query, gallery = prepare_metric(metric, query, gallery)
+        chunks = re_ranking_chunks(query, gallery, **rerank, chunk_size=chunk_size)
+    result = rank_chunks(chunks, labels, max_rank, topk, by_camera, false_positive_rates, progress)
     # Rounding can bring squares of very small distances below zero.
     return result._replace(distances=result.distances.clip(min=0))

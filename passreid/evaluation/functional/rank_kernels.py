@@ -3,8 +3,6 @@
 import numpy as np
 from numba import njit
 
-from passreid.clustering.nearest_heap import settle, sort_heap
-
 
 @njit(cache=True, nogil=True)
 def remove_rows(
@@ -98,25 +96,3 @@ def _first_not_before(matched: np.ndarray, matches: np.ndarray, value: float, it
     while place < len(matched) and matched[place] == value and matches[place] < item:
         place += 1
     return place
-
-
-@njit(cache=True, nogil=True)
-def nearest_rows(
-    start: int, stop: int, distances: np.ndarray, nearest: np.ndarray, indices: np.ndarray
-) -> None:
-    """Find the nearest items of each row, first in each row of the outputs.
-
-    Args:
-        start (int): First row.
-        stop (int): Row after the last.
-        distances (np.ndarray): ``(R, G)``; infinite ones are never chosen.
-        nearest (np.ndarray): Output ``(R, k)``, filled with infinity.
-        indices (np.ndarray): Output ``(R, k)``, filled with -1.
-    """
-    for row in range(start, stop):
-        line, kept, places = distances[row], nearest[row], indices[row]
-        for item in range(len(line)):
-            # Later items of equal distance come after those already kept.
-            if line[item] < kept[0]:
-                settle(kept, places, len(kept), line[item], item)
-        sort_heap(kept, places)

@@ -9,7 +9,7 @@ from torch import Tensor
 from passreid.clustering.threads import over_rows
 
 from .labels import RankingLabels
-from .rank_kernels import nearest_rows, rank_rows
+from .rank_kernels import rank_rows
 
 
 class RowScores(NamedTuple):
@@ -59,34 +59,3 @@ def score_rows_on_device(distances: Tensor, labels: RankingLabels) -> RowScores:
     last = (hits * ranks).amax(1)
     scores = (precisions / number, first, number / last)
     return RowScores(*(score.cpu().numpy() for score in scores))
-
-
-def nearest_items(distances: Tensor, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Find the nearest gallery items of each query.
-
-    Args:
-        distances (Tensor): ``(R, G)`` on any device; infinite where an item does not count.
-        number (int): How many.
-
-    Returns:
-        tuple[np.ndarray, np.ndarray]: Indices ``(R, number)`` int64 and distances, nearest first;
-        -1 and infinity where no item is left.
-    """
-    if distances.device.type != 'cpu':
-        return nearest_items_on_device(distances, number)
-    block = distances.numpy()
-    nearest = np.full((len(block), number), np.inf, block.dtype)
-    indices = np.full((len(block), number), -1, np.int64)
-    over_rows(nearest_rows, len(block), block, nearest, indices)
-    return indices, nearest
-
-
-def nearest_items_on_device(distances: Tensor, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Find the nearest items where the distances are; see :func:`nearest_items`."""
-    values, order = (distances + 0.0).sort(dim=1, stable=True)
-    shape = (len(distances), number)
-    nearest, indices = values.new_full(shape, torch.inf), order.new_full(shape, -1)
-    nearest[:, : values.shape[1]] = values[:, :number]
-    indices[:, : values.shape[1]] = order[:, :number]
-    indices[nearest.isinf()] = -1
-    return indices.cpu().numpy(), nearest.cpu().numpy()

@@ -4,16 +4,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .camera_table import CameraTable
 from .row_scores import RowScores
 
 
-def _field_or_item(self: Any, key: Any) -> Any:
-    """``scores['mAP']`` is ``scores.mAP``."""
+def _field_or_item(scores: Any, key: Any) -> Any:
     if isinstance(key, str):
-        if key not in self._fields:
+        if key not in scores._fields:
             raise KeyError(key)
-        return getattr(self, key)
-    return tuple.__getitem__(self, key)
+        return getattr(scores, key)
+    return tuple.__getitem__(scores, key)
 
 
 class RankScores(NamedTuple):
@@ -33,7 +33,8 @@ class RankScores(NamedTuple):
     mINP: float  # noqa: N815
     valid: np.ndarray
 
-    __getitem__ = _field_or_item
+    def __getitem__(self, key: Any) -> Any:
+        return _field_or_item(self, key)
 
 
 class RankingResult(NamedTuple):
@@ -50,6 +51,9 @@ class RankingResult(NamedTuple):
         indices (np.ndarray): ``(Q, topk)`` int64: the nearest gallery items that count, nearest
             first; -1 where the gallery is exhausted.
         distances (np.ndarray): ``(Q, topk)``: their distances; infinite where exhausted.
+        cameras (CameraTable | None): Scores for each pair of cameras.
+        tpr (np.ndarray): Share of the matching pairs that are accepted at each false positive rate
+            asked for.
     """
 
     mAP: float  # noqa: N815
@@ -61,8 +65,11 @@ class RankingResult(NamedTuple):
     inverse_negative_penalty: np.ndarray
     indices: np.ndarray
     distances: np.ndarray
+    cameras: CameraTable | None
+    tpr: np.ndarray
 
-    __getitem__ = _field_or_item
+    def __getitem__(self, key: Any) -> Any:
+        return _field_or_item(self, key)
 
 
 def summarise(rows: RowScores, max_rank: int) -> RankScores:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .chunks import row_chunks
+from .row_chunks import row_chunks
 
 METRICS = ('euclidean', 'cosine')
 

@@ -1,0 +1,112 @@
+"""k-reciprocal re-ranking (https://arxiv.org/abs/1701.08398) on sparse rows."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from passreid.clustering.distances import distance_chunks, squared_lengths
+from passreid.clustering.features import check_pair
+from passreid.clustering.neighbours import mutual_neighbours
+from passreid.clustering.overlap import subtract_overlap_
+from passreid.clustering.reciprocal_rows import average_rows, weigh_sets
+from passreid.clustering.reciprocal_sets import reciprocal_sets
+from passreid.clustering.row_chunks import row_chunks
+
+
+def re_ranking(
+    query_features: Any,
+    gallery_features: Any,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_value: float = 0.3,
+    device: torch.device | str | None = None,
+) -> np.ndarray:
+    """Re-rank the gallery for all queries at once; see :func:`re_ranking_chunks`.
+
+    Args:
+        query_features (np.ndarray | Tensor): ``(Q, D)``.
+        gallery_features (np.ndarray | Tensor): ``(G, D)``.
+        k1 (int): Size of the neighbourhood, an item itself not counted.
+        k2 (int): Neighbours to average over, an item itself counted; 1 for none.
+        lambda_value (float): Weight of the original distance, in [0, 1].
+        device (torch.device | str, optional): Where to compute; by default where the queries are.
+
+    Returns:
+        np.ndarray: Distances ``(Q, G)`` float32.
+
+    Raises:
+        ValueError: If shapes do not fit, a feature is not finite or a parameter is out of range.
+    """
+    chunks = re_ranking_chunks(query_features, gallery_features, k1, k2, lambda_value, None, device)
+    distances = np.empty((len(query_features), len(gallery_features)), np.float32)
+    start = 0
+    for chunk in chunks:
+        distances[start : start + len(chunk)] = chunk.numpy()
+        start += len(chunk)
+    return distances
+
+
+def re_ranking_chunks(
+    query_features: Any,
+    gallery_features: Any,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_value: float = 0.3,
+    chunk_size: int | None = None,
+    device: torch.device | str | None = None,
+) -> Iterator[Tensor]:
+    """Re-rank the gallery for a few queries at a time.
+
+    The distance is ``lambda_value`` times the original one plus ``1 - lambda_value`` times the
+    Jaccard distance of the sets of ``k1``-reciprocal neighbours. The original one is the squared
+    Euclidean distance, by the largest one that the query has to any image of both sides. Memory
+    grows with (Q + G) x k1.
+
+    Args:
+        query_features (np.ndarray | Tensor): ``(Q, D)``.
+        gallery_features (np.ndarray | Tensor): ``(G, D)``.
+        k1 (int): Size of the neighbourhood, an item itself not counted.
+        k2 (int): Neighbours to average over, an item itself counted; 1 for none.
+        lambda_value (float): Weight of the original distance, in [0, 1].
+        chunk_size (int, optional): Queries at a time; by default as many as take 64 MiB.
+        device (torch.device | str, optional): Where to compute; by default where the queries are.
+
+    Yields:
+        Tensor: Distances ``(R, G)`` float32 of the next queries on the CPU; each overwrites the
+        one before.
+
+    Raises:
+        ValueError: If shapes do not fit, a feature is not finite or a parameter is out of range.
+    """
+    for name, value in (('k1', k1), ('k2', k2)):
+        if value < 1:
+            raise ValueError(f'{name} is {value}, expected at least 1')
+    if not 0 <= lambda_value <= 1:
+        raise ValueError(f'lambda_value is {lambda_value}, expected between 0 and 1')
+    query, gallery = check_pair(query_features, gallery_features, device)
+    num_queries = len(query)
+    features = torch.cat([query, gallery])
+    query, gallery = features[:num_queries], features[num_queries:]
+    neighbours = mutual_neighbours(features, max(k1 + 1, k2))
+    scales = 1 / np.where(neighbours.farthest > 0, neighbours.farthest, 1)
+    starts, members = reciprocal_sets(np.ascontiguousarray(neighbours.indices[:, : k1 + 1]), k1)
+    on_cpu = features.cpu()
+    rows = weigh_sets(on_cpu.numpy(), starts, members, squared_lengths(on_cpu).numpy(), scales)
+    if k2 > 1:
+        rows = average_rows(rows, neighbours.indices[:, :k2])
+    inverted = rows.rows(num_queries, len(features)).transpose(len(features))
+    rows = rows.rows(0, num_queries)
+    del neighbours, starts, members
+
+    scale = torch.as_tensor(lambda_value * scales[:num_queries], device=features.device)[:, None]
+    cuts = row_chunks(num_queries, len(gallery), chunk_size)
+    chunks = distance_chunks(query, gallery, chunk_size=chunk_size)
+    for cut, chunk in zip(cuts, chunks, strict=True):
+        distances = chunk.mul_(scale[cut]).add_(1 - lambda_value).cpu()
+        subtract_overlap_(
+            distances.numpy(), rows.rows(cut.start, cut.stop), inverted, 1 - lambda_value
+        )
+        yield distances
