@@ -1,0 +1,196 @@
+"""Draw where in an image [CLS] and each [PART] look, as one row of overlays for each image.
+
+Drawn is the attention of the last layer, averaged over its heads. CHECKPOINT may come from
+pre-training, of which the teacher is shown, or from fine-tuning, or be a bare backbone.
+
+Example:
+    python tools/visualization/vis_part_attention.py CONFIG CHECKPOINT a.jpg b.jpg --out parts.png
+"""
+
+import argparse
+import os.path as osp
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose
+
+from passreid.apis import load_config
+from passreid.datasets.image_files import list_images
+from passreid.models import PartViT
+from passreid.models.converters import fit_checkpoint
+from passreid.registry import DATASETS, MODELS
+from passreid.utils import register_all_modules
+from passreid.utils.checkpoint_loading import load_checkpoint_file
+from passreid.utils.config_options import add_config_options, merge_options
+from passreid.visualization import draw_part_attention, write_png
+
+_BATCH = 32
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config file of the model')
+    parser.add_argument('checkpoint', help='its weights')
+    parser.add_argument('images', nargs='*', help='image files, or a folder of them')
+    parser.add_argument(
+        '--split',
+        choices=('query', 'gallery', 'train'),
+        help="instead of IMAGES: people of this split of the config's test set",
+    )
+    parser.add_argument('-n', '--num', type=int, default=8, help='images of a folder or split')
+    parser.add_argument('--seed', type=int, default=0, help='chooses them')
+    parser.add_argument('--out', type=Path, default=Path('part_attention.png'), help='picture')
+    parser.add_argument('--dpi', type=int, default=130, help='resolution of the picture')
+    add_config_options(parser)
+    args = parser.parse_args()
+    if bool(args.images) == bool(args.split):
+        parser.error('give either IMAGES or --split')
+    if args.num < 1:
+        parser.error('--num must be at least 1')
+    return args
+
+
+def load_backbone(cfg: Config, checkpoint: str) -> PartViT:
+    """Build the backbone of a config and fill it from any checkpoint that holds one.
+
+    Args:
+        cfg (Config): Config of the model.
+        checkpoint (str): File of pre-training, of fine-tuning, or of a bare backbone.
+
+    Returns:
+        PartViT: In eval mode.
+
+    Raises:
+        TypeError: If the backbone of the config has no part tokens.
+        ValueError: If the checkpoint does not fill it.
+    """
+    settings = {key: value for key, value in cfg.model.backbone.items() if key != 'init_cfg'}
+    backbone = MODELS.build(settings)
+    if not isinstance(backbone, PartViT):
+        raise TypeError(f'{cfg.filename}: {settings["type"]} has no part tokens; a PartViT has')
+    content = load_checkpoint_file(checkpoint)
+    # Without names of a teacher: of a pre-training checkpoint its teacher's backbone is given.
+    fitted = fit_checkpoint(content, {f'backbone.{name}' for name in backbone.state_dict()})
+    weights = fitted[0] if fitted else content.get('state_dict', content)
+    weights = {name.removeprefix('module.'): value for name, value in weights.items()}
+    prefix = 'backbone.'
+    try:
+        backbone.load_state_dict(
+            {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+        )
+    except RuntimeError as error:
+        raise ValueError(
+            f'{checkpoint} does not fill the backbone of {cfg.filename}: {error}'
+        ) from error
+    backbone.train(False)
+    return backbone
+
+
+def choose_files(names: Sequence[str], number: int, seed: int) -> list[str]:
+    """Take the files that are named, and some of each folder.
+
+    Args:
+        names (Sequence[str]): Image files and folders.
+        number (int): How many images of a folder.
+        seed (int): Chooses them.
+
+    Returns:
+        list[str]: Image files.
+
+    Raises:
+        FileNotFoundError: When there is no such file, or no image in a folder.
+    """
+    chosen = []
+    for name in names:
+        if not osp.isdir(name):
+            if not osp.isfile(name):
+                raise FileNotFoundError(f'there is no image {name}')
+            chosen.append(name)
+            continue
+        found = list_images(name)
+        if not found:
+            raise FileNotFoundError(f'there are no images in {name}')
+        order = np.random.default_rng(seed).permutation(len(found))
+        chosen += [osp.join(name, found[index]) for index in sorted(order[:number])]
+    return chosen
+
+
+def choose_people(cfg: Config, split: str, number: int, seed: int) -> list[str]:
+    """Take one image of each of some people of the test set.
+
+    Args:
+        cfg (Config): Config with a ``test_dataloader``, or several, of which the first counts.
+        split (str): 'query', 'gallery' or 'train'.
+        number (int): How many people.
+        seed (int): Chooses them.
+
+    Returns:
+        list[str]: Image files.
+
+    Raises:
+        ValueError: If the config has no test set.
+    """
+    loader = cfg.get('test_dataloader')
+    if not loader:
+        raise ValueError(f'{cfg.filename} has no test_dataloader: name images instead of --split')
+    settings = (loader[0] if isinstance(loader, list) else loader).dataset
+    dataset = DATASETS.build({**settings, 'split': split, 'pipeline': []})
+    people, first = np.unique(dataset.pids, return_index=True)
+    order = np.random.default_rng(seed).permutation(len(people))
+    return [dataset.get_data_info(int(first[index]))['img_path'] for index in order[:number]]
+
+
+@torch.no_grad()
+def attend(
+    backbone: PartViT, preprocessor: torch.nn.Module, paths: Sequence[str]
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Read images and look where each token looks.
+
+    Args:
+        backbone (PartViT): The network.
+        preprocessor (torch.nn.Module): Data preprocessor of the model.
+        paths (Sequence[str]): N image files.
+
+    Returns:
+        tuple[list[np.ndarray], np.ndarray]: The images as they are in their files,
+        ``(H, W, 3)`` uint8 RGB, and the attention ``(N, 1 + L, h, w)``.
+    """
+    height, width = backbone.img_size
+    scale = dict(scale=(width, height), interpolation='bilinear', backend='pillow')
+    read = Compose([dict(type='LoadPersonImage')])
+    resize = Compose([dict(type='Resize', **scale), dict(type='PackInputs')])
+    images, attention = [], []
+    for start in range(0, len(paths), _BATCH):
+        results = [read(dict(img_path=path)) for path in paths[start : start + _BATCH]]
+        images += [result['img'][..., ::-1].copy() for result in results]
+        inputs = torch.stack([resize(result)['inputs'] for result in results])
+        batch = preprocessor(dict(inputs=inputs), training=False)
+        attention.append(backbone.part_attention(batch['inputs']).numpy())
+    return images, np.concatenate(attention)
+
+
+def main() -> None:
+    """Write the picture."""
+    args = parse_args()
+    cfg = load_config(args.config)
+    merge_options(cfg, args.cfg_options)
+    register_all_modules()
+    backbone = load_backbone(cfg, args.checkpoint)
+    if args.split:
+        paths = choose_people(cfg, args.split, args.num, args.seed)
+    else:
+        paths = choose_files(args.images, args.num, args.seed)
+    images, attention = attend(backbone, MODELS.build(cfg.model.data_preprocessor), paths)
+    figure = draw_part_attention(images, attention, [osp.basename(path) for path in paths])
+    write_png(figure, args.out, args.dpi)
+    print(f'Wrote the attention over {len(images)} images to {args.out}')
+
+
+if __name__ == '__main__':
+    main()
