@@ -1,0 +1,268 @@
+"""Metric of person re-identification."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.device import get_device
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+from torch.nn import functional as F
+
+from passreid.evaluation.functional import (
+    RankingResult,
+    average_query_expansion,
+    rank_features,
+    re_ranking,
+)
+from passreid.registry import METRICS
+from passreid.utils.device import has_accelerator
+
+from .camera_report import format_camera_table
+from .gathering import gather_features
+from .option_values import read_options, scientific
+from .person_features import PersonFeatures, concatenate, in_order_once, read_batch
+from .progress_log import ProgressLog
+from .result_file import save_result
+
+
+@METRICS.register_module()
+class ReIDMetric(BaseMetric):
+    """Retrieval of persons by the protocol of Market-1501.
+
+    Of the gallery, images of the identity **and** the camera of the query do not count; when a
+    camera is unknown (-1), the image of the query itself alone does not. Queries without a match
+    that counts are left out, and the log says how many. Of equal distances the image that comes
+    first in the data set is the nearer one.
+
+    Figures are in percent: ``mAP``, ``R1`` to ``R20`` (CMC) and ``mINP``. The model must put
+    ``feature`` (D,) into its predictions, and samples must have ``gt_label``, ``cam_id``,
+    ``is_query``, ``sample_idx`` and ``img_path``, as those of :class:`ReIDDataset` do.
+
+    Sources: `Scalable Person Re-identification: A Benchmark (ICCV 2015)
+    <https://openaccess.thecvf.com/content_iccv_2015/html/
+    Zheng_Scalable_Person_Re-Identification_ICCV_2015_paper.html>`_, mINP: `Deep Learning for
+    Person Re-identification <https://arxiv.org/abs/2001.04193>`_.
+
+    Args:
+        metric (str): 'euclidean' or 'cosine'. Defaults to 'euclidean'.
+        normalize (bool): Whether to scale features to unit length first. Defaults to False.
+        topk (Sequence[int]): Ranks of the CMC to report. Defaults to (1, 5, 10, 20).
+        rerank (bool | dict): Whether to re-rank by k-reciprocal neighbours, too; a dict sets
+            ``k1`` (20), ``k2`` (6) and ``lambda_value`` (0.3). The figures come in addition, their
+            names begin with ``rerank_``. Defaults to False.
+        query_expansion (bool | dict): Whether to replace each query by its mean with its nearest
+            gallery features, which normalises all of them; a dict sets ``k`` (5) and ``alpha``
+            (0), see :func:`average_query_expansion`. Defaults to False.
+        tpr_at_fpr (Sequence[float]): Rates of false positives at which to report the rate of true
+            positives over all pairs of a query and a gallery image that counts; ``TPR@1e-4`` for
+            0.0001. Defaults to ().
+        per_camera (bool): Whether to log mAP and Rank-1 for each pair of cameras.
+            Defaults to False.
+        save_dir (str, optional): Where to write ``result.npz`` (features, labels and rankings, see
+            :func:`load_result`) and ``metrics.json``. Defaults to None, which is nowhere.
+        save_topk (int): How many gallery images to keep of each ranking. Defaults to 50.
+        prefix (str, optional): What precedes the names of the figures. Defaults to 'reid'.
+
+    Examples:
+        >>> val_evaluator = dict(type='ReIDMetric', metric='cosine', save_dir='results')
+    """
+
+    default_prefix = 'reid'
+
+    def __init__(
+        self,
+        metric: str = 'euclidean',
+        *,
+        normalize: bool = False,
+        topk: Sequence[int] = (1, 5, 10, 20),
+        rerank: bool | Mapping[str, Any] = False,
+        query_expansion: bool | Mapping[str, Any] | None = None,
+        tpr_at_fpr: Sequence[float] = (),
+        per_camera: bool = False,
+        save_dir: str | None = None,
+        save_topk: int = 50,
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(prefix=prefix)
+        if metric not in ('euclidean', 'cosine'):
+            raise ValueError(f"metric must be 'euclidean' or 'cosine', but is {metric!r}")
+        if not topk or min(topk) < 1:
+            raise ValueError(f'topk must be ranks from 1, but is {topk}')
+        self.metric = metric
+        self.normalize = normalize
+        self.topk = tuple(topk)
+        if any(not 0 <= rate <= 1 for rate in tpr_at_fpr):
+            raise ValueError(f'tpr_at_fpr must be rates in [0, 1], but is {tpr_at_fpr}')
+        self.rerank = read_options('rerank', rerank, re_ranking)
+        self.query_expansion = read_options(
+            'query_expansion', query_expansion, average_query_expansion
+        )
+        self.tpr_at_fpr = tuple(tpr_at_fpr)
+        self.per_camera = per_camera
+        self.save_dir = save_dir
+        self.save_topk = save_topk
+
+    def process(
+        self, data_batch: Any, data_samples: Sequence[dict[str, Any] | BaseDataElement]
+    ) -> None:
+        """Keep the features of a batch.
+
+        Args:
+            data_batch (Any): Not used.
+            data_samples (Sequence[dict | BaseDataElement]): Predictions, see :func:`read_batch`.
+
+        Raises:
+            ValueError: When a field is missing or a feature is not finite.
+        """
+        self.results.append(read_batch(data_samples))
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Gather the features of all processes and rank.
+
+        Args:
+            size (int): Length of the data set.
+
+        Returns:
+            dict[str, float]: The figures, with the prefix; the same in all processes.
+
+        Raises:
+            ValueError: When not every sample of the data set was seen, or there is no query, no
+                gallery or no match.
+        """
+        seen = gather_features(concatenate(self.results) if self.results else None)
+        self.results.clear()
+        figures: list[Any] = [None]
+        if is_main_process():
+            people = in_order_once(seen) if seen else None
+            found = len(people) if people else 0
+            if found != size:
+                raise ValueError(
+                    f'{found} different samples were evaluated, but the data set has {size}: is '
+                    'sample_idx different for each sample, and does the sampler hand out all?'
+                )
+            values = self.compute_metrics([people])
+            figures = [{f'{self.prefix}/{key}': value for key, value in values.items()}]
+        broadcast_object_list(figures)
+        return figures[0]
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Rank the gallery for each query.
+
+        Args:
+            results (list[PersonFeatures]): One table of all samples, each of them once.
+
+        Returns:
+            dict[str, float]: The figures by name, without the prefix.
+
+        Raises:
+            ValueError: When there is no query, no gallery or no match.
+        """
+        (people,) = results
+        query, gallery = people.select(people.is_query), people.select(~people.is_query)
+        if not len(query) or not len(gallery):
+            raise ValueError(
+                f'there are {len(query)} queries and {len(gallery)} gallery images: a test set '
+                "needs both (split='test'), told apart by the field is_query"
+            )
+        logger = MMLogger.get_current_instance()
+        features = self._prepare(query, gallery)
+        plain = self._rank(
+            query,
+            gallery,
+            features,
+            by_camera=self.per_camera,
+            false_positive_rates=self.tpr_at_fpr,
+        )
+        left_out = int((~plain.valid).sum())
+        logger.info(
+            f'Queries: {len(query)}, of which {left_out} are left out, for they have no match in '
+            f'the gallery that counts. Gallery: {len(gallery)} images'
+        )
+        arrays = _ranking_arrays(plain)
+        if plain.cameras:
+            logger.info(format_camera_table(plain.cameras))
+            table = plain.cameras._asdict()
+            arrays |= {f'camera_{name}': values for name, values in table.items()}
+        figures = self._figures(plain)
+        rates = zip(self.tpr_at_fpr, plain.tpr, strict=True)
+        figures |= {f'TPR@{scientific(rate)}': 100 * float(share) for rate, share in rates}
+        if self.rerank is not None:
+            logger.info(f'Re-ranking {len(people)} images; of many thousands it takes minutes')
+            reranked = self._rank(query, gallery, features, rerank=self.rerank)
+            figures |= self._figures(reranked, 'rerank_')
+            arrays |= _ranking_arrays(reranked, 'rerank_')
+        if self.save_dir:
+            save_result(self.save_dir, _sample_arrays(people) | arrays, figures)
+        return figures
+
+    def _prepare(self, query: PersonFeatures, gallery: PersonFeatures) -> tuple[Tensor, Tensor]:
+        """Features to compare: (Q, D) and (G, D), on the device of the ranking."""
+        device = get_device() if has_accelerator() else 'cpu'
+        of_query, of_gallery = (
+            torch.from_numpy(people.features).to(device) for people in (query, gallery)
+        )
+        if self.query_expansion is not None:
+            expanded = average_query_expansion(of_query, of_gallery, **self.query_expansion)
+            return torch.from_numpy(expanded).to(device), F.normalize(of_gallery)
+        if self.normalize:
+            return F.normalize(of_query), F.normalize(of_gallery)
+        return of_query, of_gallery
+
+    def _rank(
+        self,
+        query: PersonFeatures,
+        gallery: PersonFeatures,
+        features: tuple[Tensor, Tensor],
+        **options,
+    ) -> RankingResult:
+        return rank_features(
+            *features,
+            query.pids,
+            gallery.pids,
+            query.cam_ids,
+            gallery.cam_ids,
+            max_rank=max(self.topk),
+            metric=self.metric,
+            topk=self.save_topk if self.save_dir else 0,
+            same_image=_same_image(query, gallery),
+            progress=ProgressLog('ranking'),
+            **options,
+        )
+
+    def _figures(self, ranking: RankingResult, prefix: str = '') -> dict[str, float]:
+        shares = {'mAP': ranking.mAP}
+        shares |= {f'R{rank}': float(ranking.cmc[rank - 1]) for rank in self.topk}
+        shares['mINP'] = ranking.mINP
+        return {f'{prefix}{name}': 100 * share for name, share in shares.items()}
+
+
+def _same_image(query: PersonFeatures, gallery: PersonFeatures) -> np.ndarray:
+    """Place in the gallery of the very file of each query, (Q,) int64; -1 for none."""
+    places = {path: place for place, path in enumerate(gallery.img_paths)}
+    return np.array([places.get(path, -1) for path in query.img_paths], dtype=np.int64)
+
+
+def _sample_arrays(people: PersonFeatures) -> dict[str, np.ndarray]:
+    return dict(
+        features=people.features,
+        pids=people.pids,
+        cam_ids=people.cam_ids,
+        is_query=people.is_query,
+        img_paths=np.array(people.img_paths, dtype=str),
+    )
+
+
+def _ranking_arrays(ranking: RankingResult, prefix: str = '') -> dict[str, np.ndarray]:
+    names = (
+        'indices',
+        'distances',
+        'average_precision',
+        'first_hit_rank',
+        'inverse_negative_penalty',
+    )
+    return {f'{prefix}{name}': getattr(ranking, name) for name in names}

@@ -1,0 +1,105 @@
+"""Several processes give exactly what one gives."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toy_people import people, validation_config
+
+from passreid.apis import build_runner
+from passreid.evaluation.metrics.gathering import gather_features
+from passreid.evaluation.metrics.person_features import read_batch
+
+COUNT = 23
+METRIC = dict(save_topk=20, save_dir='saved')
+PROGRAM = """
+import json
+import numpy as np
+from mmengine.dist import get_rank
+from passreid.apis import build_runner
+from passreid.evaluation.metrics.gathering import gather_features
+from passreid.evaluation.metrics.person_features import read_batch
+from passreid.utils import close_process_group
+from toy_people import people, validation_config
+
+metric = {metric}
+for name, round_up in (('padded', True), ('uneven', False)):
+    metric['save_dir'] = f'{{name}}/saved'
+    config = validation_config(name, metric, 5, round_up, count={count}) | dict(launcher='pytorch')
+    runner = build_runner(config)
+    figures = runner.val()
+    with open(f'{{name}}_{{get_rank()}}.json', 'w') as file:
+        json.dump(figures, file)
+
+samples = [sample | dict(img_path=f'ü {{n}}.jpg') for n, sample in enumerate(people(count=5))]
+gathered = gather_features(read_batch(samples) if get_rank() == 1 else None)
+assert (gathered is None) == (get_rank() == 1)
+if gathered:
+    assert gathered.img_paths == [f'ü {{n}}.jpg' for n in range(5)]
+    np.testing.assert_array_equal(gathered.features, np.stack([s['feature'] for s in samples]))
+assert gather_features(None) is None
+try:
+    gather_features(read_batch([s | dict(feature=s['feature'][get_rank():]) for s in samples]))
+except ValueError as error:
+    assert 'between processes: [5, 6]' in str(error)
+else:
+    raise AssertionError('features of different lengths were gathered')
+close_process_group(runner)
+"""
+
+
+def test_one_process_keeps_what_it_has():
+    batch = read_batch(people(count=7))
+    gathered = gather_features(batch)
+    for name in ('features', 'pids', 'cam_ids', 'is_query', 'sample_ids', 'img_paths'):
+        np.testing.assert_array_equal(getattr(gathered, name), getattr(batch, name))
+    assert gather_features(None) is None
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """Where two processes and one have evaluated the same data."""
+    folder = tmp_path_factory.mktemp('processes')
+    (folder / 'program.py').write_text(PROGRAM.format(metric=METRIC, count=COUNT))
+    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
+    command += ['--nproc_per_node=2', 'program.py']
+    tests = str(Path(__file__).parents[2])
+    path = os.pathsep.join([tests, *filter(None, [os.environ.get('PYTHONPATH')])])
+    environment = os.environ | {'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '1'}
+    result = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment | {'PYTHONPATH': path},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    metric = METRIC | dict(save_dir=str(folder / 'one' / 'saved'))
+    runner = build_runner(validation_config(folder / 'one', metric, 4, count=COUNT))
+    (folder / 'one.json').write_text(json.dumps(runner.val()))
+    return folder
+
+
+@pytest.mark.parametrize('split', ['padded', 'uneven'])
+def test_figures_of_two_processes(folder, split):
+    whole = json.loads((folder / 'one.json').read_text())
+    assert 0 < whole['reid/mAP'] < 100
+    for rank in (0, 1):
+        assert json.loads((folder / f'{split}_{rank}.json').read_text()) == whole
+
+
+@pytest.mark.parametrize('split', ['padded', 'uneven'])
+def test_saved_arrays_of_two_processes(folder, split):
+    with (
+        np.load(folder / split / 'saved' / 'result.npz') as found,
+        np.load(folder / 'one' / 'saved' / 'result.npz') as whole,
+    ):
+        assert set(found.files) == set(whole.files)
+        assert len(whole['features']) == COUNT
+        for name in whole.files:
+            np.testing.assert_array_equal(found[name], whole[name], err_msg=name)

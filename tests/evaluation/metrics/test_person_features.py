@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+import torch
+from mmpretrain.structures import DataSample
+
+from passreid.evaluation.metrics.person_features import concatenate, in_order_once, read_batch
+
+
+def sample(index, feature=(1.0, 2.0), **changes):
+    fields = dict(
+        feature=torch.as_tensor(feature),
+        gt_label=torch.tensor([index + 10]),
+        cam_id=index % 3 - 1,
+        is_query=index == 0,
+        sample_idx=index,
+        img_path=f'{index}.jpg',
+    )
+    return fields | changes
+
+
+def batch(*indices):
+    return read_batch([sample(index, (float(index), 0.5)) for index in indices])
+
+
+def test_fields_become_arrays():
+    people = batch(0, 1, 2)
+    np.testing.assert_array_equal(people.features, [[0, 0.5], [1, 0.5], [2, 0.5]])
+    assert people.features.dtype == np.float32
+    assert people.pids.tolist() == [10, 11, 12]
+    assert people.cam_ids.tolist() == [-1, 0, 1]
+    assert people.is_query.tolist() == [True, False, False]
+    assert people.sample_ids.tolist() == [0, 1, 2]
+    assert people.img_paths == ['0.jpg', '1.jpg', '2.jpg']
+    assert len(people) == 3
+
+
+def test_data_samples_and_plain_numbers_serve_as_well():
+    fields = sample(4)
+    data_sample = DataSample(feature=fields.pop('feature')).set_gt_label(14)
+    fields.pop('gt_label')
+    data_sample.set_metainfo(fields)
+    people = read_batch([data_sample, sample(5, gt_label=15)])
+    assert people.pids.tolist() == [14, 15]
+    assert people.img_paths == ['4.jpg', '5.jpg']
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float64])
+def test_features_become_float32(dtype):
+    people = read_batch([sample(0, feature=torch.tensor([0.5, 0.25], dtype=dtype))])
+    assert people.features.dtype == np.float32
+    assert people.features.tolist() == [[0.5, 0.25]]
+
+
+def test_model_without_features_is_named_as_the_reason():
+    fields = sample(0)
+    del fields['feature']
+    with pytest.raises(ValueError, match=r'"feature".*ImageClassifier with ReIDHead'):
+        read_batch([fields])
+
+
+def test_missing_fields_are_named():
+    fields = sample(0)
+    del fields['cam_id'], fields['is_query']
+    with pytest.raises(ValueError, match='samples lack cam_id, is_query: .*meta_keys'):
+        read_batch([fields])
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_features_that_are_not_finite_are_named_by_their_image(value):
+    samples = [sample(0), sample(1, (value, 1.0)), sample(2), sample(3, (1.0, value))]
+    with pytest.raises(ValueError, match='feature of 1.jpg is not finite.* 1 other'):
+        read_batch(samples)
+
+
+@pytest.mark.parametrize('shape', [(3,), (1, 2), ()])
+def test_features_of_another_shape_are_named_by_their_image(shape):
+    with pytest.raises(ValueError, match='1.jpg has shape'):
+        read_batch([sample(0), sample(1, torch.zeros(shape).tolist())])
+
+
+def test_selection_by_mask_and_by_index():
+    people = batch(0, 1, 2)
+    assert people.select(people.is_query).img_paths == ['0.jpg']
+    chosen = people.select(np.array([2, 1]))
+    assert chosen.pids.tolist() == [12, 11]
+    assert chosen.features[:, 0].tolist() == [2, 1]
+
+
+def test_parts_are_put_behind_one_another():
+    people = concatenate([batch(0), batch(1, 2)])
+    for name in ('features', 'pids', 'cam_ids', 'is_query', 'sample_ids', 'img_paths'):
+        np.testing.assert_array_equal(getattr(people, name), getattr(batch(0, 1, 2), name))
+
+
+def test_parts_of_other_lengths_are_refused():
+    other = read_batch([sample(1, (1.0, 2.0, 3.0))])
+    with pytest.raises(ValueError, match=r'2 at 0.jpg, 3 at 1.jpg'):
+        concatenate([batch(0), other])
+
+
+def test_each_sample_counts_once_in_the_order_of_the_data_set():
+    people = in_order_once(batch(3, 0, 2, 0, 1, 3))
+    assert people.sample_ids.tolist() == [0, 1, 2, 3]
+    assert people.features[:, 0].tolist() == [0, 1, 2, 3]
+    assert in_order_once(people) is people
+
+
+def test_joined_data_sets_number_their_samples_alike():
+    query = [sample(0, is_query=True, img_path='query/0.jpg')]
+    gallery = [sample(0, is_query=False, img_path='gallery/0.jpg')]
+    people = in_order_once(read_batch(query + gallery + query))
+    assert sorted(people.img_paths) == ['gallery/0.jpg', 'query/0.jpg']
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+def test_features_and_labels_of_a_gpu():
+    fields = sample(0)
+    fields = fields | {key: fields[key].cuda() for key in ('feature', 'gt_label')}
+    people = read_batch([fields])
+    assert people.features.tolist() == [[1, 2]]
+    assert people.pids.tolist() == [10]

@@ -1,0 +1,89 @@
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'plot_curves.py'
+
+
+@pytest.fixture
+def tool():
+    spec = importlib.util.spec_from_file_location('plot_curves', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def plot(tool, monkeypatch, tmp_path):
+    def run(*arguments):
+        out = tmp_path / 'new' / 'curves.png'
+        monkeypatch.setattr(
+            sys, 'argv', ['plot_curves.py', *map(str, arguments), '--out', str(out)]
+        )
+        tool.main()
+        return cv2.imread(str(out))
+
+    return run
+
+
+@pytest.fixture
+def log(tmp_path):
+    def write(name, scale=1.0, validated=True):
+        path = tmp_path / name / '20260101_000000' / 'vis_data' / 'scalars.json'
+        path.parent.mkdir(parents=True)
+        records = [
+            {'loss': scale / n, 'epoch': (n + 1) // 2, 'iter': n, 'step': n} for n in range(1, 5)
+        ]
+        if validated:
+            records.append({'reid/mAP': 40 * scale, 'step': 2})
+        path.write_text(''.join(f'{json.dumps(record)}\n' for record in records))
+        return path.parents[2]
+
+    return write
+
+
+def test_picture_of_several_runs(plot, log, capsys):
+    one = plot(log('a'), '--dpi', 50)
+    runs = [log('b'), log('c', 2.0)]
+    two = plot(*runs, '--keys', 'loss', 'reid/mAP', '--legend', 'first', 'second', '--dpi', 50)
+    out = capsys.readouterr().out
+    assert 'loss of first: last 0.25, from 0.25 to 1' in out
+    assert 'reid/mAP of second: last 80, from 80 to 80' in out
+    # A panel more to the side, a legend below.
+    assert two.shape[1] == 2 * one.shape[1]
+    assert two.shape[0] > one.shape[0]
+
+
+def test_runs_without_a_figure_are_named(plot, log, capsys):
+    plot(log('a', validated=False), log('b'), '--keys', 'reid/mAP', '--by', 'epoch')
+    out = capsys.readouterr().out
+    assert 'a has no reid/mAP' in out
+    assert 'reid/mAP of b: last 40' in out
+
+
+def test_unknown_figures_are_refused_with_the_known_ones(plot, log):
+    with pytest.raises(ValueError, match="no 'mAP'; it has loss, reid/mAP"):
+        plot(log('a'), '--keys', 'mAP')
+
+
+def test_legend_must_name_each_log(plot, log, capsys):
+    with pytest.raises(SystemExit):
+        plot(log('a'), '--legend', 'x', 'y')
+    assert '2 names in --legend for 1 logs' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('paths', 'names'),
+    [
+        (['w/a', 'w/b'], ['a', 'b']),
+        (['w/a/run', 'w/b/run/'], ['a/run', 'b/run']),
+        (['w/a', 'w/a'], ['a', 'a']),
+        (['w/a'], ['a']),
+    ],
+)
+def test_short_names(tool, paths, names):
+    assert tool.short_names(paths) == names

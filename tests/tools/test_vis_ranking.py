@@ -1,0 +1,128 @@
+import importlib.util
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from passreid.evaluation import load_result
+from passreid.evaluation.metrics.result_file import save_result
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'visualization' / 'vis_ranking.py'
+PRECISION = [0.5, np.nan, 1.0, 0.25, 0.75]
+
+
+@pytest.fixture
+def tool():
+    spec = importlib.util.spec_from_file_location('vis_ranking', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A result of five queries and three gallery images, re-ranked in the opposite order."""
+    paths = [f'query/{n:04d}_c1.png' for n in range(5)] + [f'gallery/{n:04d}.png' for n in range(3)]
+    for path in paths:
+        (tmp_path / 'data' / path).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / 'data' / path), np.full((32, 16, 3), 90, np.uint8))
+    indices = np.array([[0, 1, 2]] * 4 + [[2, -1, -1]])
+    arrays = dict(
+        features=np.zeros((8, 2), np.float32),
+        pids=np.array([0, 1, 2, 0, 1, 0, 1, 2]),
+        cam_ids=np.array([0] * 5 + [1] * 3),
+        is_query=np.arange(8) < 5,
+        img_paths=np.array([str(tmp_path / 'data' / path) for path in paths]),
+        indices=indices,
+        distances=np.where(indices < 0, np.inf, indices / 4),
+        average_precision=np.array(PRECISION),
+        rerank_indices=indices[:, ::-1],
+        rerank_distances=indices / 4,
+        rerank_average_precision=np.array(PRECISION)[::-1],
+    )
+    save_result(tmp_path / 'result', arrays, {})
+    return tmp_path / 'result'
+
+
+@pytest.fixture
+def draw(tool, saved, monkeypatch, tmp_path):
+    def run(*arguments):
+        out = tmp_path / 'new' / 'ranking.png'
+        command = ['vis_ranking.py', str(saved), '--out', str(out), '--topk', '3', '--dpi', '50']
+        monkeypatch.setattr(sys, 'argv', [*command, *map(str, arguments)])
+        tool.main()
+        return cv2.imread(str(out))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ('which', 'number', 'expected'),
+    [
+        ('best', 2, [2, 4]),
+        ('worst', 2, [3, 0]),
+        ('both', 3, [2, 4, 3]),
+        ('both', 8, [2, 4, 3, 0]),
+        ('random', 8, [0, 2, 3, 4]),
+    ],
+)
+def test_choice_by_average_precision(tool, saved, which, number, expected):
+    result = load_result(saved)
+    assert tool.choose_queries(result, which, number).tolist() == expected
+
+
+def test_random_choice_depends_on_the_seed_alone(tool, saved):
+    result = load_result(saved)
+    choices = [tool.choose_queries(result, 'random', 2, seed).tolist() for seed in range(8)]
+    assert choices == [tool.choose_queries(result, 'random', 2, s).tolist() for s in range(8)]
+    assert len({tuple(choice) for choice in choices}) > 1
+
+
+def test_queries_by_name(tool, saved):
+    result = load_result(saved)
+    names = ['0003_c1.png', '0001_c1', 'query/0000_c1.png', result.query_paths[2]]
+    assert tool.find_queries(result, names).tolist() == [3, 1, 0, 2]
+    with pytest.raises(ValueError, match='no query is called 003_c1.png; there are 0000_c1.png'):
+        tool.find_queries(result, ['003_c1.png'])
+
+
+def test_rows_end_where_the_gallery_does(tool, saved):
+    rows = tool.rows_of(load_result(saved), np.array([3, 4]), 2, None)
+    assert [[item.pid for item in row.items] for row in rows] == [[0, 1], [2]]
+    assert [row.average_precision for row in rows] == [0.25, 0.75]
+
+
+def test_picture_has_a_row_for_each_query(draw, capsys):
+    heights = [draw('-n', number).shape[0] for number in (1, 2, 3)]
+    assert heights[2] - heights[1] == heights[1] - heights[0] > 80
+    out = capsys.readouterr().out
+    assert 'Wrote the lists of 3 queries' in out
+    assert 'missing' not in out
+
+
+def test_reranked_lists_and_queries_by_name(draw):
+    draw('--query', '0001_c1', '--rerank')
+    plain, reranked = draw('--which', 'best', '-n', '1'), draw('--rerank', '-n', '1')
+    assert plain.shape == reranked.shape
+    assert not np.array_equal(plain, reranked)
+
+
+def test_data_set_that_was_moved(draw, saved, tmp_path, capsys):
+    here = draw()
+    (tmp_path / 'data').rename(tmp_path / 'moved')
+    assert not np.array_equal(draw(), here)
+    assert '7 images are missing; --data-root' in capsys.readouterr().out
+    assert np.array_equal(draw('--data-root', tmp_path / 'moved'), here)
+
+
+def test_more_than_was_saved(draw):
+    with pytest.raises(ValueError, match='holds the first 3 images of each list'):
+        draw('--topk', 4)
+
+
+def test_numbers_must_be_positive(draw, capsys):
+    with pytest.raises(SystemExit):
+        draw('-n', 0)
+    assert '--num must be at least 1' in capsys.readouterr().err

@@ -1,0 +1,189 @@
+"""Draw queries beside what was found for them, from a saved result.
+
+RESULT_DIR is what ``tools/test.py --out`` or ``save_dir`` of ReIDMetric wrote. Items that do not
+count for a query, those of its identity and its camera, are not drawn.
+
+Example:
+    python tools/visualization/vis_ranking.py results/market1501 --which worst --out worst.png
+"""
+
+import argparse
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from passreid.evaluation import SavedResult, load_result
+from passreid.visualization import RankedItem, RankedQuery, draw_rank_list, write_png
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('result', metavar='RESULT_DIR', help='folder of result.npz')
+    parser.add_argument('--out', type=Path, default=Path('ranking.png'), help='picture to write')
+    parser.add_argument(
+        '--which',
+        choices=('best', 'worst', 'random', 'both'),
+        default='both',
+        help='which queries, by average precision; both: the best, then the worst',
+    )
+    parser.add_argument('-n', '--num', type=int, default=8, help='number of queries')
+    parser.add_argument(
+        '--query', nargs='+', metavar='NAME', help='draw these instead: names or ends of paths'
+    )
+    parser.add_argument('--topk', type=int, default=10, help='gallery images of each query')
+    parser.add_argument('--rerank', action='store_true', help='draw the re-ranked lists')
+    parser.add_argument(
+        '--data-root', type=Path, help='where the images are, if no longer where they were'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='chooses the random queries')
+    parser.add_argument('--dpi', type=int, default=100, help='resolution of the picture')
+    args = parser.parse_args()
+    for name in ('num', 'topk'):
+        if getattr(args, name) < 1:
+            parser.error(f'--{name} must be at least 1')
+    return args
+
+
+def choose_queries(result: SavedResult, which: str, number: int, seed: int = 0) -> np.ndarray:
+    """Choose queries among those that have a match.
+
+    Args:
+        result (SavedResult): Ranking of Q queries.
+        which (str): 'best', 'worst', 'random' or 'both', which is half best, half worst.
+        number (int): How many; fewer when there are not so many.
+        seed (int): Seed of the random choice. Defaults to 0.
+
+    Returns:
+        np.ndarray: Their numbers, each once, int64.
+    """
+    valid = np.flatnonzero(~np.isnan(result.average_precision))
+    number = min(number, len(valid))
+    if which == 'random':
+        return np.sort(np.random.default_rng(seed).choice(valid, number, replace=False))
+    best_first = valid[np.argsort(-result.average_precision[valid], kind='stable')]
+    num_best = {'best': number, 'worst': 0, 'both': -(-number // 2)}[which]
+    worst_first = best_first[::-1][: number - num_best]
+    return np.concatenate([best_first[:num_best], worst_first])
+
+
+def find_queries(result: SavedResult, names: list[str]) -> np.ndarray:
+    """Find queries by name.
+
+    Args:
+        result (SavedResult): Ranking of Q queries.
+        names (list[str]): Ends of paths, such as file names, with or without the extension.
+
+    Returns:
+        np.ndarray: Their numbers, int64.
+
+    Raises:
+        ValueError: When a name fits no query.
+    """
+    paths = [PurePath(path) for path in result.query_paths]
+    found: list[int] = []
+    for name in names:
+        ends = PurePath(name).parts
+        fitting = [
+            number
+            for number, path in enumerate(paths)
+            if ends in (path.parts[-len(ends) :], path.with_suffix('').parts[-len(ends) :])
+        ]
+        if not fitting:
+            examples = ', '.join(path.name for path in paths[:3])
+            raise ValueError(f'no query is called {name}; there are {examples} and others')
+        found += fitting
+    return np.array(found)
+
+
+def locate(path: str, data_root: Path | None) -> str:
+    """Find an image that may have moved.
+
+    Args:
+        path (str): Where it was.
+        data_root (Path, optional): Where to look for it, by as much of the end of the path as is
+            there.
+
+    Returns:
+        str: Where it is, or where it was when it cannot be found.
+    """
+    parts = PurePath(path).parts
+    if data_root is not None:
+        for start in range(1 if PurePath(path).is_absolute() else 0, len(parts)):
+            moved = data_root.joinpath(*parts[start:])
+            if moved.is_file():
+                return str(moved)
+    return path
+
+
+def rows_of(
+    result: SavedResult, queries: np.ndarray, topk: int, data_root: Path | None
+) -> list[RankedQuery]:
+    """Look up what there is to draw.
+
+    Args:
+        result (SavedResult): The ranking.
+        queries (np.ndarray): Numbers of the queries.
+        topk (int): Gallery images of each.
+        data_root (Path, optional): See :func:`locate`.
+
+    Returns:
+        list[RankedQuery]: The rows of the picture.
+    """
+    rows = []
+    for query in queries:
+        items = [
+            RankedItem(
+                locate(str(result.gallery_paths[item]), data_root),
+                int(result.gallery_pids[item]),
+                int(result.gallery_cam_ids[item]),
+                float(distance),
+            )
+            for item, distance in zip(
+                result.indices[query, :topk], result.distances[query, :topk], strict=True
+            )
+            if item >= 0
+        ]
+        rows.append(
+            RankedQuery(
+                locate(str(result.query_paths[query]), data_root),
+                int(result.query_pids[query]),
+                int(result.query_cam_ids[query]),
+                float(result.average_precision[query]),
+                items,
+            )
+        )
+    return rows
+
+
+def main() -> None:
+    """Write the picture."""
+    args = parse_args()
+    result = load_result(args.result, args.rerank)
+    if args.topk > result.indices.shape[1]:
+        raise ValueError(
+            f'{args.result} holds the first {result.indices.shape[1]} images of each list: draw no '
+            'more with --topk, or save more with save_topk of ReIDMetric'
+        )
+    mean = f'{np.nanmean(result.average_precision):.1%}'
+    if args.query:
+        queries, title = find_queries(result, args.query), None
+    else:
+        queries = choose_queries(result, args.which, args.num, args.seed)
+        which = {'both': 'Best and worst', 'random': 'Some'}.get(
+            args.which, args.which.capitalize()
+        )
+        reranked = ', re-ranked' if args.rerank else ''
+        title = f'{which} of {len(result.query_pids)} queries, mAP {mean}{reranked}'
+    rows = rows_of(result, queries, args.topk, args.data_root)
+    write_png(draw_rank_list(rows, title), args.out, args.dpi)
+    images = {image.img_path for row in rows for image in (row, *row.items)}
+    if missing := sum(not Path(path).is_file() for path in images):
+        print(f'{missing} images are missing; --data-root says where the data set is now')
+    print(f'Wrote the lists of {len(rows)} queries to {args.out}')
+
+
+if __name__ == '__main__':
+    main()
