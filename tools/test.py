@@ -14,7 +14,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'checkpoint',
         help='weights: a checkpoint of training or pre-training, teacher_backbone.pth, or a file '
-        "of the authors' code",
+        "of the authors' code; 'none' for the weights that training would start from",
     )
     parser.add_argument(
         '--rerank', action='store_true', help='report figures after re-ranking as well'
@@ -44,15 +44,18 @@ def main() -> None:
     args = parse_args()
     cfg = load_config(args.config)
     apply_run_options(cfg, args)
+    untrained = args.checkpoint == 'none'
     prepare_test(
         cfg,
-        args.checkpoint,
+        None if untrained else args.checkpoint,
         out=args.out,
         rerank=args.rerank,
         flip=args.tta == 'flip',
         test_sets=args.test_sets,
     )
     runner = build_runner(cfg)
+    if untrained:
+        runner.model.init_weights()
     runner.test()
     close_process_group(runner)
 

@@ -12,7 +12,7 @@ from .num_classes import find_heads
 
 def prepare_test(
     cfg: Config,
-    checkpoint: str | Path,
+    checkpoint: str | Path | None,
     *,
     out: str | Path | None = None,
     rerank: bool = False,
@@ -23,8 +23,9 @@ def prepare_test(
 
     Args:
         cfg (Config): The config of a runner. It is changed.
-        checkpoint (str | Path): The weights. Files of pre-training, bare backbones and files of
-            the authors' code are recognised.
+        checkpoint (str | Path, optional): The weights. Files of pre-training, bare backbones and
+            files of the authors' code are recognised. None tests the weights that training would
+            start from, which the caller has to draw: ``runner.model.init_weights()``.
         out (str | Path, optional): Folder for features and rankings. Defaults to none.
         rerank (bool): Whether to report figures after k-reciprocal re-ranking as well.
             Defaults to False.
@@ -38,14 +39,14 @@ def prepare_test(
         FileNotFoundError: When there is no such checkpoint.
         ValueError: When the config, or one of the test sets, has no test data.
     """
-    if not Path(checkpoint).is_file():
+    if checkpoint is not None and not Path(checkpoint).is_file():
         raise FileNotFoundError(f'There is no checkpoint {checkpoint}')
     if not cfg.get('test_dataloader'):
         raise ValueError(
             'The config has no test_dataloader: it is one of pre-training. Test its weights with a '
             'config of configs/supervised that has the same backbone'
         )
-    cfg.load_from, cfg.resume = str(checkpoint), False
+    cfg.load_from, cfg.resume = None if checkpoint is None else str(checkpoint), False
     for head in find_heads(cfg.model):
         # The classifier of the training ids takes no part in a test.
         head.setdefault('num_classes', None)

@@ -3,6 +3,8 @@
 import mmpretrain.visualization  # noqa: F401  (parents never import lazily)
 
 from .curves import Curve, draw_curves
+from .html_report import Section, Table, html_report
+from .part_attention import attention_heights, draw_part_attention, overlay_attention
 from .png import png_bytes, write_png
 from .rank_list import RankedItem, RankedQuery, draw_rank_list
 from .run_log import RunLog, read_run_log
@@ -12,8 +14,14 @@ __all__ = [
     'RankedItem',
     'RankedQuery',
     'RunLog',
+    'Section',
+    'Table',
+    'attention_heights',
     'draw_curves',
+    'draw_part_attention',
     'draw_rank_list',
+    'html_report',
+    'overlay_attention',
     'png_bytes',
     'read_run_log',
     'write_png',

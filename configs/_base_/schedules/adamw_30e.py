@@ -3,7 +3,7 @@ optim_wrapper = dict(
     type='PASSOptimWrapper',
     amp=None,
     constructor='GroupedOptimWrapperConstructor',
-    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05, fused=True),
+    optimizer=dict(type='AdamW', lr=3e-3, weight_decay=0.05, fused=True),
 )
 auto_scale_lr = dict(enable=False, base_batch_size=64)
 

@@ -1,0 +1,150 @@
+"""The report of the quick start."""
+
+import json
+import shlex
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+from passreid.visualization import Section, Table, html_report
+
+FIGURES = ('mAP', 'R1', 'mINP')
+# Name of the row, folder of the seed, in the order of the table.
+ROWS = (
+    ('features of an untrained network', 'scratch-frozen'),
+    ('features of the control, [CLS] alone', 'cls-frozen'),
+    ('features of PASS', 'pass-frozen'),
+    ('fine-tuned from scratch', 'scratch-tuned'),
+    ('fine-tuned from the control', 'cls-tuned'),
+    ('fine-tuned from PASS', 'pass-tuned'),
+)
+
+
+def write_report(
+    folder: Path,
+    seeds: Sequence[int],
+    commands: Sequence[Sequence[str]],
+    seconds: float,
+    fast: bool,
+) -> tuple[Path, str]:
+    """Write ``report.html`` and ``results.json``.
+
+    Args:
+        folder (Path): Where the results of all seeds are.
+        seeds (Sequence[int]): The seeds.
+        commands (Sequence[Sequence[str]]): What was run for the first of them.
+        seconds (float): How long everything took.
+        fast (bool): Whether little data was used.
+
+    Returns:
+        tuple[Path, str]: The report, and its table as text.
+    """
+    results = {
+        name: {
+            figure: [_read_figures(folder / f'seed-{seed}' / name)[figure] for seed in seeds]
+            for figure in FIGURES
+        }
+        for _, name in ROWS
+    }
+    table = Table(
+        ('', *('Rank-1' if figure == 'R1' else figure for figure in FIGURES)),
+        [
+            (label, *(_mean_and_spread(results[name][figure]) for figure in FIGURES))
+            for label, name in ROWS
+        ],
+        best=max(range(len(ROWS)), key=lambda row: statistics.mean(results[ROWS[row][1]]['mAP'])),
+    )
+    first = folder / f'seed-{seeds[0]}'
+    sections = [
+        Section('Result', [_setting(seeds, fast), *verdicts(results)], table),
+        Section(
+            'Learning',
+            [],
+            pictures=[
+                _picture(first / 'fine-tuning.png', 'Fine-tuning with the same few labels.'),
+                _picture(
+                    first / 'pre-training.png',
+                    'Pre-training. teacher_information says how much the teacher tells images '
+                    'apart, in nats; near 0 a run has collapsed.',
+                ),
+            ],
+        ),
+        Section(
+            'Rank lists',
+            ['The three queries that were answered best, and the three that were answered worst.'],
+            pictures=[_picture(first / 'ranking.png', 'Fine-tuned from PASS.')],
+        ),
+        Section(
+            'Where the tokens look',
+            [],
+            pictures=[
+                _picture(first / 'attention-frozen.png', 'After pre-training.'),
+                _picture(first / 'attention-tuned.png', 'After fine-tuning.'),
+            ],
+        ),
+        Section(
+            'How this was made',
+            [f'{seconds / 60:.1f} minutes of work, by these commands:'],
+            code='\n'.join(f'python {shlex.join(command)}' for command in commands),
+        ),
+    ]
+    report = folder / 'report.html'
+    report.write_text(html_report('passreid quick start', sections), encoding='utf-8')
+    (folder / 'results.json').write_text(json.dumps(results, indent=2) + '\n')
+    return report, '\n'.join([table.to_text(), '', *verdicts(results)])
+
+
+def verdicts(results: dict[str, dict[str, list[float]]]) -> list[str]:
+    """Say in words what the figures show, whichever it is.
+
+    Args:
+        results (dict): Row to figure to the values of all seeds, in percent.
+
+    Returns:
+        list[str]: One sentence for each comparison.
+    """
+    comparisons = (
+        ('the PASS weights', 'pass-tuned', 'starting from scratch', 'scratch-tuned'),
+        ('parts (PASS)', 'pass-tuned', 'the control with [CLS] alone', 'cls-tuned'),
+    )
+    sentences = []
+    for this, name, that, other in comparisons:
+        gains = [a - b for a, b in zip(results[name]['mAP'], results[other]['mAP'], strict=True)]
+        gain = statistics.mean(gains)
+        text = f'After fine-tuning, {this} and {that} differ by {gain:+.1f} points of mAP'
+        if len(gains) == 1:
+            sentences.append(f'{text} (one seed: no word on the spread).')
+            continue
+        spread = max(statistics.stdev(results[row]['mAP']) for row in (name, other))
+        clear = 'more' if abs(gain) > 2 * spread else 'NOT more'
+        sentences.append(
+            f'{text} on average over {len(gains)} seeds, {clear} than twice the spread '
+            f'({spread:.1f}, the larger standard deviation).'
+        )
+    return sentences
+
+
+def _setting(seeds: Sequence[int], fast: bool) -> str:
+    text = (
+        'Rendered pedestrians: pre-training without labels, then fine-tuning with 200 pictures of '
+        '25 people, all three with the same budget, learning rate and number of steps; tested on '
+        'other people. Figures in percent'
+    )
+    if len(seeds) > 1:
+        text += f', means and standard deviations over the seeds {", ".join(map(str, seeds))}'
+    if fast:
+        text += '. With --fast there is too little training for these figures to mean anything'
+    return f'{text}.'
+
+
+def _mean_and_spread(values: list[float]) -> str:
+    mean = f'{statistics.mean(values):.1f}'
+    return mean if len(values) == 1 else f'{mean} ± {statistics.stdev(values):.1f}'
+
+
+def _read_figures(folder: Path) -> dict[str, float]:
+    return json.loads((folder / 'result' / 'metrics.json').read_text())
+
+
+def _picture(path: Path, caption: str) -> tuple[str, bytes]:
+    return caption, path.read_bytes()
