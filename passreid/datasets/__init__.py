@@ -2,11 +2,28 @@
 
 import mmpretrain.datasets  # noqa: F401  (parents never import lazily)
 
+from .cuhk03_np import CUHK03NP
+from .dukemtmc_reid import DukeMTMCReID
+from .folder_reid import FolderReID
 from .luperson import LUPerson
 from .market1501 import Market1501
+from .msmt17 import MSMT17
+from .occluded_duke import OccludedDuke
+from .reid_concat_dataset import ReIDConcatDataset
 from .reid_dataset import ReIDDataset
 from .samplers import *  # noqa: F403
 from .synthetic import SyntheticReID
 from .transforms import *  # noqa: F403
 
-__all__ = ['LUPerson', 'Market1501', 'ReIDDataset', 'SyntheticReID']
+__all__ = [
+    'CUHK03NP',
+    'MSMT17',
+    'DukeMTMCReID',
+    'FolderReID',
+    'LUPerson',
+    'Market1501',
+    'OccludedDuke',
+    'ReIDConcatDataset',
+    'ReIDDataset',
+    'SyntheticReID',
+]

@@ -66,13 +66,18 @@ def read_path_list(path: str) -> Iterator[str]:
             name = line.rstrip('\r\n')
             if not name:
                 continue
-            problem = _problem(name)
+            problem = path_problem(name)
             if problem:
                 raise ValueError(f'line {number} of {path}, {name!r}, {problem}')
             yield name
 
 
-def _problem(name: str) -> str:
+def path_problem(name: str) -> str:
+    """Say what is wrong with a path to an image in a list; '' when nothing is.
+
+    Args:
+        name (str): The path, relative to the data root.
+    """
     if name != name.strip():
         return 'has white space at its ends'
     if name.startswith('/') or '..' in name.split('/'):

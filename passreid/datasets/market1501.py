@@ -31,8 +31,10 @@ class Market1501(ReIDDataset):
     root_names: tuple[str, ...] = ('market1501', 'Market-1501-v15.09.15')
     folders = {'train': 'bounding_box_train', 'query': 'query', 'gallery': 'bounding_box_test'}
     expected_counts = {'train': (751, 12936), 'query': (750, 3368), 'gallery': (751, 15913)}
+    distractor_pids: tuple[int, ...] = (0,)
     # First group: the pid; second group: the camera, from 1.
-    name_pattern = r'(-1|\d+)_c(\d)'
+    name_pattern = r'(-1|[0-9]{1,18})_c0*([1-9][0-9]{0,8})'
+    example_name = '0002_c1s1_000451_03.jpg'
 
     def list_split(self, root: str, split: str) -> list[Sample]:
         """List the files of a split by their names.
@@ -52,7 +54,7 @@ class Market1501(ReIDDataset):
             if found is None:
                 raise ValueError(
                     f'the name of {osp.join(root, folder, name)} does not begin with pid and '
-                    'camera (like 0002_c1s1_000451_03.jpg): rename or remove the file'
+                    'camera (like {self.example_name}): rename or remove the file'
                 )
             pid, camera = found.groups()
             samples.append((osp.join(folder, name), int(pid), int(camera) - 1))

@@ -1,17 +1,18 @@
 """Base class of the labelled data sets."""
 
+import logging
 import os.path as osp
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from mmengine.logging import MMLogger
 
 from passreid.registry import DATASETS
 
+from .log_once import log_once
 from .robust_dataset import RobustDataset
 
+SPLITS = ('train', 'query', 'gallery')
 # Path below the data root, pid as the file gives it, camera from 0 or -1.
 Sample = tuple[str, int, int]
 
@@ -22,7 +23,7 @@ class ReIDDataset(RobustDataset):
 
     A subclass says where its files are: :meth:`list_split`, ``folders`` and, where the
     published counts are known, ``expected_counts``. Files of pid -1 (junk) are dropped from
-    every split, those of pid 0 (distractors) from train.
+    every split, those of ``distractor_pids`` from train.
 
     Each sample has ``img_path`` (str), ``gt_label`` (int: in train 0 to ``num_ids`` - 1 in the
     order of the pids, else the pid itself), ``cam_id`` (int from 0, -1 when unknown),
@@ -43,8 +44,11 @@ class ReIDDataset(RobustDataset):
     # What the data set may be called in `data_root`, and its folder of each split.
     root_names: tuple[str, ...] = ()
     folders: dict[str, str] = {}
-    # Split to (ids, images) as published.
+    # Split to (ids, images) as published, and the splits whose counts are merely often quoted.
     expected_counts: dict[str, tuple[int, int]] = {}
+    quoted_counts: tuple[str, ...] = ()
+    # Pids that stand for many people: nothing to train on.
+    distractor_pids: tuple[int, ...] = ()
 
     def __init__(
         self,
@@ -55,11 +59,12 @@ class ReIDDataset(RobustDataset):
         test_mode: bool | None = None,
         **kwargs,
     ) -> None:
-        if split not in ('train', 'query', 'gallery', 'test'):
+        if split not in (*SPLITS, 'test'):
             raise ValueError(
                 f"split must be 'train', 'query', 'gallery' or 'test', but is {split!r}"
             )
         self.split = split
+        self._columns: dict[str, np.ndarray] = {}
         super().__init__(
             data_root=data_root,
             pipeline=pipeline,
@@ -98,7 +103,7 @@ class ReIDDataset(RobustDataset):
             kept = [
                 sample
                 for sample in self.list_split(root, split)
-                if sample[1] != -1 and (sample[1] != 0 or split != 'train')
+                if sample[1] != -1 and (split != 'train' or sample[1] not in self.distractor_pids)
             ]
             if not kept:
                 raise ValueError(f'the {split} split of {type(self).__name__} in {root} is empty')
@@ -119,13 +124,25 @@ class ReIDDataset(RobustDataset):
         self._report(root, rows)
         return samples
 
+    def has_split(self, root: str, split: str) -> bool:
+        """Whether a folder has what belongs to a split.
+
+        Args:
+            root (str): An existing folder.
+            split (str): 'train', 'query' or 'gallery'.
+        """
+        return split not in self.folders or osp.isdir(osp.join(root, self.folders[split]))
+
+    def expected_tree(self) -> list[str]:
+        """What belongs in the folder of the data set, one line each, to be shown in an error."""
+        return [f'{folder}/' for folder in self.folders.values()]
+
     def _find_root(self, splits: tuple[str, ...]) -> str:
-        needed = [self.folders[split] for split in splits if split in self.folders]
         for name in ('', *self.root_names):
             root = osp.join(self.data_root, name) if name else self.data_root
-            if osp.isdir(root) and all(osp.isdir(osp.join(root, folder)) for folder in needed):
+            if osp.isdir(root) and all(self.has_split(root, split) for split in splits):
                 return root
-        tree = '\n'.join(f'    {folder}/' for folder in self.folders.values())
+        tree = '\n'.join(f'    {line}' for line in self.expected_tree())
         below = f' or below it as {" or ".join(self.root_names)}' if self.root_names else ''
         raise FileNotFoundError(
             f'{type(self).__name__} not found in {self.data_root}. Expected there{below}:\n'
@@ -133,36 +150,60 @@ class ReIDDataset(RobustDataset):
         )
 
     def _report(self, root: str, rows: list[tuple[str, int, int, int]]) -> None:
-        table = [f'{type(self).__name__} in {root}']
+        name = type(self).__name__
+        table = [f'{name} in {root}']
         table.append(f'{"split":<10}{"ids":>8}{"images":>10}{"cameras":>10}')
         table += (f'{split:<10}{ids:>8}{n:>10}{cameras:>10}' for split, ids, n, cameras in rows)
-        _info_once('\n'.join(table))
+        log_once(logging.INFO, '\n'.join(table))
         for split, ids, num_images, _ in rows:
             expected = self.expected_counts.get(split)
             if expected and expected != (ids, num_images):
-                MMLogger.get_current_instance().warning(
-                    f'{type(self).__name__} was published with {expected[1]} images of '
-                    f'{expected[0]} ids in its {split} split; {root} has {num_images} of {ids}: '
-                    'its results cannot be compared with published ones'
+                source = 'is commonly quoted' if split in self.quoted_counts else 'was published'
+                log_once(
+                    logging.WARNING,
+                    f'{name} {source} with {expected[1]} images of {expected[0]} ids in its '
+                    f'{split} split; {root} has {num_images} of {ids}: its results cannot be '
+                    'compared with published ones',
                 )
 
-    def _column(self, field: str) -> np.ndarray:
-        return np.array([self.get_data_info(idx)[field] for idx in range(len(self))])
+    def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
+        # Serialised samples cannot change, so their columns are kept; to unpickle is slow.
+        self._columns = {name: _gather(self.data_list, name) for name in ('gt_label', 'cam_id')}
+        return super()._serialize_data()
+
+    def get_subset_(self, indices: Sequence[int] | int) -> None:
+        """Keep some of the samples; see :class:`mmengine.dataset.BaseDataset`."""
+        super().get_subset_(indices)
+        self._columns = {}
+
+    def _copy_without_annotation(self, memo: dict | None = None) -> 'ReIDDataset':
+        # A subset will be made of the copy.
+        other = super()._copy_without_annotation({} if memo is None else memo)
+        other._columns = {}
+        return other
+
+    def _column(self, name: str) -> np.ndarray:
+        self.full_init()
+        if not self.serialize_data:
+            return _gather(self.data_list, name)
+        if name not in self._columns:
+            self._columns[name] = _gather(map(self.get_data_info, range(len(self))), name)
+        return self._columns[name].copy()
 
     @property
     def pids(self) -> np.ndarray:
-        """``gt_label`` of each sample, (N,) int64; read anew at each call, so keep it."""
+        """``gt_label`` of each sample, (N,) int64, a copy."""
         return self._column('gt_label')
 
     @property
     def cam_ids(self) -> np.ndarray:
-        """``cam_id`` of each sample, (N,) int64; read anew at each call, so keep it."""
+        """``cam_id`` of each sample, (N,) int64, a copy."""
         return self._column('cam_id')
 
     @property
     def num_ids(self) -> int:
-        """How many different pids there are."""
-        return len(np.unique(self.pids))
+        """How many different pids there are, -1 not counted."""
+        return len(set(self.pids.tolist()) - {-1})
 
     @property
     def num_cameras(self) -> int:
@@ -170,6 +211,5 @@ class ReIDDataset(RobustDataset):
         return len(set(self.cam_ids.tolist()) - {-1})
 
 
-@lru_cache(maxsize=64)
-def _info_once(text: str) -> None:
-    MMLogger.get_current_instance().info(text)
+def _gather(samples: Iterable[dict[str, Any]], name: str) -> np.ndarray:
+    return np.fromiter((sample[name] for sample in samples), np.int64)

@@ -1,9 +1,10 @@
 """What all data sets of passreid share: seeded samples and bad images replaced."""
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mmengine.dataset import BaseDataset
+from mmengine.dataset import BaseDataset, Compose
 
 from passreid.registry import TRANSFORMS
 
@@ -57,6 +58,22 @@ class RobustDataset(BaseDataset):
         super().full_init()
         limits = self._bad_images
         self._bad_images = BadImageCounter(len(self), limits.max_share, limits.grace)
+
+    def as_part(self, first_index: int, transform: Callable[[dict], dict]) -> 'RobustDataset':
+        """Return a copy that is part of a joint data set.
+
+        It shares the list of samples; seed, epoch and the count of bad images are its own.
+
+        Args:
+            first_index (int): Index of the first sample in the joint data set.
+            transform (Callable): What the pipeline begins with.
+        """
+        part = copy.copy(self)
+        part.first_index = first_index
+        part.pipeline = Compose([transform, *self.pipeline.transforms])
+        part._sample_seed = copy.deepcopy(self._sample_seed)
+        part._bad_images = copy.deepcopy(self._bad_images)
+        return part
 
     def set_seed(self, seed: int) -> None:
         """Change the seed; workers that are already running follow.

@@ -53,7 +53,9 @@ def test_unzipped_folder_is_found(tmp_path, write_images, name):
     assert len(Market1501(str(tmp_path), 'query')) == 1
 
 
-@pytest.mark.parametrize('name', ['person.jpg', '0002.jpg', '2_cam.jpg', '-2_c1s1.jpg'])
+@pytest.mark.parametrize(
+    'name', ['person.jpg', '0002.jpg', '2_cam.jpg', '-2_c1s1.jpg', '2_c0s1.jpg']
+)
 def test_unknown_name_is_an_error(root, name):
     (root / 'query' / name).touch()
     with pytest.raises(ValueError, match=f'the name of {root}/query/{name} does not begin'):

@@ -1,5 +1,8 @@
+import logging
+
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
 
 from passreid.datasets import ReIDDataset
 from passreid.registry import DATASETS
@@ -15,6 +18,7 @@ FILES = {
 class Toy(ReIDDataset):
     root_names = ('toy', 'Toy-v1')
     folders = {'train': 't', 'query': 'q', 'gallery': 'g'}
+    distractor_pids = (0,)
 
     def list_split(self, root, split):
         return FILES[split]
@@ -40,6 +44,11 @@ def test_train_is_relabelled_in_the_order_of_pids(root):
     assert fields(dataset, 'sample_idx') == [0, 1, 2, 3]
     assert (dataset.num_ids, dataset.num_cameras) == (3, 2)
     assert not dataset.test_mode
+
+
+def test_pid_zero_is_a_person_like_any_other_unless_it_is_a_distractor(root, monkeypatch):
+    monkeypatch.setattr(Toy, 'distractor_pids', ())
+    assert fields(Toy(root), 'gt_label') == [2, 1, 2, 0, 3]
 
 
 def test_test_split_is_query_then_gallery_with_raw_pids(root):
@@ -71,6 +80,24 @@ def test_columns_follow_subsets(root):
     np.testing.assert_array_equal(Toy(root).get_subset([1]).pids, [0])
     assert dataset.pids.dtype == np.int64
     assert dataset.num_ids == 2
+    dataset.get_subset_([1])
+    np.testing.assert_array_equal(dataset.pids, [1])
+    np.testing.assert_array_equal(Toy(root).get_subset(2).cam_ids, [0, 2])
+
+
+def test_columns_are_read_once_and_not_shared(root, monkeypatch):
+    dataset = Toy(root)
+    monkeypatch.setattr(dataset, 'get_data_info', None)
+    dataset.pids[:] = 9
+    np.testing.assert_array_equal(dataset.pids, [1, 0, 1, 2])
+    assert Toy(root, lazy_init=True).pids.tolist() == [1, 0, 1, 2]
+
+
+def test_columns_follow_labels_that_change(root):
+    dataset = Toy(root, serialize_data=False)
+    assert dataset.pids.tolist() == [1, 0, 1, 2]
+    dataset.data_list[0]['gt_label'] = 5
+    assert dataset.pids.tolist() == [5, 0, 1, 2]
 
 
 @pytest.mark.parametrize('name', ['toy', 'Toy-v1'])
@@ -120,12 +147,30 @@ def test_split_table_is_logged_once(root, log):
     assert log().count('Toy in') == 1
 
 
+def test_split_table_waits_for_a_logger_that_shows_it(root, log):
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    Toy(root)
+    logger.setLevel(level)
+    assert 'Toy in' not in log()
+    Toy(root)
+    assert 'Toy in' in log()
+
+
 @pytest.mark.parametrize(('published', 'warned'), [((3, 4), False), ((3, 5), True), ((2, 4), True)])
 def test_counts_that_differ_from_the_published_ones(root, published, warned, log, monkeypatch):
     monkeypatch.setattr(Toy, 'expected_counts', {'train': published})
     Toy(root)
     text = f'Toy was published with {published[1]} images of {published[0]} ids in its train split'
     assert (text in log()) == warned
+
+
+def test_counts_that_are_merely_quoted(root, log, monkeypatch):
+    monkeypatch.setattr(Toy, 'expected_counts', {'train': (1, 1)})
+    monkeypatch.setattr(Toy, 'quoted_counts', ('train',))
+    Toy(root)
+    assert 'Toy is commonly quoted with 1 images of 1 ids in its train split' in log()
 
 
 def test_base_class_says_what_it_lacks(root):
