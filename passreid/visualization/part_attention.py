@@ -47,9 +47,9 @@ def overlay_attention(image: np.ndarray, attention: np.ndarray) -> np.ndarray:
         token does not look, and the hotter the more it does.
     """
     height, width = image.shape[:2]
-    share = attention / max(float(attention.max()), 1e-12)
-    share = cv2.resize(share.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    share = share.clip(0, 1)[..., None]
+    relative = (attention / max(float(attention.max()), 1e-12)).astype(np.float32)
+    enlarged = cv2.resize(relative, (width, height), interpolation=cv2.INTER_CUBIC)
+    share = enlarged.clip(0, 1)[..., None]
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None] / 255
     heat = matplotlib.colormaps[_COLOUR_MAP](share[..., 0])[..., :3]
     weight = _STRENGTH * np.sqrt(share)
