@@ -14,7 +14,9 @@ class LoadReportHook(Hook):
 
     mmengine loads what fits and logs the rest in one long line, so that a run with a
     misnamed checkpoint trains from scratch without a word. A tensor counts as loaded when
-    it was written to, which also holds where the model renames or resizes what it loads.
+    it was written to, which also holds where the model renames or resizes what it loads. A
+    module can name weights that it does without in ``unneeded_keys``: a head without classifier
+    leaves that of the file alone, which is no mismatch.
 
     Args:
         max_names (int): Names shown for each kind of mismatch. Defaults to 5.
@@ -39,7 +41,7 @@ class LoadReportHook(Hook):
         self._file_shapes = {
             name.removeprefix('module.'): tuple(value.shape)
             for name, value in weights.items()
-            if isinstance(value, torch.Tensor)
+            if isinstance(value, torch.Tensor) and not name.endswith('num_batches_tracked')
         }
         self._versions = {name: value._version for name, value in _tensors(runner).items()}
 
@@ -76,7 +78,12 @@ class LoadReportHook(Hook):
             if name in self._file_shapes
         ]
         missing = [name for name in others if name not in self._file_shapes]
-        unused = [name for name in self._file_shapes if name not in tensors]
+        unneeded = {
+            f'{owner}.{key}'.lstrip('.')
+            for owner, module in unwrap_model(runner.model).named_modules()
+            for key in getattr(module, 'unneeded_keys', ())
+        }
+        unused = [name for name in self._file_shapes if name not in tensors.keys() | unneeded]
         lines = [
             f'Checkpoint: {len(loaded)} of {len(tensors)} tensors of the model loaded',
             self._line('missing in the file', missing),
@@ -104,4 +111,9 @@ class LoadReportHook(Hook):
 def _tensors(runner: Runner) -> dict[str, torch.Tensor]:
     """Return the parameters and persistent buffers of the model by name."""
     state = unwrap_model(runner.model).state_dict(keep_vars=True)
-    return {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
+    return {
+        name: value
+        for name, value in state.items()
+        # torch writes to the counters of batch normalisation also when the file has none.
+        if isinstance(value, torch.Tensor) and not name.endswith('num_batches_tracked')
+    }

@@ -89,3 +89,16 @@ def test_one_report_a_load(runner, caplog):
     hook.before_val(runner)
     hook.before_test(runner)
     assert len(_records(caplog)) == 1
+
+
+def test_what_a_module_does_without_is_no_mismatch(runner, caplog):
+    runner.model[1].unneeded_keys = ('classifier.weight',)
+    _load(runner, runner.model.state_dict() | {'1.classifier.weight': torch.ones(2)})
+    assert _records(caplog)[0].levelname == 'INFO'
+
+
+def test_counters_of_batch_normalisation_are_not_counted(runner, caplog):
+    runner.model.append(torch.nn.BatchNorm1d(3))
+    _load(runner, {'0.weight': torch.ones(3, 2)})
+    message = _records(caplog)[0].getMessage()
+    assert message.startswith('Checkpoint: 1 of 9 tensors') and 'num_batches' not in message
