@@ -1,0 +1,19 @@
+# Train on Market-1501 and MSMT17 together, test on both.
+_base_ = [
+    '../_base_/models/reid_vit-s16.py',
+    '../_base_/datasets/market1501.py',
+    '../_base_/schedules/sgd_120e.py',
+    '../_base_/default_runtime.py',
+]
+
+market1501 = dict(type='Market1501', data_root='data/market1501')
+msmt17 = dict(type='MSMT17', data_root='data/MSMT17')
+train_sets = [dict(entry, pipeline=_base_.train_pipeline) for entry in (market1501, msmt17)]
+train_dataloader = dict(
+    dataset=dict(_delete_=True, type='ReIDConcatDataset', datasets=train_sets),
+)
+test = dict(split='test', pipeline=_base_.test_pipeline)
+test_dataloader = [
+    dict(_base_.test_dataloader, dataset=dict(entry, **test)) for entry in (market1501, msmt17)
+]
+test_cfg = dict(type='MultiTestLoop', names=['market1501', 'msmt17'])
