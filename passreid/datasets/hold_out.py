@@ -33,13 +33,13 @@ def hold_out(
     """
     generator = np.random.default_rng(seed)
     persons = np.unique(pids[pids != -1])
-    is_test = np.isin(pids, [-1, *_choose_persons(persons, test_ids, generator)])
+    is_test = np.isin(pids, _choose_persons(persons, test_ids, generator))
     # Sorted by person and camera, in random order within.
     order = np.lexsort((generator.random(len(pids)), cam_ids, pids))
     order = order[is_test[order]]
     is_query = np.zeros(len(pids), bool)
     is_query[order] = _are_queries(pids[order], cam_ids[order])
-    return np.where(is_query, 'query', np.where(is_test, 'gallery', 'train'))
+    return np.where(is_query, 'query', np.where(is_test | (pids == -1), 'gallery', 'train'))
 
 
 def _choose_persons(

@@ -54,7 +54,7 @@ class Market1501(ReIDDataset):
             if found is None:
                 raise ValueError(
                     f'the name of {osp.join(root, folder, name)} does not begin with pid and '
-                    'camera (like {self.example_name}): rename or remove the file'
+                    f'camera (like {self.example_name}): rename or remove the file'
                 )
             pid, camera = found.groups()
             samples.append((osp.join(folder, name), int(pid), int(camera) - 1))

@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader
 
 from passreid.datasets import LUPerson
 from passreid.datasets.bad_images import BadImageError, TooManyBadImagesError
+from passreid.datasets.repeated_index import RepeatedIndex
 from passreid.datasets.robust_dataset import RobustDataset
 
 LOAD = {'type': 'LoadPersonImage'}
@@ -92,6 +93,17 @@ def test_negative_index_is_the_same_sample(root):
     assert dataset[np.int64(3)]['sample_idx'] == 3
     with pytest.raises(IndexError, match='sample 20 of 20'):
         dataset[20]
+
+
+def test_copies_of_a_sample_in_an_epoch_differ(root):
+    dataset = build(root)
+    visits = [dataset[RepeatedIndex(4, visit)]['draws'] for visit in range(4)]
+    assert len(set(visits)) == 4
+    assert visits[0] == dataset[4]['draws']
+    order = [4, RepeatedIndex(4, 1), 4, RepeatedIndex(4, 2)]
+    loader = DataLoader(dataset, sampler=order, num_workers=1, collate_fn=list)
+    got = [sample['draws'] for batch in loader for sample in batch]
+    assert got == [visits[0], visits[1], visits[0], visits[2]]
 
 
 @pytest.fixture
