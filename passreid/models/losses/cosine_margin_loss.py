@@ -1,13 +1,13 @@
 """Base of the identity losses that work on cosines."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class CosineMarginLoss(nn.Module):
+class CosineMarginLoss(nn.Module, ABC):
     """Cross-entropy over scores that a margin makes of cosines.
 
     :class:`ReIDHead` gives an identity loss whose ``takes_cosines`` is true the

@@ -25,11 +25,9 @@ class FlipTTAModel(BaseTTAModel):
             not.
 
     Examples:
-        For the tests of a Runner, whatever its config:
+        For the tests of a run, in its config:
 
-        >>> from mmengine.hooks import PrepareTTAHook
-        >>> hook = PrepareTTAHook(tta_cfg=dict(type='FlipTTAModel'))
-        >>> runner.register_hook(hook)  # doctest: +SKIP
+        >>> custom_hooks = [dict(type='FlipTTAHook')]
     """
 
     def test_step(self, data: dict) -> list[DataSample]:

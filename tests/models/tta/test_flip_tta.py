@@ -1,6 +1,5 @@
 import torch
 from mmengine.evaluator import BaseMetric
-from mmengine.hooks import PrepareTTAHook
 from mmengine.model import BaseModel
 from mmpretrain.structures import DataSample
 from torch.nn import functional as F
@@ -96,10 +95,10 @@ def test_in_a_runner_with_a_checkpoint(tmp_path):
             test_evaluator=dict(type='KeepFeatures'),
             test_cfg={},
             load_from=str(checkpoint),
+            custom_hooks=[dict(type='FlipTTAHook')],
             work_dir=str(tmp_path),
         )
     )
-    runner.register_hook(PrepareTTAHook(tta_cfg=dict(type='FlipTTAModel')))
     runner.test()
     assert isinstance(runner.model, FlipTTAModel)
     torch.testing.assert_close(KeepFeatures.seen, literal(trained, images()))
