@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import torch
-from mmengine.dist import all_gather, gather, is_main_process
+from mmengine.dist import all_gather, gather, get_world_size, is_main_process
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -26,6 +26,8 @@ def gather_features(people: PersonFeatures | None) -> PersonFeatures | None:
     Raises:
         ValueError: When the features of the processes differ in length.
     """
+    if get_world_size() == 1:
+        return people
     people = people or _nothing(0)
     names = np.frombuffer(b'\0'.join(map(os.fsencode, people.img_paths)), dtype=np.uint8)
     sizes = torch.tensor([len(people), people.features.shape[1], len(names)])

@@ -134,13 +134,14 @@ class ReIDMetric(BaseMetric):
             ValueError: When not every sample of the data set was seen, or there is no query, no
                 gallery or no match.
         """
-        seen = gather_features(concatenate(self.results) if self.results else None)
+        people = concatenate(self.results) if self.results else None
+        # At once, for the batches take as much memory as their table.
         self.results.clear()
+        people = gather_features(people)
         figures: list[Any] = [None]
         if is_main_process():
-            people = in_order_once(seen) if seen else None
-            found = len(people) if people else 0
-            if found != size:
+            people = in_order_once(people) if people else None
+            if (found := len(people or ())) != size:
                 raise ValueError(
                     f'{found} different samples were evaluated, but the data set has {size}: is '
                     'sample_idx different for each sample, and does the sampler hand out all?'

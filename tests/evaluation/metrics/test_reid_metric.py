@@ -1,16 +1,20 @@
 import json
 import math
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from mmengine.logging import MMLogger
+from pass_run import pass_config
 from toy_people import people, validation_config
 
 from passreid.apis import build_runner
 from passreid.evaluation import ReIDMetric, load_result
 from passreid.registry import METRICS
 
+ROOT = Path(__file__).parents[3]
 # A query of id 7 under camera 0, and the gallery by distance from it.
 SMALL = [
     (0.0, 7, 0, True),
@@ -176,7 +180,7 @@ def test_no_match_at_all():
         (dict(topk=()), 'ranks from 1'),
         (dict(topk=(0, 1)), 'ranks from 1'),
         (dict(tpr_at_fpr=(1e-4, 2)), r'rates in \[0, 1\]'),
-        (dict(rerank=dict(k1=20, lamda=0.3)), r"rerank has unknown entries \['lamda'\]"),
+        (dict(rerank=dict(k1=20, weight=0.3)), r"rerank has unknown entries \['weight'\]"),
         (dict(query_expansion=dict(num=5)), r'query_expansion .* known are .*alpha'),
     ],
 )
@@ -274,3 +278,48 @@ def test_saved_result(tmp_path):
 def test_metric_of_a_run(tmp_path):
     runner = build_runner(validation_config(tmp_path))
     assert runner.val() == pytest.approx(evaluate(people()))
+
+
+def test_metric_watches_pre_training(tmp_path):
+    """Persons of one colour each, seen by two cameras: even untrained features tell them apart."""
+    generator = np.random.default_rng(0)
+    for split, cameras in (('query', (1,)), ('bounding_box_test', (1, 2))):
+        (tmp_path / split).mkdir()
+        for pid, colour in enumerate(((250, 20, 20), (20, 250, 20), (20, 20, 250)), start=1):
+            for camera in cameras:
+                pixels = np.clip(colour + generator.normal(0, 4, (64, 32, 3)), 0, 255)
+                name = f'{pid:04d}_c{camera}s1_000001_00.jpg'
+                cv2.imwrite(str(tmp_path / split / name), pixels.astype(np.uint8))
+    pipeline = [
+        dict(type='LoadPersonImage'),
+        dict(type='Resize', scale=(16, 32)),
+        dict(type='PackInputs', meta_keys=('img_path', 'cam_id', 'is_query', 'sample_idx')),
+    ]
+    config = pass_config(
+        ROOT,
+        tmp_path,
+        tmp_path / 'run',
+        val_cfg={},
+        val_dataloader=dict(
+            dataset=dict(
+                type='Market1501', data_root=str(tmp_path), split='test', pipeline=pipeline
+            ),
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            batch_size=4,
+        ),
+        val_evaluator=dict(type='ReIDMetric', save_dir=str(tmp_path / 'result')),
+    )
+    figures = build_runner(config).val()
+    assert figures['reid/mAP'] == figures['reid/R1'] == 100
+    with np.load(tmp_path / 'result' / 'result.npz') as data:
+        # [CLS] and the mean of the parts, of unit length.
+        assert data['features'].shape == (9, 32)
+        np.testing.assert_allclose(np.linalg.norm(data['features'], axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+def test_gpu_gives_the_figures_of_the_cpu(monkeypatch):
+    options = dict(rerank=True, per_camera=True, tpr_at_fpr=(0.1,), query_expansion=True)
+    on_gpu = evaluate(people(count=200), **options)
+    monkeypatch.setattr('passreid.evaluation.metrics.reid_metric.has_accelerator', lambda: False)
+    assert on_gpu == pytest.approx(evaluate(people(count=200), **options), abs=0.5)
