@@ -84,7 +84,7 @@ class FolderReID(ReIDDataset):
         **kwargs,
     ) -> None:
         self.names = CropNames(pattern, pid_from)
-        self.test_ids = test_ids
+        self.test_ids = [test_ids] if isinstance(test_ids, str) else test_ids
         self.split_seed = split_seed
         self.ignore_unmatched = ignore_unmatched
         if folders and set(folders) - set(SPLITS):
@@ -101,6 +101,9 @@ class FolderReID(ReIDDataset):
                 "split='test' needs to know query from gallery: give folders or test_ids, or "
                 f'make folders query/ and gallery/ in {data_root}'
             )
+        needed = ('query', 'gallery') if split == 'test' else (split,)
+        if self.folders and (missing := set(needed) - set(self.folders)):
+            raise ValueError(f'folders does not name the folder of {" and ".join(sorted(missing))}')
         super().__init__(data_root, split, pipeline, **kwargs)
 
     def expected_tree(self) -> list[str]:

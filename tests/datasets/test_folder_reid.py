@@ -115,6 +115,11 @@ def test_persons_for_test_may_be_named(tmp_path, write_images, test_ids):
     options = {'data_root': str(tmp_path), 'pid_from': 'folder', 'test_ids': test_ids}
     assert rows(FolderReID(**options)) == [('bert/1.jpg', 0, -1)]
     assert len(FolderReID(split='query', **options)) == 2
+    one = FolderReID(split='test', **options | {'test_ids': 'anna'})
+    assert [name for name, *_ in rows(one)] in (
+        ['anna/1.jpg', 'anna/2.jpg'],
+        ['anna/2.jpg', 'anna/1.jpg'],
+    )
 
 
 def test_names_that_do_not_match(tmp_path, write_images, log):
@@ -165,6 +170,8 @@ def test_nothing_there(tmp_path, write_images, ignore):
         ({'folders': {'val': 'x'}}, r"keys \['val'\]; known are \['train', 'query', 'gallery'\]"),
         ({'test_ids': 0.5}, r"test_ids would divide .* folders \['gallery', 'query', 'train'\]"),
         ({'pid_from': 'name'}, 'the person needs the group'),
+        ({'folders': {'query': 'query'}}, 'folders does not name the folder of train'),
+        ({'folders': {'train': 'a'}, 'split': 'test'}, 'the folder of gallery and query'),
     ],
 )
 def test_arguments_that_contradict_each_other(divided, options, message):

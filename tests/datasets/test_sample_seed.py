@@ -96,6 +96,16 @@ def test_of_sample_is_seed_epoch_index():
         assert draw() == got
 
 
+def test_later_visits_of_a_sample_differ():
+    drawn = []
+    for visit in (0, 1, 2):
+        with SampleSeed(8, 9).of_sample(10, visit):
+            drawn.append(draw())
+    with SampleSeed(8, 9).of_sample(10):
+        assert draw() == drawn[0]
+    assert len(set(drawn)) == 3
+
+
 def test_a_copy_has_a_life_of_its_own():
     original = SampleSeed(1, 2)
     twin = copy.deepcopy(original)
