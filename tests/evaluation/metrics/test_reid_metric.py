@@ -207,7 +207,7 @@ def test_reranking_takes_its_parameters():
     assert same['reid/rerank_mAP'] == pytest.approx(same['reid/mAP'])
 
 
-def test_query_expansion_of_the_whole_gallery_makes_queries_alike():
+def test_query_expansion_by_its_definition():
     rows = [*SMALL, (0.5, 8, 0, True)]
     samples = samples_of(rows)
     first = evaluate(samples, query_expansion=dict(k=1), metric='cosine')
@@ -222,6 +222,16 @@ def test_query_expansion_of_the_whole_gallery_makes_queries_alike():
     for sample, feature in zip(samples, expanded, strict=True):
         sample['feature'] = torch.from_numpy(feature)
     assert first == pytest.approx(evaluate(samples, metric='cosine'))
+
+
+def test_query_expansion_looks_at_directions_alone():
+    samples = people(count=60)
+    figures = evaluate(samples, query_expansion=True)
+    lengths = np.random.default_rng(0).uniform(0.2, 5, len(samples)).tolist()
+    for sample, length in zip(samples, lengths, strict=True):
+        sample['feature'] = length * sample['feature']
+    assert evaluate(samples, query_expansion=True) == pytest.approx(figures)
+    assert evaluate(samples) != pytest.approx(figures)
 
 
 def test_true_positives_at_a_rate_of_false_positives():
