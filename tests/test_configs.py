@@ -28,17 +28,35 @@ PLACES = {
     'dataset': registry.DATASETS,
     'pipeline': registry.TRANSFORMS,
     'train_pipeline': registry.TRANSFORMS,
+    'test_pipeline': registry.TRANSFORMS,
+    'train_pipeline_384': registry.TRANSFORMS,
+    'test_pipeline_384': registry.TRANSFORMS,
+    'pack': registry.TRANSFORMS,
+    'datasets': registry.DATASETS,
+    'train_sets': registry.DATASETS,
+    'id_loss': registry.MODELS,
+    'metric_loss': registry.MODELS,
+    'init_cfg': registry.WEIGHT_INITIALIZERS,
+    'val_evaluator': registry.METRICS,
+    'test_evaluator': registry.METRICS,
     'optim_wrapper': registry.OPTIM_WRAPPERS,
     'constructor': registry.OPTIM_WRAPPER_CONSTRUCTORS,
     'optimizer': registry.OPTIMIZERS,
     'param_scheduler': registry.PARAM_SCHEDULERS,
     'train_cfg': registry.LOOPS,
+    'val_cfg': registry.LOOPS,
+    'test_cfg': registry.LOOPS,
     'custom_hooks': registry.HOOKS,
     'visualizer': registry.VISUALIZERS,
     'vis_backends': registry.VISBACKENDS,
 }
 
 leaves = pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
+fine_tuning = pytest.mark.parametrize(
+    'path',
+    [path for path in LEAVES if path.parent.name == 'supervised'],
+    ids=lambda path: path.stem,
+)
 files = pytest.mark.parametrize('path', FILES, ids=lambda path: str(path.relative_to(ROOT)))
 
 
@@ -121,11 +139,48 @@ def test_model_and_transforms_take_their_arguments(path):
     config = Config.fromfile(path)
     with torch.device('meta'):
         model = registry.MODELS.build(config.model)
-    pipeline = config.train_dataloader.dataset.pipeline
-    transforms = [registry.TRANSFORMS.build(step) for step in pipeline]
-    cut = next(step for step in transforms if hasattr(step, 'num_parts'))
-    assert cut.num_parts == model.backbone.num_parts
-    assert issubclass(registry.DATASETS.get(config.train_dataloader.dataset.type), BaseDataset)
+    (dataset,) = config.train_dataloader.dataset.get('datasets', [config.train_dataloader.dataset])[
+        :1
+    ]
+    assert issubclass(registry.DATASETS.get(dataset.type), BaseDataset)
+    transforms = [registry.TRANSFORMS.build(step) for step in dataset.pipeline]
+    if path.parent.name == 'pass':
+        cut = next(step for step in transforms if hasattr(step, 'num_parts'))
+        assert cut.num_parts == model.backbone.num_parts
+
+
+@fine_tuning
+def test_sizes_of_fine_tuning_agree(path):
+    config = Config.fromfile(path)
+    backbone, head = config.model.backbone, config.model.head
+    with torch.device('meta'):
+        model = registry.MODELS.build(config.model)
+    assert head.in_channels == model.backbone.embed_dims
+    assert model.head.num_parts == model.backbone.num_parts
+    height, width = backbone.img_size
+    assert path.stem.endswith('synthetic') or f'{height}x{width}' in path.stem
+    loaders = [config.train_dataloader, config.val_dataloader]
+    test = config.test_dataloader
+    loaders += test if isinstance(test, list) else [test]
+    for loader in loaders:
+        for dataset in loader.dataset.get('datasets', [loader.dataset]):
+            (resize,) = (step for step in dataset.pipeline if step.type == 'Resize')
+            assert tuple(resize.scale) == (width, height)
+            for crop in (step for step in dataset.pipeline if step.type == 'RandomCrop'):
+                assert tuple(crop.crop_size) == (height, width)
+            bicubic = dataset.get('split', 'train') == 'train'
+            assert resize.interpolation == ('bicubic' if bicubic else 'bilinear')
+
+
+@fine_tuning
+def test_pre_training_of_a_fine_tuning_config_is_there(path):
+    checkpoint = Config.fromfile(path).model.backbone.init_cfg.checkpoint
+    folder, name, file = checkpoint.split('/')
+    assert (folder, file) == ('work_dirs', 'teacher_backbone.pth')
+    source = Config.fromfile(ROOT / 'pass' / f'{name}.py').model.backbone
+    backbone = Config.fromfile(path).model.backbone
+    for key in ('arch', 'patch_size', 'num_parts'):
+        assert source.get(key) == backbone.get(key), key
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ FAST_PRE_TRAINING = (
     *(f'param_scheduler.{index}.{key}=1' for index in (1, 2) for key in ('end', 'T_max')),
 )
 FAST_FINE_TUNING = ('train_cfg.max_epochs=10', 'param_scheduler.0.T_max=10')
+# Figures of the log that are shown while it runs.
+SHOWN = ('eta:', 'loss:', 'accuracy:', 'teacher_information:', 'reid/mAP:', 'reid/R1:', 'reid/mINP:')
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ def plan_pictures(folder: Path, data_root: str, fast: bool) -> list[Step]:
                     'tools/visualization/vis_part_attention.py',
                     'configs/supervised/vit-t8_synthetic.py',
                     str(weights),
-                    *('--num', '4', '--out', str(folder / f'attention-{state}.png')),
+                    *('--split', 'query', '--num', '4', '--out', str(folder / f'attention-{state}.png')),
                     *('--data-root', data_root, *(['--cfg-options', *options] if options else [])),
                 ),
             )
@@ -193,7 +195,7 @@ def _describe(name: str) -> str:
 
 def _train(config: str, work_dir: Path, data_root: str) -> tuple[str, ...]:
     return (
-        *('tools/train.py', config, '--work-dir', str(work_dir), '--resume'),
+        *('tools/train.py', config, '--work-dir', str(work_dir)),
         *('--data-root', data_root, '--cfg-options'),
     )
 
@@ -229,7 +231,7 @@ def run(step: Step, folder: Path, heading: str) -> float:
     log = logs / f'{step.name}.log'
     with log.open('a') as file:
         process = subprocess.Popen(
-            [sys.executable, *step.command],
+            [sys.executable, *step.command, *_resume(step)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -248,11 +250,20 @@ def run(step: Step, folder: Path, heading: str) -> float:
     return seconds
 
 
+def _resume(step: Step) -> tuple[str, ...]:
+    """Return what makes an interrupted training go on."""
+    if '--work-dir' not in step.command or step.command[0] != 'tools/train.py':
+        return ()
+    work_dir = ROOT / step.command[step.command.index('--work-dir') + 1]
+    return ('--resume',) if (work_dir / 'last_checkpoint').is_file() else ()
+
+
 def _worth_showing(line: str) -> str:
     """Return what of a line of the log tells about progress, or nothing."""
     _, _, message = line.rstrip().partition(' - INFO - ')
-    if message.startswith(('Epoch(', 'Test set', 'Queries')):
-        return message
+    if message.startswith('Epoch('):
+        place, *figures = message.split('  ')
+        return '  '.join([place, *(one for one in figures if one.strip().startswith(SHOWN))])
     if ' - WARNING - ' in line or line.startswith('Rendering'):
         return line.rstrip()
     return ''

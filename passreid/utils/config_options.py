@@ -42,7 +42,13 @@ class ConfigOptions(DictAction):
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
-    """Give a program the option ``--cfg-options KEY=VALUE ...``, read by :func:`merge_options`."""
+    """Give a program ``--cfg-options KEY=VALUE ...`` and ``--data-root DIR``.
+
+    :func:`apply_config_options` puts them into the config.
+    """
+    parser.add_argument(
+        '--data-root', metavar='DIR', help='folder of the data set, in place of that of the config'
+    )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -54,13 +60,25 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def apply_config_options(cfg: Config, args: argparse.Namespace) -> None:
+    """Put the options of :func:`add_config_options` into a config, in place.
+
+    Args:
+        cfg (Config): The config. It is changed.
+        args (argparse.Namespace): The parsed options.
+
+    Raises:
+        ValueError: When an option does not fit the config.
+    """
+    merge_options(cfg, args.cfg_options)
+    if args.data_root:
+        override_data_root(cfg, args.data_root)
+
+
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Give a program what training and testing share; see :func:`apply_run_options`."""
     parser.add_argument(
         '--work-dir', help='folder of logs and checkpoints (default: work_dirs/NAME)'
-    )
-    parser.add_argument(
-        '--data-root', metavar='DIR', help='folder of the data set, in place of that of the config'
     )
     add_config_options(parser)
     parser.add_argument(
@@ -84,12 +102,10 @@ def apply_run_options(cfg: Config, args: argparse.Namespace) -> None:
     Raises:
         ValueError: When an option does not fit the config.
     """
-    merge_options(cfg, args.cfg_options)
+    apply_config_options(cfg, args)
     cfg.launcher = args.launcher
     if args.work_dir:
         cfg.work_dir = args.work_dir
-    if args.data_root:
-        override_data_root(cfg, args.data_root)
 
 
 def override_data_root(cfg: Config, data_root: str) -> None:

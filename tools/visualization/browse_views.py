@@ -19,7 +19,7 @@ from view_sheet import ViewedImage, draw_sheet
 from passreid.apis import load_config
 from passreid.registry import DATASETS, MODELS
 from passreid.utils import register_all_modules
-from passreid.utils.config_options import add_config_options, merge_options
+from passreid.utils.config_options import add_config_options, apply_config_options
 
 
 def parse_args() -> argparse.Namespace:
@@ -92,7 +92,7 @@ def main() -> None:
     """Write the contact sheet."""
     args = parse_args()
     cfg = load_config(args.config)
-    merge_options(cfg, args.cfg_options)
+    apply_config_options(cfg, args)
     register_all_modules()
     num_parts = keep_originals(cfg)
     dataset = DATASETS.build(cfg.train_dataloader.dataset)

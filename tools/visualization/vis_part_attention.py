@@ -24,7 +24,7 @@ from passreid.models.converters import fit_checkpoint
 from passreid.registry import DATASETS, MODELS
 from passreid.utils import register_all_modules
 from passreid.utils.checkpoint_loading import load_checkpoint_file
-from passreid.utils.config_options import add_config_options, merge_options
+from passreid.utils.config_options import add_config_options, apply_config_options
 from passreid.visualization import draw_part_attention, write_png
 
 _BATCH = 32
@@ -179,7 +179,7 @@ def main() -> None:
     """Write the picture."""
     args = parse_args()
     cfg = load_config(args.config)
-    merge_options(cfg, args.cfg_options)
+    apply_config_options(cfg, args)
     register_all_modules()
     backbone = load_backbone(cfg, args.checkpoint)
     if args.split:

@@ -77,12 +77,12 @@ class LoadReportHook(Hook):
             for name, shape in others.items()
             if name in self._file_shapes
         ]
-        missing = [name for name in others if name not in self._file_shapes]
         unneeded = {
             f'{owner}.{key}'.lstrip('.')
             for owner, module in unwrap_model(runner.model).named_modules()
             for key in getattr(module, 'unneeded_keys', ())
         }
+        missing = [name for name in others if name not in self._file_shapes.keys() | unneeded]
         unused = [name for name in self._file_shapes if name not in tensors.keys() | unneeded]
         lines = [
             f'Checkpoint: {len(loaded)} of {len(tensors)} tensors of the model loaded',

@@ -82,6 +82,14 @@ class ReIDHead(BaseModule):
         self.id_loss = _build(id_loss)
         self.metric_loss = None if metric_loss is None else _build(metric_loss)
 
+    @property
+    def unneeded_keys(self) -> tuple[str, ...]:
+        """Weights that a head without classifier does without, for the report of a load."""
+        if self.classifier is not None:
+            return ()
+        neck = self.neck.state_dict() if self.test_feature == 'before_neck' else ()
+        return ('classifier.weight', *(f'neck.{name}' for name in neck))
+
     def pre_logits(self, feats: tuple[Tensor, ...]) -> Tensor:
         """Give what the classifier sees, ``(B, D)`` float32."""
         with torch.autocast(feats[-1].device.type, enabled=False):

@@ -93,7 +93,10 @@ def test_one_report_a_load(runner, caplog):
 
 def test_what_a_module_does_without_is_no_mismatch(runner, caplog):
     runner.model[1].unneeded_keys = ('classifier.weight',)
-    _load(runner, runner.model.state_dict() | {'1.classifier.weight': torch.ones(2)})
+    runner.model[0].unneeded_keys = ('bias',)
+    weights = runner.model.state_dict() | {'1.classifier.weight': torch.ones(2)}
+    del weights['0.bias']
+    _load(runner, weights)
     assert _records(caplog)[0].levelname == 'INFO'
 
 

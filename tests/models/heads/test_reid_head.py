@@ -197,3 +197,10 @@ def test_bad_settings_are_named():
         ReIDHead(8, test_feature='bn')
     with pytest.raises(ValueError, match=r'takes 4 tokens an image, .* gives 3'):
         ReIDHead(8)((torch.randn(2, 3, 8),))
+
+
+def test_what_a_head_without_classifier_does_without():
+    assert ReIDHead(8, num_classes=3).unneeded_keys == ()
+    assert ReIDHead(8, test_feature='after_neck').unneeded_keys == ('classifier.weight',)
+    head = ReIDHead(8)
+    assert set(head.unneeded_keys) == {'classifier.weight', *head.state_dict()}
