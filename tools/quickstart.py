@@ -26,7 +26,15 @@ FAST_PRE_TRAINING = (
 )
 FAST_FINE_TUNING = ('train_cfg.max_epochs=10', 'param_scheduler.0.T_max=10')
 # Figures of the log that are shown while it runs.
-SHOWN = ('eta:', 'loss:', 'accuracy:', 'teacher_information:', 'reid/mAP:', 'reid/R1:', 'reid/mINP:')
+SHOWN = (
+    'eta:',
+    'loss:',
+    'accuracy:',
+    'teacher_information:',
+    'reid/mAP:',
+    'reid/R1:',
+    'reid/mINP:',
+)
 
 
 @dataclass(frozen=True)
@@ -177,7 +185,14 @@ def plan_pictures(folder: Path, data_root: str, fast: bool) -> list[Step]:
                     'tools/visualization/vis_part_attention.py',
                     'configs/supervised/vit-t8_synthetic.py',
                     str(weights),
-                    *('--split', 'query', '--num', '4', '--out', str(folder / f'attention-{state}.png')),
+                    *(
+                        '--split',
+                        'query',
+                        '--num',
+                        '4',
+                        '--out',
+                        str(folder / f'attention-{state}.png'),
+                    ),
                     *('--data-root', data_root, *(['--cfg-options', *options] if options else [])),
                 ),
             )
@@ -262,8 +277,9 @@ def _worth_showing(line: str) -> str:
     """Return what of a line of the log tells about progress, or nothing."""
     _, _, message = line.rstrip().partition(' - INFO - ')
     if message.startswith('Epoch('):
-        place, *figures = message.split('  ')
-        return '  '.join([place, *(one for one in figures if one.strip().startswith(SHOWN))])
+        place, figures = message.partition(']  ')[::2]
+        shown = [one for one in figures.split('  ') if one.strip().startswith(SHOWN)]
+        return '  '.join([f'{place}]', *shown])
     if ' - WARNING - ' in line or line.startswith('Rendering'):
         return line.rstrip()
     return ''

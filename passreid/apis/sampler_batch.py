@@ -27,6 +27,6 @@ def fill_batch_size(cfg: Config) -> None:
             continue
         if sampler.setdefault('batch_size', loader.batch_size) != loader.batch_size:
             raise ValueError(
-                f'{kind.__name__} has batch_size={sampler.batch_size}, its data loader '
+                f'{kind.__name__} has batch_size={sampler["batch_size"]}, its data loader '
                 f'batch_size={loader.batch_size}: leave it out of the sampler'
             )

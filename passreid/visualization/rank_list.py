@@ -156,7 +156,7 @@ def _draw_row(
         centre = left + _TILE_WIDTH / 2
         page.text(centre, above, f'{rank + 1} {sign}', color=colour, **style)
         _draw_tile(page.tile(left, tiles), images[item.img_path], item.img_path, colour, line)
-        lines = (f'{item.distance:.3f}', f'id {item.pid}, {_camera(item.cam_id)}')
+        lines = (f'{item.distance:.3g}', f'id {item.pid}, {_camera(item.cam_id)}')
         for number, text in enumerate(lines):
             size = min(7.5, _fitting_size(text, _TILE_WIDTH + _GAP))
             page.text(centre, below + 0.14 * number, text, fontsize=size, ha='center', va='top')

@@ -42,7 +42,7 @@ def test_row_says_what_was_found(query):
     figure = draw_rank_list([query], title='The title')
     found = words(figure)
     assert found[:2] == ['The title', 'query.png    id 3    cam 0    AP 75.0%']
-    assert {'query', '1 ✓', '2 ✗', '0.250', 'id 3, cam 1', '0.500', 'id 4, cam ?'} <= set(found)
+    assert {'query', '1 ✓', '2 ✗', '0.25', 'id 3, cam 1', '0.5', 'id 4, cam ?'} <= set(found)
 
 
 def test_right_and_wrong_differ_in_colour_and_line(query):
