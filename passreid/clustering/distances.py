@@ -46,7 +46,7 @@ def distance_chunks(
         gallery (Tensor): ``(G, D)`` float32, on the same device.
         metric (str): ``'euclidean'``: the squared Euclidean distance, which ranks as the plain one
             does; ``'cosine'``: 1 - cos.
-        chunk_size (int, optional): Queries at a time; by default as many as take 64 MiB.
+        chunk_size (int, optional): Queries at a time; by default as many as take 32 MiB.
 
     Yields:
         Tensor: Distances ``(R, G)`` of the next queries; each overwrites the one before.

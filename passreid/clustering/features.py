@@ -1,14 +1,23 @@
 """Features of queries and gallery, checked and made ready for distances."""
 
+import warnings
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .row_chunks import row_chunks
-
 METRICS = ('euclidean', 'cosine')
+
+
+def to_tensor(values: Any) -> Tensor:
+    """Tensor that shares the memory of an array, which may be read-only and is never written."""
+    if isinstance(values, Tensor):
+        return values.detach()
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', message='The given NumPy array is not writable')
+        return torch.from_numpy(np.asarray(values))
 
 
 def check_features(name: str, features: Any, device: torch.device | str | None = None) -> Tensor:
@@ -23,17 +32,17 @@ def check_features(name: str, features: Any, device: torch.device | str | None =
         Tensor: ``(N, D)`` float32; the features themselves where they are that already.
 
     Raises:
-        ValueError: If it is not a matrix or holds nan or infinity.
+        ValueError: If it is not a matrix, is empty or holds nan or infinity.
     """
-    matrix = torch.as_tensor(features)
-    if matrix.ndim != 2:
+    matrix = to_tensor(features)
+    if matrix.ndim != 2 or not matrix.numel():
         raise ValueError(f'{name} has shape {tuple(matrix.shape)}, expected (images, dimensions)')
-    matrix = matrix.detach().to(device, torch.float32)
-    for rows in row_chunks(*matrix.shape):
-        finite = matrix[rows].isfinite().all(1)
-        if not finite.all():
-            row = rows.start + int(finite.logical_not().int().argmax())
-            raise ValueError(f'row {row} of {name} holds nan or infinity')
+    matrix = matrix.to(device, torch.float32)
+    least, greatest = matrix.aminmax(dim=1)
+    finite = least.isfinite() & greatest.isfinite()
+    if not finite.all():
+        row = int(finite.logical_not().int().argmax())
+        raise ValueError(f'row {row} of {name} holds nan or infinity')
     return matrix
 
 

@@ -42,7 +42,7 @@ def nearest_neighbours(
         items (Tensor): ``(N, D)`` float32, on the same device.
         k (int): How many; at most N are found.
         metric (str): ``'euclidean'`` (squared) or ``'cosine'`` (1 - cos).
-        chunk_size (int, optional): Queries at a time; by default as many as take 64 MiB.
+        chunk_size (int, optional): Queries at a time; by default as many as take 32 MiB.
 
     Returns:
         tuple[np.ndarray, np.ndarray]: Distances ``(Q, k)`` float32 and indices ``(Q, k)`` int64,

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-ELEMENTS = 2**24  # 64 MiB of distances
+ELEMENTS = 2**23  # 32 MiB of distances
+LEAST_ROWS = 128  # Fewer make products of matrices slow.
 
 
 def row_chunks(num_rows: int, num_columns: int, chunk_size: int | None = None) -> Iterator[slice]:
@@ -11,7 +12,8 @@ def row_chunks(num_rows: int, num_columns: int, chunk_size: int | None = None) -
     Args:
         num_rows (int): Rows of the matrix.
         num_columns (int): Columns of the matrix.
-        chunk_size (int, optional): Rows of a block; by default as many as take 64 MiB in float32.
+        chunk_size (int, optional): Rows of a block; by default as many as take 32 MiB in float32,
+            and 128 at least.
 
     Yields:
         slice: Rows of a block.
@@ -20,7 +22,7 @@ def row_chunks(num_rows: int, num_columns: int, chunk_size: int | None = None) -
         ValueError: If ``chunk_size`` is not positive.
     """
     if chunk_size is None:
-        chunk_size = max(ELEMENTS // max(num_columns, 1), 1)
+        chunk_size = max(ELEMENTS // max(num_columns, 1), LEAST_ROWS)
     if chunk_size < 1:
         raise ValueError(f'chunk_size is {chunk_size}, expected at least 1')
     for start in range(0, num_rows, chunk_size):

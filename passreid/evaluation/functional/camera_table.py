@@ -37,20 +37,21 @@ class CameraScores:
         self.query_cam_ids = labels.query_cam_ids
         self.gallery_cam_ids = np.unique(labels.gallery_cam_ids)
         self.items = [np.flatnonzero(labels.gallery_cam_ids == c) for c in self.gallery_cam_ids]
+        self.labels = [labels.items(items) for items in self.items]
         self.average_precision: list[np.ndarray] = []
         self.found_first: list[np.ndarray] = []
 
-    def add(self, distances: Tensor, labels: RankingLabels) -> None:
+    def add(self, distances: Tensor, rows: slice) -> None:
         """Score the next queries.
 
         Args:
             distances (Tensor): ``(R, G)``, infinite where an item does not count.
-            labels (RankingLabels): Of these queries and the gallery.
+            rows (slice): Which queries they are.
         """
         scores = []
-        for items in self.items:
+        for items, labels in zip(self.items, self.labels, strict=True):
             chosen = torch.as_tensor(items, device=distances.device)
-            scores.append(score_rows(distances.index_select(1, chosen), labels.items(items)))
+            scores.append(score_rows(distances.index_select(1, chosen), labels.rows(rows)))
         self.average_precision.append(np.stack([s.average_precision for s in scores], 1))
         self.found_first.append(np.stack([s.first_hit_rank == 1 for s in scores], 1))
 

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from passreid.clustering.features import to_tensor
 from passreid.clustering.row_chunks import row_chunks
 
 from .labels import RankingLabels
@@ -43,7 +44,7 @@ def evaluate_rank(
         (0.5, [0.0, 1.0])
     """
     labels = RankingLabels.check(q_pids, g_pids, q_camids, g_camids)
-    distances = torch.as_tensor(dist)
+    distances = to_tensor(dist)
     expected = (len(labels.query_pids), len(labels.gallery_pids))
     if distances.shape != expected:
         raise ValueError(

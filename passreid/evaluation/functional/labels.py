@@ -1,7 +1,7 @@
 """Who is who: the identities and cameras of queries and gallery, and what they rule out."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,6 +12,28 @@ from passreid.clustering.threads import over_rows
 from .rank_kernels import remove_rows
 
 UNKNOWN = -1
+
+
+class SameIdentity(NamedTuple):
+    """Gallery items by identity: those of query ``q`` are ``items[first[q]:last[q]]``, ascending.
+
+    Args:
+        items (np.ndarray): ``(G,)`` int64.
+        first (np.ndarray): ``(Q,)`` int64.
+        last (np.ndarray): ``(Q,)`` int64.
+    """
+
+    items: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+
+    @classmethod
+    def find(cls, query_pids: np.ndarray, gallery_pids: np.ndarray) -> 'SameIdentity':
+        """Sort the gallery by identity once."""
+        items = np.argsort(gallery_pids, kind='stable')
+        pids = gallery_pids[items]
+        first, last = (np.searchsorted(pids, query_pids, side) for side in ('left', 'right'))
+        return cls(items, first, last)
 
 
 @dataclass(frozen=True)
@@ -25,6 +47,7 @@ class RankingLabels:
         gallery_cam_ids (np.ndarray): ``(G,)`` int64, -1 where unknown.
         same_image (np.ndarray): ``(Q,)`` int64: gallery item that is the same image as the query,
             -1 for none.
+        same_identity (SameIdentity): Gallery items of the identity of each query.
     """
 
     query_pids: np.ndarray
@@ -32,6 +55,7 @@ class RankingLabels:
     query_cam_ids: np.ndarray
     gallery_cam_ids: np.ndarray
     same_image: np.ndarray
+    same_identity: SameIdentity
 
     @classmethod
     def check(
@@ -67,40 +91,36 @@ class RankingLabels:
                 f'same_image[{row}] is {same_image[row]}: expected -1 or the index of one of '
                 f'{num_items} gallery items'
             )
-        return cls(query_pids, gallery_pids, query_cam_ids, gallery_cam_ids, same_image)
+        return cls(
+            query_pids,
+            gallery_pids,
+            query_cam_ids,
+            gallery_cam_ids,
+            same_image,
+            SameIdentity.find(query_pids, gallery_pids),
+        )
 
     def rows(self, rows: slice) -> 'RankingLabels':
         """Labels of some of the queries."""
-        return RankingLabels(
-            self.query_pids[rows],
-            self.gallery_pids,
-            self.query_cam_ids[rows],
-            self.gallery_cam_ids,
-            self.same_image[rows],
+        items, first, last = self.same_identity
+        return replace(
+            self,
+            query_pids=self.query_pids[rows],
+            query_cam_ids=self.query_cam_ids[rows],
+            same_image=self.same_image[rows],
+            same_identity=SameIdentity(items, first[rows], last[rows]),
         )
 
     def items(self, items: np.ndarray) -> 'RankingLabels':
         """Labels with some items as the gallery; ``same_image`` is left out, as after removal."""
-        return RankingLabels(
-            self.query_pids,
-            self.gallery_pids[items],
-            self.query_cam_ids,
-            self.gallery_cam_ids[items],
-            np.full_like(self.same_image, UNKNOWN),
+        gallery_pids = self.gallery_pids[items]
+        return replace(
+            self,
+            gallery_pids=gallery_pids,
+            gallery_cam_ids=self.gallery_cam_ids[items],
+            same_image=np.full_like(self.same_image, UNKNOWN),
+            same_identity=SameIdentity.find(self.query_pids, gallery_pids),
         )
-
-    def same_identity(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Gallery items of the identity of each query.
-
-        Returns:
-            tuple: ``items (G,)``, ``first (Q,)`` and ``last (Q,)``, all int64: those of query
-            ``q`` are ``items[first[q]:last[q]]``, in ascending order.
-        """
-        items = np.argsort(self.gallery_pids, kind='stable')
-        pids = self.gallery_pids[items]
-        first = np.searchsorted(pids, self.query_pids, 'left')
-        last = np.searchsorted(pids, self.query_pids, 'right')
-        return items, first, last
 
     def remove_(self, distances: Tensor, first_row: int) -> None:
         """Set what does not count for a query to infinity, in place.
@@ -121,14 +141,14 @@ class RankingLabels:
                 remove_rows,
                 len(distances),
                 distances.numpy(),
-                *self.same_identity(),
+                *self.same_identity,
                 self.query_cam_ids,
                 self.gallery_cam_ids,
                 self.same_image,
                 finite.numpy(),
             )
         else:
-            finite = self._remove_on_device_(distances)
+            finite = self.remove_on_device_(distances)
         if not finite.all():
             row = first_row + int(finite.logical_not().int().argmax())
             raise ValueError(
@@ -136,7 +156,8 @@ class RankingLabels:
                 'large values in the features'
             )
 
-    def _remove_on_device_(self, distances: Tensor) -> Tensor:
+    def remove_on_device_(self, distances: Tensor) -> Tensor:
+        """Remove where the distances are, and return which rows ``(Q,)`` were finite before."""
         finite = distances.isfinite().all(1)
         device = distances.device
         pids, cameras, same_image = (

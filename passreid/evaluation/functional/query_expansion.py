@@ -28,7 +28,7 @@ def average_query_expansion(
         k (int): How many gallery features to add; at most all are.
         alpha (float): A gallery feature has the weight ``cos ** alpha``, 0 if the cosine is
             negative (https://arxiv.org/abs/1711.02512); 0 for the plain mean.
-        chunk_size (int, optional): Queries at a time; by default as many as take 64 MiB.
+        chunk_size (int, optional): Queries at a time; by default as many as take 32 MiB.
         device (torch.device | str, optional): Where to compute; by default where the queries are.
 
     Returns:

@@ -53,14 +53,16 @@ def rank_chunks(
     scores, nearest = [], []
     done = 0
     for chunk in chunks:
-        rows = labels.rows(slice(done, done + len(chunk)))
-        rows.remove_(chunk, done)
-        scores.append(score_rows(chunk, rows))
+        rows = slice(done, done + len(chunk))
+        of_rows = labels.rows(rows)
+        of_rows.remove_(chunk, done)
+        scores.append(score_rows(chunk, of_rows))
         if topk:
             nearest.append(nearest_items(chunk, topk))
-        for collector in (cameras, curve):
-            if collector:
-                collector.add(chunk, rows)
+        if cameras:
+            cameras.add(chunk, rows)
+        if curve:
+            curve.add(chunk, of_rows)
         done += len(chunk)
         if progress:
             progress(done, total)

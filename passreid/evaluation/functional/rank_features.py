@@ -55,7 +55,7 @@ def rank_features(
         by_camera (bool): Whether to score each pair of cameras, too.
         false_positive_rates (Sequence[float]): Rates at which to give the share of matching pairs
             that are accepted; see :class:`VerificationCurve`.
-        chunk_size (int, optional): Queries at a time; by default as many as take 64 MiB.
+        chunk_size (int, optional): Queries at a time; by default as many as take 32 MiB.
         device (torch.device | str, optional): Where to compute; by default where the queries are.
         progress (Callable, optional): Called with the number of queries done and their total.
 

@@ -71,7 +71,7 @@ def re_ranking_chunks(
         k1 (int): Size of the neighbourhood, an item itself not counted.
         k2 (int): Neighbours to average over, an item itself counted; 1 for none.
         lambda_value (float): Weight of the original distance, in [0, 1].
-        chunk_size (int, optional): Queries at a time; by default as many as take 64 MiB.
+        chunk_size (int, optional): Queries at a time; by default as many as take 32 MiB.
         device (torch.device | str, optional): Where to compute; by default where the queries are.
 
     Yields:

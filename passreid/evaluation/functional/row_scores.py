@@ -40,7 +40,7 @@ def score_rows(distances: Tensor, labels: RankingLabels) -> RowScores:
         return score_rows_on_device(distances, labels)
     number = len(distances)
     scores = RowScores(np.full(number, np.nan), np.zeros(number, np.int64), np.full(number, np.nan))
-    over_rows(rank_rows, number, distances.numpy(), *labels.same_identity(), *scores)
+    over_rows(rank_rows, number, distances.numpy(), *labels.same_identity, *scores)
     return scores
 
 
