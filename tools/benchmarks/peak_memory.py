@@ -9,7 +9,7 @@ import torch
 
 
 def peak_memory(
-    build: Callable[..., Callable[[], object]], device: str, *args: Any
+    build: Callable[..., Callable[[], object]], device: str, *args: Any, rounds: int = 2
 ) -> tuple[int, int]:
     """Measure the work that ``build(*args)`` returns, in a fresh process.
 
@@ -20,16 +20,19 @@ def peak_memory(
         build (Callable): Function of a module that makes everything ready and returns the work.
         device (str): Where it runs.
         *args: Of ``build``; they must be picklable.
+        rounds (int): How often the work runs.
 
     Returns:
         tuple[int, int]: Bytes at the peak: all since before ``build``, and what the work itself
         adds to the state that ``build`` left.
     """
     with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as pool:
-        return pool.submit(_measure, build, device, args).result()
+        return pool.submit(_measure, build, device, args, rounds).result()
 
 
-def _measure(build: Callable[..., Callable[[], object]], device: str, args: tuple) -> tuple:
+def _measure(
+    build: Callable[..., Callable[[], object]], device: str, args: tuple, rounds: int
+) -> tuple:
     current, peak = (_gpu_current, _gpu_peak) if device != 'cpu' else (_cpu_current, _cpu_peak)
     if device != 'cpu':
         # The matrix library takes its work space with the first product.
@@ -39,7 +42,7 @@ def _measure(build: Callable[..., Callable[[], object]], device: str, args: tupl
     work = build(*args)
     built = current()
     _reset_peak(device)
-    for _ in range(2):
+    for _ in range(rounds):
         work()
     return peak() - empty, peak() - built
 
