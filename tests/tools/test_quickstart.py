@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT / 'tools'))
 
 import quickstart  # noqa: E402
 import quickstart_report  # noqa: E402
+import quickstart_steps  # noqa: E402
 
 PRINT = ('-c', "print('11/22 10:00:00 - mmengine - INFO - Epoch(train) [1][2/3]  x: 1  loss: 2')")
 
@@ -31,7 +32,7 @@ FIGURES = quickstart_report.FIGURES
 @pytest.mark.parametrize('fast', [False, True])
 def test_commands_name_files_that_exist(fast):
     folder = Path('work')
-    steps = quickstart.plan(folder, 3, 'data', fast) + quickstart.plan_pictures(
+    steps = quickstart_steps.plan(folder, 3, 'data', fast) + quickstart_steps.plan_pictures(
         folder, 'data', fast
     )
     assert len({step.name for step in steps}) == len(steps) == 13
@@ -44,7 +45,7 @@ def test_commands_name_files_that_exist(fast):
 
 
 def test_budgets_are_equal():
-    steps = {step.name: step for step in quickstart.plan(Path('work'), 0, 'data', False)}
+    steps = {step.name: step for step in quickstart_steps.plan(Path('work'), 0, 'data', False)}
     budgets = [
         {
             option
@@ -57,7 +58,7 @@ def test_budgets_are_equal():
 
 
 def test_a_step_is_run_once(tmp_path, capsys):
-    step = quickstart.Step('say', 'Say something', PRINT)
+    step = quickstart_steps.Step('say', 'Say something', PRINT)
     first = quickstart.run(step, tmp_path, '[1/2]')
     assert 'Epoch(train) [1][2/3]  loss: 2\n' in capsys.readouterr().out
     assert quickstart.run(step, tmp_path, '[1/2]') == first
@@ -65,21 +66,21 @@ def test_a_step_is_run_once(tmp_path, capsys):
 
 
 def test_results_of_other_settings_are_not_mixed(tmp_path):
-    quickstart.run(quickstart.Step('say', 'Say', PRINT), tmp_path, '')
+    quickstart.run(quickstart_steps.Step('say', 'Say', PRINT), tmp_path, '')
     with pytest.raises(SystemExit, match='results of other settings'):
-        quickstart.run(quickstart.Step('say', 'Say', (*PRINT, 'x')), tmp_path, '')
+        quickstart.run(quickstart_steps.Step('say', 'Say', (*PRINT, 'x')), tmp_path, '')
 
 
 def test_failure_shows_the_end_of_the_log_and_is_tried_again(tmp_path):
-    step = quickstart.Step('fail', 'Fail', ('-c', "raise SystemExit('the reason')"))
+    step = quickstart_steps.Step('fail', 'Fail', ('-c', "raise SystemExit('the reason')"))
     for _ in range(2):
         with pytest.raises(SystemExit, match=r'(?s)the reason.*Fail: failed'):
             quickstart.run(step, tmp_path, '')
 
 
 def test_interrupted_training_goes_on(tmp_path):
-    step = quickstart.Step(
-        'pass', '', quickstart._train('configs/pass/x.py', tmp_path / 'pass', 'data')
+    step = quickstart_steps.Step(
+        'pass', '', quickstart_steps._train('configs/pass/x.py', tmp_path / 'pass', 'data')
     )
     assert quickstart._resume(step) == ()
     (tmp_path / 'pass').mkdir()
