@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.hooks import SyncBuffersHook
 from mmengine.runner import Runner
 
 from passreid.engine.hooks import (
@@ -28,8 +29,9 @@ from .pretrained_weights import skip_pretrained_weights
 from .sampler_batch import fill_batch_size
 from .total_batch import count_accumulated_batches, describe_total_batch
 
-# Hooks of every run; a config may list one itself to set its arguments.
-_HOUSE_HOOKS = (LoadReportHook, PlainCheckpointHook, ResumeNoticeHook)
+# Hooks of every run; a config may list one itself to set its arguments. Without SyncBuffersHook
+# each process would validate with the batch statistics of its own images.
+_HOUSE_HOOKS = (LoadReportHook, PlainCheckpointHook, ResumeNoticeHook, SyncBuffersHook)
 
 _runner_numbers = itertools.count(1)
 
@@ -40,9 +42,9 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     It registers passreid's modules, starts the gloo process group of a distributed run
     without GPUs, replaces what needs an accelerator where there is none (with a
     warning), lets ``auto_scale_lr`` count gradient accumulation, reads ``num_classes`` from the
-    train set where a head leaves it out, and makes checkpoints load without running code. A
-    resumed run does not ask for the pre-trained weights it once began with. Several runners can
-    live in one process.
+    train set where a head leaves it out, averages batch statistics over the processes after each
+    epoch, and makes checkpoints load without running code. A resumed run does not ask for the
+    pre-trained weights it once began with. Several runners can live in one process.
 
     The config written to the work directory is the one given, not the one fitted to
     this machine, so that it serves on another.
