@@ -16,7 +16,7 @@ class LoadReportHook(Hook):
     misnamed checkpoint trains from scratch without a word. A tensor counts as loaded when
     it was written to, which also holds where the model renames or resizes what it loads. A
     module can name weights that it does without in ``unneeded_keys``: a head without classifier
-    leaves that of the file alone, which is no mismatch.
+    takes no notice of that of the file, which is no mismatch.
 
     Args:
         max_names (int): Names shown for each kind of mismatch. Defaults to 5.
@@ -35,15 +35,20 @@ class LoadReportHook(Hook):
 
         Args:
             runner (Runner): The runner.
-            checkpoint (dict): The loaded checkpoint.
+            checkpoint (dict): The loaded checkpoint. Weights that the model does without and has no
+                place for are taken out: mmengine would complain of them.
         """
         weights = checkpoint.get('state_dict', checkpoint)
+        tensors = _tensors(runner)
+        for name in _unneeded_names(runner) - tensors.keys():
+            for key in (name, f'module.{name}'):
+                weights.pop(key, None)
         self._file_shapes = {
             name.removeprefix('module.'): tuple(value.shape)
             for name, value in weights.items()
             if isinstance(value, torch.Tensor) and not name.endswith('num_batches_tracked')
         }
-        self._versions = {name: value._version for name, value in _tensors(runner).items()}
+        self._versions = {name: value._version for name, value in tensors.items()}
 
     def before_train(self, runner: Runner) -> None:
         """Report before training begins; see :meth:`report`."""
@@ -77,13 +82,9 @@ class LoadReportHook(Hook):
             for name, shape in others.items()
             if name in self._file_shapes
         ]
-        unneeded = {
-            f'{owner}.{key}'.lstrip('.')
-            for owner, module in unwrap_model(runner.model).named_modules()
-            for key in getattr(module, 'unneeded_keys', ())
-        }
-        missing = [name for name in others if name not in self._file_shapes.keys() | unneeded]
-        unused = [name for name in self._file_shapes if name not in tensors.keys() | unneeded]
+        expected = self._file_shapes.keys() | _unneeded_names(runner)
+        missing = [name for name in others if name not in expected]
+        unused = [name for name in self._file_shapes if name not in tensors]
         lines = [
             f'Checkpoint: {len(loaded)} of {len(tensors)} tensors of the model loaded',
             self._line('missing in the file', missing),
@@ -116,4 +117,13 @@ def _tensors(runner: Runner) -> dict[str, torch.Tensor]:
         for name, value in state.items()
         # torch writes to the counters of batch normalisation also when the file has none.
         if isinstance(value, torch.Tensor) and not name.endswith('num_batches_tracked')
+    }
+
+
+def _unneeded_names(runner: Runner) -> set[str]:
+    """Return the weights that the modules of the model say they do without."""
+    return {
+        f'{owner}.{key}'.lstrip('.')
+        for owner, module in unwrap_model(runner.model).named_modules()
+        for key in getattr(module, 'unneeded_keys', ())
     }
