@@ -35,6 +35,13 @@ class SameIdentity(NamedTuple):
         first, last = (np.searchsorted(pids, query_pids, side) for side in ('left', 'right'))
         return cls(items, first, last)
 
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """All pairs of one identity: queries ``(P,)`` and gallery items ``(P,)``."""
+        counts = self.last - self.first
+        ends = np.cumsum(counts)
+        places = np.arange(counts.sum()) + np.repeat(self.first - ends + counts, counts)
+        return np.repeat(np.arange(len(counts)), counts), self.items[places]
+
 
 @dataclass(frozen=True)
 class RankingLabels:

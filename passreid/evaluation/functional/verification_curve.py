@@ -10,6 +10,7 @@ from .labels import RankingLabels
 
 SHIFT = 10
 NUM_BINS = 2 ** (32 - SHIFT)
+INFINITE = (0x7F800000 >> SHIFT) + NUM_BINS // 2
 
 
 class VerificationCurve:
@@ -32,16 +33,12 @@ class VerificationCurve:
             distances (Tensor): ``(R, G)`` float32, infinite where an item does not count.
             labels (RankingLabels): Of these queries and the gallery.
         """
-        device = distances.device
-        bits = (distances + 0.0).view(torch.int32)
-        # Of negative numbers all bits but the sign are turned: now they ascend as the numbers do.
-        bins = ((bits ^ ((bits >> 31) & 0x7FFFFFFF)) >> SHIFT).add_(NUM_BINS // 2)
-        matching = torch.as_tensor(labels.gallery_pids, device=device) == torch.as_tensor(
-            labels.query_pids, device=device
-        ).unsqueeze(1)
-        counts = distances.isfinite()
-        self.all += _count(bins[counts])
-        self.matching += _count(bins[matching & counts])
+        rows, items = (
+            torch.as_tensor(places, device=distances.device)
+            for places in labels.same_identity.pairs()
+        )
+        self.all += _count(distances)
+        self.matching += _count(distances[rows, items])
 
     def true_positive_rates(self, false_positive_rates: Sequence[float]) -> np.ndarray:
         """Highest share of matching pairs that is accepted at each rate of other pairs.
@@ -61,5 +58,11 @@ class VerificationCurve:
         return np.concatenate([[0], accepted])[bins] / accepted[-1]
 
 
-def _count(bins: Tensor) -> np.ndarray:
-    return torch.bincount(bins, minlength=NUM_BINS).cpu().numpy()
+def _count(distances: Tensor) -> np.ndarray:
+    bits = (distances.flatten() + 0.0).view(torch.int32)
+    # Of negative numbers all bits but the sign are turned: now they ascend as the numbers do.
+    bits = bits.bitwise_xor_((bits >> 31).bitwise_and_(0x7FFFFFFF))
+    bins = bits.bitwise_right_shift_(SHIFT).add_(NUM_BINS // 2)
+    counts = torch.bincount(bins, minlength=NUM_BINS).cpu().numpy()
+    counts[INFINITE:] = 0
+    return counts

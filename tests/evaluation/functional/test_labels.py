@@ -54,3 +54,14 @@ def test_rows_and_items_are_parts():
     items, first, last = few.same_identity
     for pid, start, stop in zip(few.query_pids, first, last, strict=True):
         assert items[start:stop].tolist() == np.flatnonzero(few.gallery_pids == pid).tolist()
+
+
+def test_pairs_of_one_identity():
+    labels = RankingLabels.check([3, 1, 9, 3], [1, 3, 3, 2, 1], [0] * 4, [0] * 5)
+    for part, first in ((labels, 0), (labels.rows(slice(1, 4)), 1)):
+        pairs = {
+            (int(row) + first, int(item))
+            for row, item in zip(*part.same_identity.pairs(), strict=True)
+        }
+        every = {(0, 1), (0, 2), (1, 0), (1, 4), (3, 1), (3, 2)}
+        assert pairs == {pair for pair in every if pair[0] >= first}
