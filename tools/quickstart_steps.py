@@ -117,7 +117,7 @@ def plan_pictures(folder: Path, data_root: str, fast: bool) -> list[Step]:
             'Draw the curves of pre-training',
             (
                 *(curves, str(folder / 'cls'), str(folder / 'pass')),
-                *('--keys', 'loss_cls', 'teacher_information', '--legend', *legend[2:]),
+                *('--keys', 'loss', 'teacher_information', '--legend', *legend[2:]),
                 *('--out', str(folder / 'pre-training.png')),
             ),
         ),
