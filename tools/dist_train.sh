@@ -8,19 +8,4 @@ if [ $# -lt 2 ]; then
     sed -n '2,4s/^# //p' "$0" >&2
     exit 2
 fi
-CONFIG=$1
-GPUS=$2
-shift 2
-
-# Threads of each process: its share of the processors.
-CORES=$(nproc)
-export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((CORES > GPUS ? CORES / GPUS : 1))}
-export MKL_NUM_THREADS=${MKL_NUM_THREADS:-$OMP_NUM_THREADS}
-
-exec python -m torch.distributed.run \
-    --nnodes="${NNODES:-1}" \
-    --node_rank="${NODE_RANK:-0}" \
-    --master_addr="${MASTER_ADDR:-127.0.0.1}" \
-    --master_port="${PORT:-29500}" \
-    --nproc_per_node="$GPUS" \
-    "$(dirname "$0")/train.py" "$CONFIG" --launcher pytorch "$@"
+exec bash "$(dirname "$0")/dist_run.sh" train "$2" "$1" --launcher pytorch "${@:3}"

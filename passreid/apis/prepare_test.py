@@ -7,6 +7,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
+from .build_runner import load_config
 from .num_classes import find_heads
 
 
@@ -36,7 +37,7 @@ def prepare_test(
             config says. Defaults to none.
 
     Raises:
-        FileNotFoundError: When there is no such checkpoint.
+        FileNotFoundError: When there is no such checkpoint, or no such file of a test set.
         ValueError: When the config, or one of the test sets, has no test data.
     """
     if checkpoint is not None and not Path(checkpoint).is_file():
@@ -69,7 +70,7 @@ def _replace_test_sets(cfg: Config, paths: list[Path]) -> None:
     template = own[0] if isinstance(own, list | tuple) else own
     loaders = []
     for path in paths:
-        other = Config.fromfile(path)
+        other = load_config(path)
         if not isinstance(other.get('test_dataloader'), dict):
             raise ValueError(f'{path} has no test_dataloader')
         dataset = other.test_dataloader.dataset
@@ -79,7 +80,8 @@ def _replace_test_sets(cfg: Config, paths: list[Path]) -> None:
     evaluator = evaluator[0] if isinstance(evaluator, list | tuple) else evaluator
     cfg.test_dataloader = loaders
     cfg.test_evaluator = [ConfigDict(**evaluator) for _ in paths]
-    cfg.test_cfg = dict(type='MultiTestLoop', names=[path.stem for path in paths])
+    names = [path.stem for path in paths]
+    cfg.test_cfg = dict(cfg.test_cfg, type='MultiTestLoop', names=names)
 
 
 def _metrics(cfg: Config) -> Iterable[Any]:

@@ -1,13 +1,18 @@
 import importlib.util
 import json
+import os
 import re
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from reid_run import quick_start, reid_config, write_people
+from mmengine.config import Config
+from pass_run import pass_config, write_crops
+from reid_run import quick_start, reid_config, shrink, write_people
 
 from passreid.apis import build_runner
 
@@ -242,3 +247,98 @@ def test_config_of_pre_training_has_no_test_data(run, base):
     config = ROOT / 'configs' / 'pass' / 'pass_vit-s16_lup.py'
     with pytest.raises(ValueError, match='no test_dataloader: it is one of pre-training'):
         run(base / 'reid.pth', config=config)
+
+
+def test_watched_pre_training(run, base, tmp_path):
+    """A config of pre-training with test data: the features are those of the teacher."""
+    watched = Config.fromfile(ROOT / 'configs' / 'pass' / 'pass_vit-t16-watched_synthetic.py')
+    loader = watched.test_dataloader
+    shrink(loader.dataset.pipeline)
+    people = dict(type='Market1501', data_root=str(base / 'people'), split='test')
+    loader.dataset = dict(people, pipeline=loader.dataset.pipeline)
+    loader.num_workers = 0
+    cfg = pass_config(ROOT, write_crops(tmp_path / 'crops', 4), tmp_path / 'pretrain')
+    cfg.update(test_dataloader=loader, test_evaluator=watched.test_evaluator, test_cfg={})
+    # As in the config of fine-tuning, whose features are then the same.
+    cfg.model.data_preprocessor.update(mean=[127.5] * 3, std=[127.5] * 3)
+    cfg.model.backbone.interpolate_offset = 0.0
+    cfg.dump(tmp_path / 'watched.py')
+    state = build_runner(cfg).model.state_dict()
+    for name, value in weights(base / 'reid.pth').items():
+        if name.startswith('backbone.'):
+            state[f'teacher.{name}'] = value
+    torch.save({'state_dict': state}, tmp_path / 'pretrain.pth')
+    text = run(
+        tmp_path / 'pretrain.pth', '--tta', 'flip', '--out', 'a', config=tmp_path / 'watched.py'
+    )
+    assert len(figures_in(text)) == 6
+    run(base / 'reid.pth', '--tta', 'flip', '--out', 'b')
+    first, second = (features_in(tmp_path / name) for name in 'ab')
+    np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+def start(*command):
+    environment = os.environ | {
+        'CUDA_VISIBLE_DEVICES': '',
+        'OMP_NUM_THREADS': '1',
+        'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
+    }
+    return subprocess.run(
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=300,
+    )
+
+
+@pytest.mark.slow
+def test_processes_give_the_figures_of_one(run, base, tmp_path, monkeypatch):
+    arguments = ['--rerank', '--tta', 'flip', '--work-dir', 'work', '--out', 'two']
+    # 25 images in batches of 4 in two processes: the last ones are 1 and a repeated image.
+    options = ['--cfg-options', 'test_dataloader.batch_size=4']
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        monkeypatch.setenv('PORT', str(probe.getsockname()[1]))
+    monkeypatch.chdir(tmp_path)
+    script = ROOT / 'tools' / 'dist_test.sh'
+    done = start('bash', script, base / 'reid.py', base / 'reid.pth', 2, *arguments, *options)
+    assert done.returncode == 0, done.stderr
+    assert 'warn' not in done.stderr.lower()
+    run(base / 'reid.pth', '--rerank', '--tta', 'flip', '--out', 'one')
+    one, two = (json.loads((tmp_path / n / 'metrics.json').read_text()) for n in ('one', 'two'))
+    assert len(one) == 12
+    assert one == two
+
+
+@pytest.mark.slow
+def test_program(base, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = start(sys.executable, ROOT / 'tools' / 'test.py', base / 'reid.py', base / 'reid.pth')
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ''
+    assert len(figures_in(done.stdout)) == 6
+    done = start(sys.executable, ROOT / 'tools' / 'test.py', base / 'reid.py', 'gone.pth')
+    assert done.returncode == 1
+    assert 'There is no checkpoint gone.pth' in done.stderr
+
+
+@pytest.mark.parametrize('script', ['dist_test.sh', 'slurm_test.sh'])
+def test_scripts_explain_themselves(script):
+    done = start('bash', ROOT / 'tools' / script, 'a.py', 'b.pth')
+    assert done.returncode == 2
+    assert f'tools/{script}' in done.stderr
+
+
+def test_slurm_script_passes_everything_on(tmp_path, monkeypatch):
+    srun = tmp_path / 'srun'
+    srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    srun.chmod(0o755)
+    monkeypatch.setenv('PATH', str(tmp_path), prepend=':')
+    monkeypatch.setenv('GPUS', '2')
+    script = ROOT / 'tools' / 'slurm_test.sh'
+    done = start('bash', script, 'gpu', 'my job', 'a.py', 'b.pth', '--cfg-options', 'x=1 2')
+    words = done.stdout.splitlines()
+    assert {'--partition=gpu', '--job-name=my job', '--gres=gpu:2', '--ntasks=2'} <= set(words)
+    assert words[-7].endswith('tools/test.py')
+    assert words[-6:] == ['a.py', 'b.pth', '--launcher', 'slurm', '--cfg-options', 'x=1 2']

@@ -1,0 +1,114 @@
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from passreid.apis import prepare_test
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+SETS = CONFIGS / '_base_' / 'datasets'
+
+
+@pytest.fixture
+def config():
+    return Config.fromfile(CONFIGS / 'supervised' / 'vit-s16_market1501-256x128.py')
+
+
+@pytest.fixture
+def cross_domain():
+    return Config.fromfile(CONFIGS / 'supervised' / 'vit-s16_market1501-256x128_cross-domain.py')
+
+
+def test_checkpoint_is_loaded_and_nothing_resumed(config, tmp_path):
+    path = tmp_path / 'weights.pth'
+    path.touch()
+    config.resume = True
+    prepare_test(config, path)
+    assert (config.load_from, config.resume) == (str(path), False)
+    assert config.model.head.num_classes is None
+
+
+def test_without_checkpoint(config):
+    config.load_from = 'of_training.pth'
+    prepare_test(config, None)
+    assert config.load_from is None
+
+
+def test_number_of_classes_of_the_config_stays(config):
+    config.model.head.num_classes = 751
+    prepare_test(config, None)
+    assert config.model.head.num_classes == 751
+
+
+def test_nothing_is_switched_on_by_itself(config):
+    before = config.to_dict()
+    prepare_test(config, None)
+    for key in ('custom_hooks', 'test_dataloader', 'test_evaluator', 'test_cfg'):
+        assert config.to_dict()[key] == before[key]
+
+
+def test_options_reach_the_metric(config):
+    prepare_test(config, None, out='results', rerank=True, flip=True)
+    assert config.test_evaluator == dict(type='ReIDMetric', rerank=True, save_dir='results')
+    assert config.custom_hooks[-1] == dict(type='FlipTTAHook')
+    assert config.custom_hooks[0] == dict(type='NonFiniteHook')
+    # A validation during training is no business of a test.
+    assert config.val_evaluator == dict(type='ReIDMetric')
+
+
+def test_several_sets_of_the_config(cross_domain):
+    prepare_test(cross_domain, None, out='results', rerank=True)
+    names = ['market1501', 'msmt17', 'cuhk03-np']
+    assert [entry.save_dir for entry in cross_domain.test_evaluator] == [
+        f'results/{name}' for name in names
+    ]
+    assert all(entry.rerank for entry in cross_domain.test_evaluator)
+
+
+@pytest.mark.parametrize('name', ['config', 'cross_domain'])
+def test_other_sets(name, request):
+    config = request.getfixturevalue(name)
+    own = config.test_dataloader
+    pipeline = (own if isinstance(own, dict) else own[0]).dataset.pipeline
+    prepare_test(
+        config, None, out='all', test_sets=[SETS / 'msmt17.py', str(SETS / 'cuhk03-np.py')]
+    )
+    assert config.test_cfg == dict(type='MultiTestLoop', names=['msmt17', 'cuhk03-np'])
+    kinds = [(entry.dataset.type, entry.dataset.split) for entry in config.test_dataloader]
+    assert kinds == [('MSMT17', 'test'), ('CUHK03NP', 'test')]
+    assert config.test_dataloader[1].dataset.variant == 'detected'
+    assert [entry.save_dir for entry in config.test_evaluator] == ['all/msmt17', 'all/cuhk03-np']
+    for entry in config.test_dataloader:
+        assert entry.dataset.pipeline == pipeline
+        assert entry.batch_size == 256
+
+
+def test_images_are_loaded_as_the_model_needs_them():
+    config = Config.fromfile(CONFIGS / 'supervised' / 'vit-s16_market1501-384x128.py')
+    prepare_test(config, None, test_sets=[SETS / 'msmt17.py'])
+    (loader,) = config.test_dataloader
+    assert loader.dataset.pipeline[1].scale == (128, 384)
+
+
+def test_missing_files_are_named(config, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'There is no checkpoint .*gone\.pth'):
+        prepare_test(config, tmp_path / 'gone.pth')
+    with pytest.raises(FileNotFoundError, match=r'There is no config file .*gone\.py'):
+        prepare_test(config, None, test_sets=[tmp_path / 'gone.py'])
+
+
+def test_set_without_test_data(config):
+    with pytest.raises(ValueError, match=r'luperson_views\.py has no test_dataloader'):
+        prepare_test(config, None, test_sets=[SETS / 'luperson_views.py'])
+
+
+def test_pre_training_without_test_data():
+    config = Config.fromfile(CONFIGS / 'pass' / 'pass_vit-s16_lup.py')
+    with pytest.raises(ValueError, match='no test_dataloader: it is one of pre-training'):
+        prepare_test(config, None)
+
+
+def test_several_metrics_of_one_set(config):
+    config.test_evaluator = [dict(type='ReIDMetric'), dict(type='ReIDMetric', metric='cosine')]
+    prepare_test(config, None, rerank=True)
+    assert [entry.rerank for entry in config.test_evaluator] == [True, True]
