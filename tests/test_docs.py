@@ -11,14 +11,19 @@ import sys
 import cv2
 import numpy as np
 import pytest
+import torch
 from documentation import PAGES, ROOT, anchors, commands, links, marked_block, read_blocks
 from mmengine.config import Config
+from mmpretrain.structures import DataSample
+from reid_run import ARCH, quick_start, write_people
 
 from passreid.apis import build_runner, load_config
-from passreid.utils import config_path
+from passreid.registry import MODELS
+from passreid.utils import config_path, register_all_modules
 from passreid.utils.config_options import merge_options
 
 README = ROOT / 'README.md'
+FINETUNE = ROOT / 'docs' / 'finetune.md'
 COMMANDS = [
     pytest.param(words, id=f'{page.stem}-{number}')
     for page in PAGES
@@ -65,10 +70,11 @@ def test_command_is_accepted(words, monkeypatch):
     program, *arguments = words[1:]
     assert (ROOT / program).is_file()
     if program.endswith('.sh'):
-        # What precedes the options is for the launcher; only its config is of interest here.
+        # Of what precedes the options, config and checkpoint are for the program.
         option = next((n for n, a in enumerate(arguments) if a.startswith('--')), len(arguments))
-        arguments = [a for a in arguments[:option] if a.endswith('.py')] + arguments[option:]
-        program = 'tools/train.py'
+        files = [a for a in arguments[:option] if a.endswith(('.py', '.pth'))]
+        arguments = files + arguments[option:]
+        program = 'tools/test.py' if 'test' in program else 'tools/train.py'
     monkeypatch.syspath_prepend((ROOT / program).parent)
     monkeypatch.setattr(sys, 'argv', [program, *arguments])
     spec = importlib.util.spec_from_file_location('program', ROOT / program)
@@ -147,6 +153,95 @@ def test_own_labelled_data_set_is_read(tmp_path):
     finally:
         names['DATASETS'].module_dict.pop('Gate')
     assert [(sample['gt_label'], sample['cam_id']) for sample in samples] == [(0, 1), (1, 0)]
+
+
+def test_published_figures_are_those_of_the_configs():
+    rows = re.findall(r'^\| `(\S+\.py)` \|.*\| ([^|]+) \|$', FINETUNE.read_text(), re.MULTILINE)
+    folder = ROOT / 'configs' / 'supervised'
+    assert sorted(name for name, _ in rows) == sorted(path.name for path in folder.glob('*.py'))
+    for name, shown in rows:
+        comment = (folder / name).read_text().splitlines()[0]
+        figures = {kind: value for value, kind in re.findall(r'(\d+\.\d) (mAP|Rank-1)', comment)}
+        expected = ' / '.join(figures.get(kind, '-') for kind in ('mAP', 'Rank-1'))
+        assert not figures or shown.removesuffix(' *') == expected
+        assert bool(figures) == bool(re.match(r'[-\d]', shown)), name
+        assert ('by others' in comment) == shown.endswith('*')
+
+
+def test_ways_to_name_weights_are_accepted():
+    pattern = r'^\| .* \| `(model\.backbone\.init_cfg.*)` \|$'
+    rows = re.findall(pattern, FINETUNE.read_text(), re.MULTILINE)
+    assert len(rows) == 7
+    for row in rows:
+        config = load_config(ROOT / 'configs' / 'supervised' / 'vit-s16_market1501-256x128.py')
+        options = dict(option.split('=', 1) for option in row.split())
+        merge_options(
+            config, {key: None if text == 'None' else text for key, text in options.items()}
+        )
+        init_cfg = config.model.backbone.init_cfg
+        assert init_cfg is None or {'type', 'checkpoint'} <= set(init_cfg) <= {
+            'type',
+            'checkpoint',
+            'prefix',
+        }
+
+
+LOSSES = re.findall(r'^\| .* \| `((?:id|metric)_loss=.*)` \|$', FINETUNE.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize('entry', LOSSES)
+def test_loss_of_the_table_trains(entry):
+    register_all_modules()
+    losses = eval(f'dict({entry})')
+    head = MODELS.build(dict(type='ReIDHead', in_channels=8, num_classes=3, **losses))
+    tokens = torch.randn(6, 4, 8, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    samples = [DataSample().set_gt_label(image // 2) for image in range(6)]
+    figures = head.loss((tokens,), samples)
+    sum(value for name, value in figures.items() if 'loss' in name).backward()
+    assert tokens.grad.isfinite().all() and tokens.grad.norm() > 0
+    ((name, loss),) = losses.items()
+    built = getattr(head, name)
+    assert (built and type(built).__name__) == (loss and loss['type'])
+
+
+def test_losses_are_found():
+    assert len(LOSSES) == 8
+
+
+@pytest.mark.parametrize(
+    'text', [block.text for block in read_blocks(FINETUNE) if block.marker == 'config']
+)
+def test_config_of_fine_tuning_trains(text, tmp_path, monkeypatch):
+    shutil.copytree(config_path(), tmp_path / 'configs')
+    path = tmp_path / 'configs' / 'supervised' / 'own.py'
+    path.write_text(text)
+    monkeypatch.chdir(tmp_path)
+    people = write_people(tmp_path / 'data' / 'market1501')
+    for file in sorted((people / 'bounding_box_train').iterdir()):
+        folder = tmp_path / 'data' / 'my_crops' / file.name.split('_')[0]
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, folder)
+    config = Config.fromfile(path)
+    # Small enough for a moment: what the block sets is left alone, but for the batch.
+    config.model.backbone.arch = ARCH
+    merge_options(
+        config,
+        {
+            'model.backbone.init_cfg': None,
+            'model.head.in_channels': ARCH['embed_dims'],
+            'train_cfg.max_epochs': 1,
+            'train_dataloader.batch_size': 8,
+            'train_dataloader.num_workers': 0,
+            'val_dataloader.num_workers': 0,
+        },
+    )
+    with quick_start():
+        runner = build_runner(config)
+        runner.train()
+    assert runner.iter >= 2
+    assert 0 < runner.message_hub.get_scalar('val/reid/mAP').current() <= 100
+    best = (tmp_path / 'work_dirs' / 'own').glob('best_reid_mAP_*.pth')
+    assert bool(list(best)) == ('save_best' in text)
 
 
 @pytest.mark.slow
