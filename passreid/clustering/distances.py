@@ -10,8 +10,25 @@ from .row_chunks import row_chunks
 
 
 def squared_lengths(features: Tensor) -> Tensor:
-    """Squared Euclidean length of each row, ``(N,)``, without a copy of the features."""
-    return torch.cat([features[rows].square().sum(1) for rows in row_chunks(*features.shape)])
+    """Squared Euclidean length of each row, without a copy of the features.
+
+    Args:
+        features (Tensor): ``(N, D)`` float32.
+
+    Returns:
+        Tensor: ``(N,)`` float32.
+
+    Raises:
+        ValueError: If squared distances between such features can overflow.
+    """
+    squares = [features[rows].square().sum(1) for rows in row_chunks(*features.shape)]
+    lengths = torch.cat(squares)
+    if not 4 * lengths.max() < torch.inf:
+        raise ValueError(
+            f'the features are too large: squared distances overflow, as in row '
+            f'{int(lengths.argmax())}'
+        )
+    return lengths
 
 
 def squared_distances(

@@ -12,6 +12,51 @@ SEGMENT = 64
 
 
 @njit(cache=True, nogil=True)
+def offer_rows(
+    start: int,
+    stop: int,
+    block: np.ndarray,
+    first_item: int,
+    noise: np.ndarray,
+    distances: np.ndarray,
+    indices: np.ndarray,
+    farthest: np.ndarray,
+) -> None:
+    """Offer each row of a block ``(R, n)`` to its heap and keep track of the farthest item.
+
+    Args:
+        start (int): First row.
+        stop (int): Row after the last.
+        block (np.ndarray): Distances ``(R, n)`` of consecutive items.
+        first_item (int): Index of the first item.
+        noise (np.ndarray): ``(R,)``; finite distances below it count as 0.
+        distances (np.ndarray): Of the heaps, ``(R, k)``.
+        indices (np.ndarray): Of the heaps, ``(R, k)``.
+        farthest (np.ndarray): ``(R,)``.
+    """
+    for row in range(start, stop):
+        farthest[row] = max(farthest[row], maximum(block[row]))
+        offer(block[row], first_item, noise[row], distances[row], indices[row])
+
+
+@njit(cache=True, nogil=True)
+def nearest_rows(
+    start: int, stop: int, block: np.ndarray, distances: np.ndarray, indices: np.ndarray
+) -> None:
+    """List the nearest items of each row of a block ``(R, n)`` in heaps ``(R, k)``."""
+    for row in range(start, stop):
+        offer(block[row], 0, -np.inf, distances[row], indices[row])
+    sort_rows(start, stop, distances, indices)
+
+
+@njit(cache=True, nogil=True)
+def sort_rows(start: int, stop: int, distances: np.ndarray, indices: np.ndarray) -> None:
+    """Turn heaps ``(R, k)`` into lists, nearest first."""
+    for row in range(start, stop):
+        sort_heap(distances[row], indices[row])
+
+
+@njit(cache=True, nogil=True)
 def offer(
     line: np.ndarray, first_item: int, noise: float, distances: np.ndarray, indices: np.ndarray
 ) -> None:

@@ -1,10 +1,9 @@
 """The nearest items of each row of a block of distances."""
 
 import numpy as np
-from numba import njit
 from torch import Tensor
 
-from .nearest_heap import offer, sort_heap
+from .nearest_heap import nearest_rows
 from .threads import over_rows
 
 
@@ -24,7 +23,7 @@ def nearest_items(distances: Tensor, number: int) -> tuple[np.ndarray, np.ndarra
     block = distances.numpy()
     nearest = np.full((len(block), number), np.inf, block.dtype)
     indices = np.full((len(block), number), -1, np.int64)
-    over_rows(_nearest_rows, len(block), block, nearest, indices)
+    over_rows(nearest_rows, len(block), block, nearest, indices)
     return nearest, indices
 
 
@@ -38,12 +37,3 @@ def nearest_items_on_device(distances: Tensor, number: int) -> tuple[np.ndarray,
     indices[:, : values.shape[1]] = order[:, :number]
     indices[nearest == np.inf] = -1
     return nearest.cpu().numpy(), indices.cpu().numpy()
-
-
-@njit(cache=True, nogil=True)
-def _nearest_rows(
-    start: int, stop: int, distances: np.ndarray, nearest: np.ndarray, indices: np.ndarray
-) -> None:
-    for row in range(start, stop):
-        offer(distances[row], 0, -np.inf, nearest[row], indices[row])
-        sort_heap(nearest[row], indices[row])

@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
 from .distances import distance_chunks, squared_distances, squared_lengths
-from .nearest_heap import maximum, offer, sort_heap
+from .nearest_heap import offer_rows, sort_rows
 from .nearest_items import nearest_items
 from .row_chunks import row_chunks
 from .threads import over_rows
@@ -89,7 +88,7 @@ def _search_on_cpu(
     def offer_block(block: Tensor, rows: slice, columns: slice) -> None:
         kept = distances[rows], indices[rows], farthest[rows]
         floor = noise[rows].numpy()
-        over_rows(_offer_rows, len(block), block.numpy(), columns.start, floor, *kept)
+        over_rows(offer_rows, len(block), block.numpy(), columns.start, floor, *kept)
 
     blocks = list(row_chunks(number, number, BLOCK))
     buffer, turned = torch.empty(2, min(BLOCK, number) ** 2)
@@ -106,7 +105,7 @@ def _search_on_cpu(
                 other = turned[: block.numel()].view(shape[::-1]).copy_(block.T)
                 offer_block(other, columns, rows)
             offer_block(block, rows, columns)
-    over_rows(_sort_rows, number, distances, indices)
+    over_rows(sort_rows, number, distances, indices)
     return distances, indices, farthest
 
 
@@ -123,25 +122,3 @@ def search_on_device(
         found.append((*nearest_items(block, k), farthest.cpu().numpy()))
     distances, indices, of_farthest = map(np.concatenate, zip(*found, strict=True))
     return distances, indices, of_farthest
-
-
-@njit(cache=True, nogil=True)
-def _offer_rows(
-    start: int,
-    stop: int,
-    block: np.ndarray,
-    first_item: int,
-    noise: np.ndarray,
-    distances: np.ndarray,
-    indices: np.ndarray,
-    farthest: np.ndarray,
-) -> None:
-    for row in range(start, stop):
-        farthest[row] = max(farthest[row], maximum(block[row]))
-        offer(block[row], first_item, noise[row], distances[row], indices[row])
-
-
-@njit(cache=True, nogil=True)
-def _sort_rows(start: int, stop: int, distances: np.ndarray, indices: np.ndarray) -> None:
-    for row in range(start, stop):
-        sort_heap(distances[row], indices[row])

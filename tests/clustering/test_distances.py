@@ -33,3 +33,11 @@ def test_squared_lengths(sides, monkeypatch):
     monkeypatch.setattr('passreid.clustering.row_chunks.ELEMENTS', 20)
     monkeypatch.setattr('passreid.clustering.row_chunks.LEAST_ROWS', 2)
     torch.testing.assert_close(squared_lengths(sides[0]), sides[0].norm(dim=1) ** 2)
+
+
+@pytest.mark.parametrize('size', [1e19, 1e30, float('inf')])
+def test_lengths_whose_distances_overflow_are_refused(size):
+    features = torch.ones(3, 2)
+    features[2, 1] = size
+    with pytest.raises(ValueError, match='overflow, as in row 2'):
+        squared_lengths(features)

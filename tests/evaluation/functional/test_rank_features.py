@@ -183,10 +183,12 @@ def test_odd_features_name_the_row(value, side, name, rerank):
         rank_features(*sides, *labels, rerank=rerank)
 
 
-def test_overflow_is_an_error():
+@pytest.mark.parametrize('rerank', [None, {}])
+@pytest.mark.parametrize('size', [1e25, 1.2e19])
+def test_overflow_is_an_error(rerank, size):
     labels = [1, 2], [1, 2], [0, 0], [1, 1]
-    with pytest.raises(ValueError, match='query 1 are not all finite'):
-        rank_features([[1.0], [1e25]], [[1.0], [2.0]], *labels)
+    with pytest.raises(ValueError, match=r'too large: squared distances overflow, as in row 1'):
+        rank_features([[1.0], [size]], [[1.0], [2.0]], *labels, rerank=rerank)
 
 
 @pytest.mark.parametrize(
