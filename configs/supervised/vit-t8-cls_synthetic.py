@@ -1,5 +1,10 @@
 # Control for vit-t8_synthetic.py: [CLS] alone, from `../pass/pass_vit-t16-cls_synthetic.py`.
-_base_ = './vit-t8_synthetic.py'
+_base_ = [
+    '../_base_/models/reid_vit-t8.py',
+    '../_base_/datasets/reid_synthetic.py',
+    '../_base_/schedules/adamw_30e.py',
+    '../_base_/default_runtime.py',
+]
 
 model = dict(
     backbone=dict(
@@ -8,3 +13,4 @@ model = dict(
     ),
     head=dict(num_parts=0),
 )
+train_dataloader = dict(dataset=dict(indices=200))

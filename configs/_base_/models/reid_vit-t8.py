@@ -1,33 +1,20 @@
 # The backbone of `pass_vit-t8.py`, fine-tuned on 64x32 pixels.
+_base_ = './reid_vit-s16.py'
+
 model = dict(
-    type='ImageClassifier',
-    data_preprocessor=dict(
-        type='ReIDDataPreprocessor',
-        mean=[127.5, 127.5, 127.5],
-        std=[127.5, 127.5, 127.5],
-        to_rgb=True,
-        erasing=dict(prob=0.5, mode='noise'),
-    ),
     backbone=dict(
-        type='PartViT',
-        arch=dict(embed_dims=128, num_layers=3, num_heads=4, feedforward_channels=512),
+        arch=dict(
+            _delete_=True,
+            embed_dims=128,
+            num_layers=3,
+            num_heads=4,
+            feedforward_channels=512,
+        ),
         img_size=(64, 32),
         patch_size=8,
-        num_parts=3,
-        drop_path_rate=0.1,
-        interpolate_mode='bilinear',
         linear_std=0.08,
         spatial_prior=3.0,
-        init_cfg=dict(
-            type='Pretrained', checkpoint='work_dirs/pass_vit-t16_synthetic/teacher_backbone.pth'
-        ),
+        init_cfg=dict(checkpoint='work_dirs/pass_vit-t16_synthetic/teacher_backbone.pth'),
     ),
-    head=dict(
-        type='ReIDHead',
-        in_channels=128,
-        fusion='cat',
-        multi_neck=True,
-        id_loss=dict(type='CrossEntropyLoss'),
-        metric_loss=dict(type='TripletLoss'),
-    ),
+    head=dict(in_channels=128),
 )
