@@ -18,6 +18,7 @@ from mmpretrain.structures import DataSample
 from reid_run import ARCH, quick_start, write_people
 
 from passreid.apis import build_runner, load_config
+from passreid.registry import DATASETS
 from passreid.registry import MODELS
 from passreid.utils import config_path, register_all_modules
 from passreid.utils.config_options import merge_options
@@ -153,6 +154,25 @@ def test_own_labelled_data_set_is_read(tmp_path):
     finally:
         names['DATASETS'].module_dict.pop('Gate')
     assert [(sample['gt_label'], sample['cam_id']) for sample in samples] == [(0, 1), (1, 0)]
+
+
+def test_own_data_set_of_the_readme(tmp_path):
+    for path in ('train/0007_c2_000123.jpg', 'query/0008_c1_1.jpg', 'gallery/0008_c2_1.jpg'):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    folder = config_path('_base_/datasets')
+    text = marked_block(README, 'own-data-set').replace("'./", f"'{folder}/")
+    (tmp_path / 'my-crops.py').write_text(text.replace('data/my_crops', str(tmp_path)))
+    config = Config.fromfile(tmp_path / 'my-crops.py')
+    for loader in (config.train_dataloader, config.test_dataloader):
+        loader.dataset.pipeline = []
+    found = [
+        [(sample['gt_label'], sample['cam_id']) for sample in DATASETS.build(loader.dataset)]
+        for loader in (config.train_dataloader, config.test_dataloader)
+    ]
+    assert len(found[0]) == 1 and found[0][0][0] == 0
+    (query, gallery) = found[1]
+    assert query[0] == gallery[0] and query[1] != gallery[1]
 
 
 def test_published_figures_are_those_of_the_configs():
