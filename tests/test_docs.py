@@ -18,8 +18,7 @@ from mmpretrain.structures import DataSample
 from reid_run import ARCH, quick_start, write_people
 
 from passreid.apis import build_runner, load_config
-from passreid.registry import DATASETS
-from passreid.registry import MODELS
+from passreid.registry import DATASETS, MODELS
 from passreid.utils import config_path, register_all_modules
 from passreid.utils.config_options import merge_options
 

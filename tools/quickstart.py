@@ -5,12 +5,19 @@ interrupted goes on where it stopped when the same command is given again.
 """
 
 import argparse
+import gc
+import io
 import json
+import os
+import runpy
 import shlex
-import subprocess
 import sys
 import time
+import traceback
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import TextIO
 
 from quickstart_report import write_report
 from quickstart_steps import Step, plan, plan_pictures
@@ -83,24 +90,69 @@ def run(step: Step, folder: Path, heading: str) -> float:
     begin = time.monotonic()
     log = logs / f'{step.name}.log'
     with log.open('a') as file:
-        process = subprocess.Popen(
-            [sys.executable, *step.command, *_resume(step)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert process.stdout is not None
-        for line in process.stdout:
-            file.write(line)
-            if shown := _worth_showing(line):
-                print(f'    {shown}', flush=True)
-    if process.wait():
+        progress = Progress(file)
+        with redirect_stdout(progress), redirect_stderr(progress):
+            failed = call((*step.command, *_resume(step)))
+    if failed:
         lines = log.read_text().splitlines()[-15:]
         sys.exit('\n'.join([*lines, f'\n{step.title}: failed. The whole log is in {log}']))
     seconds = time.monotonic() - begin
     done.write_text(json.dumps({'seconds': seconds}))
     return seconds
+
+
+def call(command: Sequence[str]) -> bool:
+    """Run a program in this process, which has loaded its libraries already.
+
+    Args:
+        command (Sequence[str]): Path of the program below the checkout, and its arguments.
+
+    Returns:
+        bool: Whether it failed. The reason is printed.
+    """
+    arguments, sys.argv = sys.argv, list(command)
+    try:
+        runpy.run_path(str(ROOT / command[0]), run_name='__main__')
+    except SystemExit as end:
+        if end.code:
+            print(end.code)
+        return bool(end.code)
+    except Exception:
+        print(traceback.format_exc())
+        return True
+    finally:
+        sys.argv = arguments
+        # Data loaders of the run end their workers when they are collected.
+        gc.collect()
+    return False
+
+
+class Progress(io.TextIOBase):
+    """Writes everything to a log, and shows in short what tells about progress.
+
+    Args:
+        log (TextIO): The log.
+    """
+
+    def __init__(self, log: TextIO) -> None:
+        self._log = log
+        self._line = ''
+
+    def write(self, text: str) -> int:
+        """Write to the log; show what is worth it once its line has ended."""
+        self._log.write(text)
+        # Else forked workers would write what is still in the buffer once more.
+        self._log.flush()
+        *lines, self._line = (self._line + text).split('\n')
+        for line in lines:
+            if shown := _worth_showing(line):
+                print(f'    {shown}', file=sys.__stdout__, flush=True)
+        return len(text)
+
+    def flush(self) -> None:
+        """Bring the log up to date, unless it is closed: loggers flush when the program ends."""
+        if not self._log.closed:
+            self._log.flush()
 
 
 def _resume(step: Step) -> tuple[str, ...]:
@@ -133,6 +185,7 @@ def main() -> None:
     """Run all steps and write the report."""
     args = parse_args()
     folder, data_root = _from_root(args.work_dir), str(_from_root(Path(args.data_root)))
+    os.chdir(ROOT)
     steps = [
         (folder / f'seed-{seed}', step)
         for seed in args.seeds

@@ -14,7 +14,7 @@ import quickstart  # noqa: E402
 import quickstart_report  # noqa: E402
 import quickstart_steps  # noqa: E402
 
-PRINT = ('-c', "print('11/22 10:00:00 - mmengine - INFO - Epoch(train) [1][2/3]  x: 1  loss: 2')")
+PRINT = "print('11/22 10:00:00 - mmengine - INFO - Epoch(train) [1][2/3]  x: 1  loss: 2')"
 
 
 def values(**rows):
@@ -57,25 +57,56 @@ def test_budgets_are_equal():
     assert budgets[0] == budgets[1] == budgets[2]
 
 
-def test_a_step_is_run_once(tmp_path, capsys):
-    step = quickstart_steps.Step('say', 'Say something', PRINT)
+@pytest.fixture
+def program(tmp_path):
+    """Write a program and return a step that runs it."""
+
+    def write(text, *arguments):
+        path = tmp_path / 'program.py'
+        path.write_text(text)
+        return quickstart_steps.Step('say', 'Say something', (str(path), *arguments))
+
+    return write
+
+
+def test_a_step_is_run_once(program, tmp_path, capfd):
+    step = program(PRINT)
     first = quickstart.run(step, tmp_path, '[1/2]')
-    assert 'Epoch(train) [1][2/3]  loss: 2\n' in capsys.readouterr().out
+    assert 'Epoch(train) [1][2/3]  loss: 2\n' in capfd.readouterr().out
+    assert 'x: 1' in (tmp_path / 'logs' / 'say.log').read_text()
     assert quickstart.run(step, tmp_path, '[1/2]') == first
-    assert capsys.readouterr().out == '[1/2] Say something: done before\n'
+    assert capfd.readouterr().out == '[1/2] Say something: done before\n'
 
 
-def test_results_of_other_settings_are_not_mixed(tmp_path):
-    quickstart.run(quickstart_steps.Step('say', 'Say', PRINT), tmp_path, '')
+def test_a_program_gets_its_arguments_and_leaves_ours_alone(program, tmp_path):
+    before = list(sys.argv)
+    quickstart.run(program('import sys; print(sys.argv[1:])', 'a b', '-c'), tmp_path, '')
+    assert sys.argv == before
+    assert (tmp_path / 'logs' / 'say.log').read_text() == "['a b', '-c']\n"
+
+
+def test_results_of_other_settings_are_not_mixed(program, tmp_path):
+    quickstart.run(program(PRINT), tmp_path, '')
     with pytest.raises(SystemExit, match='results of other settings'):
-        quickstart.run(quickstart_steps.Step('say', 'Say', (*PRINT, 'x')), tmp_path, '')
+        quickstart.run(program(PRINT, 'x'), tmp_path, '')
 
 
-def test_failure_shows_the_end_of_the_log_and_is_tried_again(tmp_path):
-    step = quickstart_steps.Step('fail', 'Fail', ('-c', "raise SystemExit('the reason')"))
+@pytest.mark.parametrize('ending', ['SystemExit', 'ValueError'])
+def test_failure_shows_the_end_of_the_log_and_is_tried_again(program, tmp_path, ending):
     for _ in range(2):
-        with pytest.raises(SystemExit, match=r'(?s)the reason.*Fail: failed'):
-            quickstart.run(step, tmp_path, '')
+        with pytest.raises(SystemExit, match=r'(?s)the reason.*Say something: failed'):
+            quickstart.run(program(f"raise {ending}('the reason')"), tmp_path, '')
+
+
+def test_lines_come_in_pieces(capfd, tmp_path):
+    with (tmp_path / 'log').open('w') as file:
+        progress = quickstart.Progress(file)
+        for piece in ('x - mmengine - INFO - Epoch(val) [1]', '[2/3]  loss: 1', '\nrest'):
+            progress.write(piece)
+        progress.flush()
+    progress.flush()
+    assert capfd.readouterr().out == '    Epoch(val) [1][2/3]  loss: 1\n'
+    assert (tmp_path / 'log').read_text().endswith('loss: 1\nrest')
 
 
 def test_interrupted_training_goes_on(tmp_path):
