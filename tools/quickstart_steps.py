@@ -163,5 +163,6 @@ def _describe(name: str) -> str:
 def _train(config: str, work_dir: Path, data_root: str) -> tuple[str, ...]:
     return (
         *('tools/train.py', config, '--work-dir', str(work_dir)),
-        *('--data-root', data_root, '--cfg-options'),
+        # Persistent workers take seconds to end where the process goes on.
+        *('--data-root', data_root, '--cfg-options', 'train_dataloader.persistent_workers=False'),
     )
