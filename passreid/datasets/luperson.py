@@ -5,6 +5,7 @@ import os.path as osp
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from mmengine.dataset import force_full_init
 
 from passreid.registry import DATASETS
@@ -138,6 +139,16 @@ class LUPerson(RobustDataset):
         """
         name = self.data_list[idx]
         return name if self._lmdb else osp.join(self.data_root, name)
+
+    @property
+    def pids(self) -> np.ndarray:
+        """``gt_label`` of each sample, unknown: (N,) int64, all -1."""
+        return np.full(len(self), -1, np.int64)
+
+    @property
+    def cam_ids(self) -> np.ndarray:
+        """``cam_id`` of each sample, unknown: (N,) int64, all -1."""
+        return np.full(len(self), -1, np.int64)
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict[str, Any]:

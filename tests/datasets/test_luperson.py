@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader
 
-from passreid.datasets import LUPerson
+from passreid.datasets import CrossCameraIdentitySampler, LUPerson
 from passreid.datasets.bad_images import BadImageError
 from passreid.datasets.name_table import NameTable
 from passreid.registry import DATASETS
@@ -228,6 +228,30 @@ def test_millions_of_names_are_no_objects(tmp_path, nested):
     assert dataset.get_data_info(49_999)['img_path'].endswith('049999.jpg')
     assert len(pickle.dumps(dataset)) < 10_000
     assert isinstance(dataset.data_list._blob, np.memmap)
+
+
+def test_people_and_cameras_are_unknown(nested):
+    dataset = LUPerson(str(nested), indices=[2, 0], lazy_init=True)
+    for column, field in ((dataset.pids, 'gt_label'), (dataset.cam_ids, 'cam_id')):
+        assert column.dtype == np.int64
+        assert column.tolist() == [dataset[idx][field] for idx in range(2)] == [-1, -1]
+
+
+def test_batches_of_clusters_without_cameras(tmp_path, write_images):
+    root = write_images(tmp_path / 'data', [f'{number:02d}.jpg' for number in range(12)])
+    dataset = LUPerson(str(root))
+    sampler = CrossCameraIdentitySampler(dataset, 8, 4, iterations=5, seed=0)
+    with pytest.raises(ValueError, match='no image has a label'):
+        next(iter(sampler))
+    labels = np.array([0] * 5 + [1] * 4 + [2] * 2 + [-1])
+    sampler.set_labels(labels)
+    groups = np.array(list(sampler)).reshape(-1, 4)
+    drawn = labels[groups]
+    assert (drawn == drawn[:, :1]).all()
+    assert set(drawn[:, 0].tolist()) == {0, 1, 2}
+    # One camera for all: as many different images as the cluster has.
+    for group, cluster in zip(groups.tolist(), drawn[:, 0].tolist(), strict=True):
+        assert len(set(group)) == {0: 4, 1: 4, 2: 2}[cluster]
 
 
 def test_registered(nested):
