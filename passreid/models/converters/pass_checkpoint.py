@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from .cluster_keys import cluster_weights
 from .supervised_keys import supervised_weights
 from .vit_keys import part_vit_key
 
@@ -20,26 +21,34 @@ def from_pass_checkpoint(state_dict: Mapping, kind: str = 'pretrain') -> dict[st
     Args:
         state_dict (Mapping): What the file holds: the container with
             ``student``, ``teacher`` and ``dino_loss``, the weights of one
-            network (``backbone.*``, ``head.*``), a bare backbone, or those of
-            the supervised model (``base.*``, ``bottleneck*``, ``classifier.*``).
-        kind (str): Which of their programs wrote it: ``'pretrain'`` or
-            ``'supervised'``.
+            network (``backbone.*``, ``head.*``), a bare backbone, those of
+            the supervised model (``base.*``, ``bottleneck*``, ``classifier.*``),
+            or of the cluster-contrast model (a backbone without prefix and
+            ``bottleneck*``), by themselves or as ``state_dict`` of a container.
+        kind (str): Which of their programs wrote it: ``'pretrain'``,
+            ``'supervised'`` or, for USL and UDA, ``'usl'``.
+            Defaults to ``'pretrain'``.
 
     Returns:
         dict[str, Tensor]: Of ``'pretrain'``: ``backbone.*`` and, where present,
         ``neck.*``, ``teacher.*`` and ``head.centres``, weights of
         :class:`PASS`. Of ``'supervised'``: ``backbone.*`` and ``head.*``,
         weights of an ``ImageClassifier`` of :class:`PartViT` and
-        :class:`ReIDHead`; the layer ``base.fc``, which nothing uses, is left out.
+        :class:`ReIDHead`. Of ``'usl'``: ``backbone.*`` and ``neck.norms.*``,
+        weights of :class:`ClusterContrast`. The layer ``fc`` of their backbones,
+        which nothing uses, is left out of both.
 
     Raises:
         ValueError: If the kind is unknown.
         KeyError: If a weight has a name that PASS does not know.
     """
+    if kind not in ('pretrain', 'supervised', 'usl'):
+        raise ValueError(f"Cannot convert kind={kind!r}; choose 'pretrain', 'supervised' or 'usl'")
+    state_dict = state_dict.get('state_dict', state_dict)
     if kind == 'supervised':
         return supervised_weights(state_dict)
-    if kind != 'pretrain':
-        raise ValueError(f"Cannot convert kind={kind!r}; choose 'pretrain' or 'supervised'")
+    if kind == 'usl':
+        return cluster_weights(state_dict)
     if 'student' not in state_dict and 'teacher' not in state_dict:
         return _network(state_dict)
     converted = _network(state_dict.get('student', {}))

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from .cluster_keys import has_cluster_neck
 from .pass_checkpoint import from_pass_checkpoint
 from .vit_keys import part_vit_key
 
@@ -16,9 +17,10 @@ def fit_checkpoint(
 ) -> tuple[dict[str, Tensor], str] | None:
     """Give the weights of a checkpoint the names that a model has for them.
 
-    Known are the authors' files of pre-training and fine-tuning, bare backbones (of
+    Known are the authors' files of pre-training, fine-tuning, USL and UDA, bare backbones (of
     PASS, timm, DINO, DeiT, mmpretrain), and our pre-training, of which a model without a teacher
-    gets the teacher's backbone.
+    gets the teacher's backbone. Our own fine-tuned models need no other names: what another kind
+    of model can use of them is the backbone, and the report of the load names the rest.
 
     Args:
         checkpoint (Mapping): Content of a file.
@@ -39,6 +41,12 @@ def fit_checkpoint(
         return (
             from_pass_checkpoint(content, 'supervised'),
             "Recognised a fine-tuning checkpoint of the authors' code.",
+        )
+    elif has_cluster_neck(weights.keys()):
+        # A backbone without prefix: to be asked before whether it is a bare one.
+        return (
+            from_pass_checkpoint(content, 'usl'),
+            "Recognised a USL or UDA checkpoint of the authors' code.",
         )
     elif any(name.startswith(_TEACHER) for name in weights):
         recognised = 'a pre-training checkpoint'

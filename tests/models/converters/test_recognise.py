@@ -83,3 +83,47 @@ def test_authors_pre_training(reference, classifier_names):
     assert torch.equal(found['backbone.part_tokens.2'], bare['part_token3'])
     assert not any(name.startswith('teacher') for name in found)
     assert 'authors' in text
+
+
+@pytest.fixture(scope='module')
+def cluster_names(model):
+    """Names of a model of USL: a backbone, and a neck with one normalisation."""
+    names = {f'backbone.{name}' for name in model.backbone.state_dict()}
+    return names | {f'neck.norms.0.{name}' for name in ('weight', 'bias', 'running_mean')}
+
+
+@pytest.mark.parametrize('prefix', ['', 'module.'])
+@pytest.mark.parametrize('contained', [True, False])
+def test_authors_usl(reference, cluster_names, classifier_names, prefix, contained):
+    data = reference('vit_tiny')
+    weights = {f'{prefix}{k.removeprefix("sd/")}': v for k, v in data.items() if k[:3] == 'sd/'}
+    neck = {f'{prefix}bottleneck.{name}': torch.ones(3) for name in ('weight', 'bias')}
+    content = weights | neck
+    if contained:
+        content = {'state_dict': content, 'epoch': 50, 'best_mAP': 0.88}
+    for wanted in (cluster_names, classifier_names):
+        found, text = fit_checkpoint(content, wanted)
+        assert len(found) == len(weights) + len(neck)
+        assert torch.equal(found['backbone.part_tokens.2'], data['sd/part_token3'])
+        assert found['neck.norms.0.weight'] is neck[f'{prefix}bottleneck.weight']
+        assert not any('bottleneck' in name for name in found)
+        assert text == "Recognised a USL or UDA checkpoint of the authors' code."
+
+
+def test_authors_fine_tuning_is_told_from_usl(reference, cluster_names):
+    data = reference('vit_tiny')
+    weights = {f'base.{k.removeprefix("sd/")}': v for k, v in data.items() if k[:3] == 'sd/'}
+    weights |= {'bottleneck.weight': torch.ones(3), 'classifier.weight': torch.ones(2, 3)}
+    found, text = fit_checkpoint(weights, cluster_names)
+    assert torch.equal(found['backbone.cls_token'], data['sd/cls_token'])
+    assert found.keys() - cluster_names >= {'head.neck.norms.0.weight', 'head.classifier.weight'}
+    assert 'fine-tuning' in text
+
+
+def test_our_fine_tuned_models_keep_their_names(model, cluster_names, classifier_names):
+    """What two models share, the backbone, is loaded; the report of the load names the rest."""
+    backbone = {f'backbone.{name}': v for name, v in model.backbone.state_dict().items()}
+    necks = {'neck.norms.0.weight': torch.ones(3)}
+    head = {'head.neck.norms.0.weight': torch.ones(3), 'head.classifier.weight': torch.ones(2, 3)}
+    assert fit_checkpoint({'state_dict': backbone | head, 'meta': {}}, cluster_names) is None
+    assert fit_checkpoint({'state_dict': backbone | necks, 'meta': {}}, classifier_names) is None
