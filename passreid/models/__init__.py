@@ -7,5 +7,6 @@ from .data_preprocessors import *  # noqa: F403
 from .heads import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .necks import *  # noqa: F403
+from .reid import *  # noqa: F403
 from .selfsup import *  # noqa: F403
 from .tta import *  # noqa: F403

@@ -11,8 +11,10 @@ from torch.nn import functional as F
 
 from passreid.registry import MODELS
 
+from ..build_module import build_module
 from ..layers import BNNeck
 from ..losses import hardest_pairs
+from ..put_features import put_features
 
 _TEST_FEATURES = ('before_neck', 'after_neck')
 
@@ -79,8 +81,8 @@ class ReIDHead(BaseModule):
         self.classifier = None
         if num_classes is not None:
             self.classifier = nn.Linear(self.neck.out_channels, num_classes, bias=False)
-        self.id_loss = _build(id_loss)
-        self.metric_loss = None if metric_loss is None else _build(metric_loss)
+        self.id_loss = build_module(id_loss)
+        self.metric_loss = None if metric_loss is None else build_module(metric_loss)
 
     @property
     def unneeded_keys(self) -> tuple[str, ...]:
@@ -121,11 +123,7 @@ class ReIDHead(BaseModule):
         Returns:
             list[DataSample]: Each with ``feature``, ``(D,)`` float32 of unit length.
         """
-        features = self(feats)
-        data_samples = data_samples or [DataSample() for _ in features]
-        for sample, feature in zip(data_samples, features, strict=True):
-            sample.feature = feature
-        return data_samples
+        return put_features(self(feats), data_samples)
 
     def loss(self, feats: tuple[Tensor, ...], data_samples: list[DataSample]) -> dict[str, Tensor]:
         """Compute the losses.
@@ -202,7 +200,3 @@ class ReIDHead(BaseModule):
             'hardest_positive': pairs.positive.mean(),
             'hardest_negative': pairs.negative.mean(),
         }
-
-
-def _build(module: dict | nn.Module) -> nn.Module:
-    return module if isinstance(module, nn.Module) else MODELS.build(module)

@@ -4,9 +4,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from passreid.registry import MODELS
+
 from .token_fusion import fuse_tokens, fused_channels
 
 
+@MODELS.register_module()
 class BNNeck(nn.Module):
     """Fuse tokens into one feature and normalise it over the batch.
 

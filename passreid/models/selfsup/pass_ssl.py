@@ -12,10 +12,8 @@ from torch.nn import functional as F
 
 from passreid.registry import MODELS
 
-
-def _build(module: dict | nn.Module, **defaults) -> Any:
-    """Build a module from a config that may leave out what the others settle."""
-    return module if isinstance(module, nn.Module) else MODELS.build({**defaults, **module})
+from ..build_module import build_module
+from ..put_features import put_features
 
 
 @MODELS.register_module()
@@ -50,13 +48,13 @@ class PASS(BaseSelfSupervisor):
         data_preprocessor: dict | nn.Module | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        vit = _build(backbone)
-        projection = _build(neck, in_channels=vit.embed_dims, num_parts=vit.num_parts)
+        vit = build_module(backbone)
+        projection = build_module(neck, in_channels=vit.embed_dims, num_parts=vit.num_parts)
         num_prototypes = projection.prototypes[0].out_features
         super().__init__(
             backbone=vit,
             neck=projection,
-            head=_build(head, out_channels=num_prototypes, num_parts=vit.num_parts),
+            head=build_module(head, out_channels=num_prototypes, num_parts=vit.num_parts),
             data_preprocessor=data_preprocessor,
             init_cfg=init_cfg,
         )
@@ -165,10 +163,7 @@ class PASS(BaseSelfSupervisor):
         if self.backbone.num_parts:
             fused.append(tokens[:, 1:].mean(1))
         features = F.normalize(torch.cat(fused, 1), dim=-1)
-        data_samples = data_samples or [DataSample() for _ in features]
-        for sample, feature in zip(data_samples, features, strict=True):
-            sample.feature = feature
-        return data_samples
+        return put_features(features, data_samples)
 
     @torch.no_grad()
     def part_separation(self, views: Tensor) -> dict[str, Tensor]:

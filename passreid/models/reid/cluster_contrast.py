@@ -1,0 +1,131 @@
+"""Cluster contrast on part tokens."""
+
+import torch
+from mmpretrain.models import ImageClassifier
+from mmpretrain.structures import DataSample
+from torch import Tensor, nn
+
+from passreid.registry import MODELS
+
+from ..build_module import build_module
+from ..put_features import put_features
+
+
+@MODELS.register_module()
+class ClusterContrast(ImageClassifier):
+    """Re-identification without labels: a contrast of images with clusters of their features.
+
+    Each epoch, :class:`PseudoLabelHook` clusters the features of all training images and calls
+    :meth:`set_pseudo_labels`. The label of an image is that of its ``sample_idx``; ``gt_label``
+    is never read. Labels and memory are no part of a ``state_dict``.
+
+    Source: Dai et al., `Cluster Contrast for Unsupervised Person Re-Identification
+    <https://arxiv.org/abs/2103.11568>`_, ACCV 2022, on the tokens of `PASS
+    <https://arxiv.org/abs/2203.03931>`_, section 3.4.
+
+    Args:
+        backbone (dict | nn.Module): :class:`PartViT`.
+        neck (dict | nn.Module): :class:`BNNeck` with ``normalize=True``; what it makes of the
+            tokens is the feature, in training and in the test.
+        memory (dict | nn.Module): :class:`ClusterMemory`.
+        data_preprocessor (dict, optional): :class:`ReIDDataPreprocessor`.
+        init_cfg (dict, optional): Initialisation. Defaults to None.
+    """
+
+    pseudo_labels: Tensor
+
+    def __init__(
+        self,
+        backbone: dict | nn.Module,
+        neck: dict | nn.Module,
+        memory: dict | nn.Module,
+        data_preprocessor: dict | nn.Module | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(
+            build_module(backbone),
+            neck=build_module(neck),
+            data_preprocessor=data_preprocessor,
+            init_cfg=init_cfg,
+        )
+        self.memory = build_module(memory)
+        self.register_buffer('pseudo_labels', torch.empty(0, dtype=torch.long), persistent=False)
+
+    def set_pseudo_labels(self, labels: Tensor, centres: Tensor) -> None:
+        """Take the outcome of a clustering.
+
+        Args:
+            labels (Tensor): Cluster of each training image by ``sample_idx``, ``(N,)`` int64; -1
+                for images that no batch will hold.
+            centres (Tensor): Centre of each cluster, ``(K, D)``; they are normalised.
+
+        Raises:
+            ValueError: If labels and centres do not fit.
+        """
+        if labels.max() >= len(centres):
+            raise ValueError(f'there are {len(centres)} centres, but a label {int(labels.max())}')
+        self.pseudo_labels = labels.to(self.pseudo_labels.device, torch.long)
+        self.memory.set_centres(centres)
+
+    def extract_feat(self, inputs: Tensor, stage: str = 'neck') -> Tensor | tuple[Tensor, ...]:
+        """Extract features.
+
+        Args:
+            inputs (Tensor): Images ``(B, 3, H, W)``.
+            stage (str): ``'backbone'`` for the tokens, else the feature. Defaults to ``'neck'``.
+
+        Returns:
+            Tensor | tuple[Tensor, ...]: Features ``(B, D)`` float32, not normalised as a whole;
+            of the backbone a tuple whose last element is tokens ``(B, 1 + L, C)``.
+        """
+        return self.backbone(inputs) if stage == 'backbone' else self._features(inputs)
+
+    def _features(self, inputs: Tensor) -> Tensor:
+        tokens = self.backbone(inputs)[-1]
+        with torch.autocast(inputs.device.type, enabled=False):
+            return self.neck(tokens.float())
+
+    def loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
+        """Compute the loss and move the memory.
+
+        Args:
+            inputs (Tensor): Images ``(B, 3, H, W)``.
+            data_samples (list[DataSample]): With ``sample_idx``.
+
+        Returns:
+            dict[str, Tensor]: ``loss``.
+
+        Raises:
+            RuntimeError: If there are no labels yet.
+            ValueError: If, on the CPU, an image has no cluster.
+        """
+        if not len(self.pseudo_labels):
+            raise RuntimeError(
+                'ClusterContrast has no pseudo labels yet: add PseudoLabelHook to the hooks or '
+                'call set_pseudo_labels'
+            )
+        places = torch.tensor([sample.sample_idx for sample in data_samples])
+        labels = self.pseudo_labels[places.to(self.pseudo_labels.device, non_blocking=True)]
+        # On other devices a look at the labels would wait for them.
+        if labels.device.type == 'cpu' and (labels < 0).any():
+            path = data_samples[int(labels.argmin())].img_path
+            raise ValueError(
+                f'{path} belongs to no cluster, but is in a batch: use CrossCameraIdentitySampler '
+                'and PseudoLabelHook'
+            )
+        return {'loss': self.memory(self._features(inputs), labels)}
+
+    def predict(
+        self, inputs: Tensor, data_samples: list[DataSample] | None = None, **kwargs
+    ) -> list[DataSample]:
+        """Extract features into samples.
+
+        Args:
+            inputs (Tensor): Images ``(B, 3, H, W)``.
+            data_samples (list[DataSample], optional): Where to put them.
+            **kwargs: Not used.
+
+        Returns:
+            list[DataSample]: Each with ``feature``, ``(D,)`` float32.
+        """
+        return put_features(self._features(inputs), data_samples)

@@ -1,0 +1,120 @@
+"""Memory of clusters."""
+
+import torch
+from mmengine.dist import all_gather, get_world_size
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from passreid.registry import MODELS
+
+
+@MODELS.register_module()
+class ClusterMemory(nn.Module):
+    """Contrast features with the centres of clusters, which follow the features.
+
+    The loss is the cross-entropy of the cosines between a feature and all centres by a
+    temperature. Its gradient goes to the features alone. In training, each call then moves the
+    centres that the batch shows: ``m <- normalise(momentum * m + (1 - momentum) * f)``. In a
+    distributed run the features of all processes move them, in the order of the processes, so
+    that the memories stay equal.
+
+    Source: Dai et al., `Cluster Contrast for Unsupervised Person Re-Identification
+    <https://arxiv.org/abs/2103.11568>`_, ACCV 2022, section 3.
+
+    Args:
+        temperature (float): Of the cosines. Defaults to 0.05.
+        momentum (float): Weight of the old centre. Defaults to 0.2.
+        use_hard (bool): Whether only the image of the batch that is the least similar to its
+            centre moves it, of equally similar ones the first. Otherwise all move it, one after
+            the other in the order of the batch. Defaults to True.
+
+    Raises:
+        ValueError: If temperature or momentum are out of range.
+
+    Examples:
+        >>> import torch
+        >>> from passreid.models import ClusterMemory
+        >>> memory = ClusterMemory()
+        >>> memory.set_centres(torch.eye(3))
+        >>> memory(torch.eye(3)[:2], torch.tensor([0, 1])).item() < 1e-6
+        True
+    """
+
+    centres: Tensor
+
+    def __init__(
+        self, temperature: float = 0.05, momentum: float = 0.2, use_hard: bool = True
+    ) -> None:
+        super().__init__()
+        if not temperature > 0:
+            raise ValueError(f'temperature must be above 0, but is {temperature}')
+        if not 0 <= momentum <= 1:
+            raise ValueError(f'momentum must lie between 0 and 1, but is {momentum}')
+        self.temperature = temperature
+        self.momentum = momentum
+        self.use_hard = use_hard
+        self.register_buffer('centres', torch.empty(0, 0), persistent=False)
+
+    def set_centres(self, centres: Tensor) -> None:
+        """Start from other clusters.
+
+        Args:
+            centres (Tensor): ``(K, D)``, of any length but 0; they are normalised.
+
+        Raises:
+            ValueError: If there is no cluster.
+        """
+        if centres.ndim != 2 or not centres.numel():
+            raise ValueError(f'centres have shape {tuple(centres.shape)}, expected (clusters, D)')
+        self.centres = F.normalize(centres.detach().to(self.centres.device, torch.float32), dim=1)
+
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Compute the loss and, in training, move the centres.
+
+        Args:
+            features (Tensor): ``(B, D)``, of any length; as many in every process.
+            labels (Tensor): Clusters, ``(B,)`` int64, on the same device.
+
+        Returns:
+            Tensor: Mean loss, a scalar in float32.
+
+        Raises:
+            RuntimeError: If there are no centres yet.
+        """
+        if not len(self.centres):
+            raise RuntimeError('The memory is empty: call set_centres first')
+        with torch.autocast(features.device.type, enabled=False):
+            features = F.normalize(features.float(), dim=1)
+            loss = F.cross_entropy(features @ self.centres.T / self.temperature, labels)
+            if self.training:
+                self._follow(features.detach(), labels)
+        return loss
+
+    @torch.no_grad()
+    def _follow(self, features: Tensor, labels: Tensor) -> None:
+        """Move the centres of ``labels (B,)`` towards unit ``features (B, D)``."""
+        if get_world_size() > 1:
+            features = torch.cat(all_gather(features.contiguous()))
+            labels = torch.cat(all_gather(labels.contiguous()))
+        fellows = labels[:, None] == labels
+        moved = self.centres[labels]
+        # Each row is an image, but moves the centre of its cluster: fellows do the same.
+        if self.use_hard:
+            similarity = (features * moved).sum(1).expand_as(fellows)
+            hardest = similarity.where(fellows, similarity.new_tensor(torch.inf)).argmin(1)
+            moved = self._step(moved, features[hardest])
+        else:
+            sizes = fellows.sum(1)
+            in_order = fellows.byte().argsort(dim=1, descending=True, stable=True)
+            for place in range(int(sizes.max())):
+                step = self._step(moved, features[in_order[:, place]])
+                moved = step.where((place < sizes)[:, None], moved)
+        # A new tensor, for the graph of the loss holds the old one.
+        self.centres = self.centres.index_put((labels,), moved)
+
+    def _step(self, centres: Tensor, features: Tensor) -> Tensor:
+        return F.normalize(self.momentum * centres + (1 - self.momentum) * features, dim=1)
+
+    def extra_repr(self) -> str:
+        """Settings, for the printed model."""
+        return f'temperature={self.temperature}, momentum={self.momentum}, use_hard={self.use_hard}'
