@@ -1,5 +1,7 @@
 """Exact nearest neighbours without a matrix of all distances."""
 
+from collections.abc import Callable
+from itertools import combinations_with_replacement
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +55,9 @@ def nearest_neighbours(
     return np.concatenate(distances), np.concatenate(indices)
 
 
-def mutual_neighbours(features: Tensor, k: int) -> Neighbours:
+def mutual_neighbours(
+    features: Tensor, k: int, progress: Callable[[int, int], None] | None = None
+) -> Neighbours:
     """Find the nearest neighbours of each item among all, itself included and always first.
 
     Distances within the rounding of float32 count as 0, so that copies of an item are equally
@@ -62,6 +66,8 @@ def mutual_neighbours(features: Tensor, k: int) -> Neighbours:
     Args:
         features (Tensor): ``(N, D)`` float32.
         k (int): How many, the item itself included; at most N are found.
+        progress (Callable, optional): Called with how many blocks of distances are done and how
+            many there are.
 
     Returns:
         Neighbours: Nearest neighbours and the distance of the farthest item.
@@ -70,14 +76,18 @@ def mutual_neighbours(features: Tensor, k: int) -> Neighbours:
     squares = squared_lengths(features)
     noise = NOISE * squares
     search = _search_on_cpu if features.device.type == 'cpu' else search_on_device
-    distances, indices, farthest = search(features, squares, k, noise)
+    distances, indices, farthest = search(features, squares, k, noise, progress)
     distances[:, 0] = 0
     farthest[farthest < noise.cpu().numpy()] = 0
     return Neighbours(distances, indices, farthest)
 
 
 def _search_on_cpu(
-    features: Tensor, squares: Tensor, k: int, noise: Tensor
+    features: Tensor,
+    squares: Tensor,
+    k: int,
+    noise: Tensor,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compute each distance once and offer it to both of its items."""
     number = len(features)
@@ -92,33 +102,41 @@ def _search_on_cpu(
 
     blocks = list(row_chunks(number, number, BLOCK))
     buffer, turned = torch.empty(2, min(BLOCK, number) ** 2)
-    for place, rows in enumerate(blocks):
-        for columns in blocks[place:]:
-            shape = (rows.stop - rows.start, columns.stop - columns.start)
-            block = buffer[: shape[0] * shape[1]].view(shape)
-            squared_distances(
-                features[rows], features[columns], squares[rows], squares[columns], block
-            )
-            if rows == columns:
-                block.diagonal().fill_(-torch.inf)
-            else:
-                other = turned[: block.numel()].view(shape[::-1]).copy_(block.T)
-                offer_block(other, columns, rows)
-            offer_block(block, rows, columns)
+    total = len(blocks) * (len(blocks) + 1) // 2
+    pairs = combinations_with_replacement(blocks, 2)
+    for done, (rows, columns) in enumerate(pairs, 1):
+        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        block = buffer[: shape[0] * shape[1]].view(shape)
+        squared_distances(features[rows], features[columns], squares[rows], squares[columns], block)
+        if rows == columns:
+            block.diagonal().fill_(-torch.inf)
+        else:
+            other = turned[: block.numel()].view(shape[::-1]).copy_(block.T)
+            offer_block(other, columns, rows)
+        offer_block(block, rows, columns)
+        if progress:
+            progress(done, total)
     over_rows(sort_rows, number, distances, indices)
     return distances, indices, farthest
 
 
 def search_on_device(
-    features: Tensor, squares: Tensor, k: int, noise: Tensor
+    features: Tensor,
+    squares: Tensor,
+    k: int,
+    noise: Tensor,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Search where the features are, a few rows at a time."""
     found = []
-    for rows in row_chunks(len(features), len(features)):
+    blocks = list(row_chunks(len(features), len(features)))
+    for done, rows in enumerate(blocks, 1):
         block = squared_distances(features[rows], features, squares[rows], squares)
         farthest = block.amax(1).clamp_(min=0)
         block[block < noise[rows, None]] = 0
         block.diagonal(rows.start).fill_(-torch.inf)
         found.append((*nearest_items(block, k), farthest.cpu().numpy()))
+        if progress:
+            progress(done, len(blocks))
     distances, indices, of_farthest = map(np.concatenate, zip(*found, strict=True))
     return distances, indices, of_farthest

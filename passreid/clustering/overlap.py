@@ -22,22 +22,39 @@ def subtract_overlap_(
 
 
 @njit(cache=True, nogil=True)
-def _add_overlaps(
+def add_overlaps(
     starts: np.ndarray,
     columns: np.ndarray,
     values: np.ndarray,
     row: int,
     inverted_starts: np.ndarray,
+    inverted_stops: np.ndarray,
     inverted_columns: np.ndarray,
     inverted_values: np.ndarray,
     sums: np.ndarray,
     touched: np.ndarray,
 ) -> int:
-    """Sum the minima of one row and all others into ``sums``; return how many it touched."""
+    """Sum the minima of one row and others.
+
+    Args:
+        starts (np.ndarray): Of the rows.
+        columns (np.ndarray): Of the rows.
+        values (np.ndarray): Of the rows.
+        row (int): Which one.
+        inverted_starts (np.ndarray): ``(N,)``: first element of each column that counts.
+        inverted_stops (np.ndarray): ``(N,)``: element after the last that counts.
+        inverted_columns (np.ndarray): The other row of each element.
+        inverted_values (np.ndarray): Of the elements.
+        sums (np.ndarray): ``(G,)``, one for each other row, zeros before.
+        touched (np.ndarray): ``(G,)``; its first elements become the rows with a sum.
+
+    Returns:
+        int: How many rows have a sum.
+    """
     count = 0
     for place in range(starts[row], starts[row + 1]):
         column, value = columns[place], values[place]
-        for other in range(inverted_starts[column], inverted_starts[column + 1]):
+        for other in range(inverted_starts[column], inverted_stops[column]):
             least = min(value, inverted_values[other])
             if least > 0:
                 item = inverted_columns[other]
@@ -64,12 +81,13 @@ def _subtract(
     sums = np.zeros(distances.shape[1], np.float32)
     touched = np.empty(distances.shape[1], np.int32)
     for row in range(start, stop):
-        count = _add_overlaps(
+        count = add_overlaps(
             starts,
             columns,
             values,
             row,
-            inverted_starts,
+            inverted_starts[:-1],
+            inverted_starts[1:],
             inverted_columns,
             inverted_values,
             sums,
