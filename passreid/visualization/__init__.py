@@ -2,6 +2,7 @@
 
 import mmpretrain.visualization  # noqa: F401  (parents never import lazily)
 
+from .contact_sheet import draw_contact_sheet
 from .curves import Curve, draw_curves
 from .html_report import Section, Table, html_report
 from .part_attention import attention_heights, draw_part_attention, overlay_attention
@@ -17,6 +18,7 @@ __all__ = [
     'Section',
     'Table',
     'attention_heights',
+    'draw_contact_sheet',
     'draw_curves',
     'draw_part_attention',
     'draw_rank_list',
