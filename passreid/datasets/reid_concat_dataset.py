@@ -1,7 +1,8 @@
 """Training on several labelled data sets together."""
 
+import copy
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,18 @@ class ReIDConcatDataset(ConcatDataset):
             f'{len(self.datasets)} data sets joined: {num_ids} ids, {first} images, '
             f'{num_cameras} cameras',
         )
+
+    def with_pipeline(self, pipeline: Sequence[dict | Callable]) -> 'ReIDConcatDataset':
+        """Return a copy whose samples go through another pipeline; see :class:`RobustDataset`.
+
+        Args:
+            pipeline (Sequence[dict | Callable]): Transforms, or configs of transforms.
+        """
+        self.full_init()
+        other = copy.copy(self)
+        pairs = zip(self._relabels, self.datasets, strict=True)
+        other.datasets = [part.with_pipeline([relabel, *pipeline]) for relabel, part in pairs]
+        return other
 
     def set_seed(self, seed: int) -> None:
         """Change the seed; workers that are already running follow.

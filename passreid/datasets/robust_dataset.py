@@ -47,9 +47,7 @@ class RobustDataset(BaseDataset):
     ) -> None:
         self._sample_seed = SampleSeed(seed)
         self._bad_images = BadImageCounter(0, max_bad_share, bad_grace)
-        # Built here: mmengine would look a type up in the default scope of the moment.
-        transforms = [TRANSFORMS.build(t) if isinstance(t, dict) else t for t in pipeline]
-        super().__init__(pipeline=transforms, **kwargs)
+        super().__init__(pipeline=_build_pipeline(pipeline).transforms, **kwargs)
 
     def full_init(self) -> None:
         """Load the list of samples."""
@@ -59,20 +57,29 @@ class RobustDataset(BaseDataset):
         limits = self._bad_images
         self._bad_images = BadImageCounter(len(self), limits.max_share, limits.grace)
 
-    def as_part(self, first_index: int, transform: Callable[[dict], dict]) -> 'RobustDataset':
-        """Return a copy that is part of a joint data set.
+    def with_pipeline(self, pipeline: Sequence[dict | Callable]) -> 'RobustDataset':
+        """Return a copy whose samples go through another pipeline.
 
         It shares the list of samples; seed, epoch and the count of bad images are its own.
+
+        Args:
+            pipeline (Sequence[dict | Callable]): Transforms, or configs of transforms.
+        """
+        other = copy.copy(self)
+        other.pipeline = _build_pipeline(pipeline)
+        other._sample_seed = copy.deepcopy(self._sample_seed)
+        other._bad_images = copy.deepcopy(self._bad_images)
+        return other
+
+    def as_part(self, first_index: int, transform: Callable[[dict], dict]) -> 'RobustDataset':
+        """Return a copy that is part of a joint data set, see :meth:`with_pipeline`.
 
         Args:
             first_index (int): Index of the first sample in the joint data set.
             transform (Callable): What the pipeline begins with.
         """
-        part = copy.copy(self)
+        part = self.with_pipeline([transform, *self.pipeline.transforms])
         part.first_index = first_index
-        part.pipeline = Compose([transform, *self.pipeline.transforms])
-        part._sample_seed = copy.deepcopy(self._sample_seed)
-        part._bad_images = copy.deepcopy(self._bad_images)
         return part
 
     def set_seed(self, seed: int) -> None:
@@ -144,3 +151,8 @@ class RobustDataset(BaseDataset):
         idx %= len(self)
         with self._sample_seed.of_sample(self.first_index + idx, visit):
             return super().__getitem__(idx)
+
+
+def _build_pipeline(pipeline: Sequence[dict | Callable]) -> Compose:
+    # Built here: mmengine would look a type up in the default scope of the moment.
+    return Compose([TRANSFORMS.build(t) if isinstance(t, dict) else t for t in pipeline])

@@ -164,3 +164,13 @@ def test_what_cannot_be_joined(root):
         ReIDConcatDataset([*parts(root), LUPerson(str(root / 'own'))])
     with pytest.raises(ValueError, match='at least one data set'):
         ReIDConcatDataset([])
+
+
+def test_copy_with_another_pipeline_numbers_through(joint):
+    fields = ('gt_label', 'cam_id', 'sample_idx')
+    plain = joint.with_pipeline([lambda results: {name: results[name] for name in fields}])
+    samples = [plain[idx] for idx in range(len(joint))]
+    assert [sample['sample_idx'] for sample in samples] == list(range(13))
+    assert [sample['gt_label'] for sample in samples] == joint.pids.tolist()
+    assert [sample['cam_id'] for sample in samples] == joint.cam_ids.tolist()
+    assert 'draw' in joint[0]

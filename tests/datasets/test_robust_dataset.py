@@ -223,3 +223,17 @@ def test_other_arguments_reach_base_dataset():
     lazy.full_init()
     assert len(lazy) == 6
     assert isinstance(lazy, BaseDataset)
+
+
+def test_copy_with_another_pipeline(root):
+    dataset = build(root)
+    dataset.set_epoch(3)
+    plain = dataset.with_pipeline([lambda results: results['img_path']])
+    assert [plain[idx] for idx in range(2)] == [dataset.image_name(idx) for idx in range(2)]
+    assert not isinstance(dataset[0], str)
+    plain.set_epoch(4)
+    assert (dataset._sample_seed.epoch, plain._sample_seed.epoch) == (3, 4)
+    before = dataset.bad_image_summary()['seen']
+    plain[0]
+    assert dataset.bad_image_summary()['seen'] == before
+    assert plain.bad_image_summary()['seen'] == 3
