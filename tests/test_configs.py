@@ -23,6 +23,7 @@ PLACES = {
     'backbone': registry.MODELS,
     'neck': registry.MODELS,
     'head': registry.MODELS,
+    'memory': registry.MODELS,
     'sampler': registry.DATA_SAMPLERS,
     'collate_fn': FUNCTIONS,
     'dataset': registry.DATASETS,
@@ -84,7 +85,7 @@ def named_types(node, path=()):
 def registry_of(path):
     """Return the registry that the keys lead to, or None."""
     # Default hooks stand under names of their own, some of which are those of other places.
-    if path[0] == 'default_hooks':
+    if path[0] == 'default_hooks' and len(path) == 2:
         return registry.HOOKS
     return PLACES.get(path[-1])
 

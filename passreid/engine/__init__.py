@@ -2,6 +2,7 @@
 
 import mmpretrain.engine  # noqa: F401  (parents never import lazily)
 
+from .feature_extraction import extract_features as extract_features
 from .hooks import *  # noqa: F403
 from .optim_wrappers import *  # noqa: F403
 from .runners import *  # noqa: F403

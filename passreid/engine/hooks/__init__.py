@@ -5,10 +5,12 @@ from .convert_checkpoint_hook import ConvertCheckpointHook
 from .export_teacher_hook import ExportTeacherHook
 from .flip_tta_hook import FlipTTAHook
 from .freeze_prototypes_hook import FreezePrototypesHook
+from .gain_hook import GainHook
 from .load_report_hook import LoadReportHook
 from .non_finite_hook import NonFiniteHook
 from .part_separation_hook import PartSeparationHook
 from .plain_checkpoint_hook import PlainCheckpointHook
+from .pseudo_label_hook import PseudoLabelHook
 from .random_state_hook import RandomStateHook
 from .resume_notice_hook import ResumeNoticeHook
 from .teacher_hook import TeacherHook
@@ -21,10 +23,12 @@ __all__ = [
     'ExportTeacherHook',
     'FlipTTAHook',
     'FreezePrototypesHook',
+    'GainHook',
     'LoadReportHook',
     'NonFiniteHook',
     'PartSeparationHook',
     'PlainCheckpointHook',
+    'PseudoLabelHook',
     'RandomStateHook',
     'ResumeNoticeHook',
     'TeacherHook',

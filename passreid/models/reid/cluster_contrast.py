@@ -67,6 +67,19 @@ class ClusterContrast(ImageClassifier):
         self.pseudo_labels = labels.to(self.pseudo_labels.device, torch.long)
         self.memory.set_centres(centres)
 
+    def pseudo_label_state(self) -> dict[str, Tensor]:
+        """Labels and memory as they are.
+
+        Returns:
+            dict[str, Tensor]: ``labels`` ``(N,)`` int64 and ``centres`` ``(K, D)`` float32.
+        """
+        return {'labels': self.pseudo_labels, 'centres': self.memory.centres}
+
+    def load_pseudo_label_state(self, state: dict[str, Tensor]) -> None:
+        """Go on with labels and memory, bit by bit, that :meth:`pseudo_label_state` gave."""
+        self.pseudo_labels = state['labels'].to(self.pseudo_labels.device)
+        self.memory.centres = state['centres'].to(self.memory.centres.device)
+
     def extract_feat(self, inputs: Tensor, stage: str = 'neck') -> Tensor | tuple[Tensor, ...]:
         """Extract features.
 
