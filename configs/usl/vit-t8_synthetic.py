@@ -10,7 +10,8 @@ sampler = dict(_delete_=True, type='CrossCameraIdentitySampler', images_per_id=4
 train_dataloader = dict(sampler=sampler, dataset=dict(domain='b'))
 val_dataloader = dict(dataset=dict(domain='b'))
 test_dataloader = val_dataloader
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
 default_hooks = dict(
-    pseudo_labels=dict(type='PseudoLabelHook', pipeline=_base_.test_pipeline, eps=0.6, k1=12)
+    pseudo_labels=dict(type='PseudoLabelHook', pipeline=_base_.test_pipeline, eps=0.5, k1=12)
 )
 custom_hooks = [dict(type='NonFiniteHook'), dict(type='GainHook')]
