@@ -1,0 +1,240 @@
+from unittest import mock
+
+import pytest
+import torch
+from mmengine.optim import OptimWrapper
+from mmpretrain.structures import DataSample
+from torch import nn
+from torch.nn import functional as F
+
+from passreid.models import ClusterContrast, ReIDHead
+from passreid.models.converters import from_pass_checkpoint
+from passreid.registry import MODELS
+
+VARIANTS = ['cat_multi', 'cat_single', 'mean_multi', 'mean_single']
+ARCH = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32)
+
+
+class Given(nn.Module):
+    """A backbone whose tokens are its inputs."""
+
+    def forward(self, inputs):
+        return (inputs,)
+
+
+def neck_of(variant, width):
+    fusion, _, number = variant.partition('_')
+    return dict(
+        type='BNNeck',
+        in_channels=width,
+        fusion=fusion,
+        multi_neck=number == 'multi',
+        normalize=True,
+    )
+
+
+def on_tokens(variant='cat_multi', width=32):
+    return ClusterContrast(Given(), neck_of(variant, width), memory=dict(type='ClusterMemory'))
+
+
+@pytest.fixture
+def model():
+    """A small model of images, from its config."""
+    torch.manual_seed(0)
+    model = MODELS.build(
+        dict(
+            type='passreid.ClusterContrast',
+            data_preprocessor=dict(
+                type='passreid.ReIDDataPreprocessor',
+                mean=[127.5] * 3,
+                std=[127.5] * 3,
+                to_rgb=True,
+                erasing=dict(prob=0.5, mode='constant'),
+            ),
+            backbone=dict(type='passreid.PartViT', arch=ARCH, img_size=(32, 16), patch_size=8),
+            neck=neck_of('cat_single', 16),
+            memory=dict(type='passreid.ClusterMemory'),
+        )
+    )
+    model.init_weights()
+    return model
+
+
+def samples(places, labels=None):
+    """Make samples of the images at these places of the data set."""
+    labels = labels or [0] * len(places)
+    return [
+        DataSample(metainfo=dict(sample_idx=place, img_path=f'{place}.jpg')).set_gt_label(label)
+        for place, label in zip(places, labels, strict=True)
+    ]
+
+
+def batch(places, **options):
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randint(0, 256, (len(places), 3, 32, 16), dtype=torch.uint8, generator=generator)
+    return dict(inputs=images, data_samples=samples(places, **options))
+
+
+@pytest.mark.parametrize('variant', VARIANTS)
+def test_recorded_features(reference, variant):
+    recorded = reference('cluster')
+    model = on_tokens(variant)
+    prefix = f'fusion/{variant}/sd/'
+    authors = {k.removeprefix(prefix): v for k, v in recorded.items() if k.startswith(prefix)}
+    model.load_state_dict(from_pass_checkpoint(authors, 'usl'), strict=True)
+    tokens = recorded['fusion/tokens']
+    features = model.extract_feat(tokens)
+    torch.testing.assert_close(features, recorded[f'fusion/{variant}/train'], atol=2e-5, rtol=0)
+    predictions = model.eval().predict(tokens, samples(range(12)))
+    found = torch.stack([sample.feature for sample in predictions])
+    torch.testing.assert_close(found, recorded[f'fusion/{variant}/eval'], atol=2e-5, rtol=0)
+
+
+def test_features_before_and_behind_the_neck(model):
+    data = batch([4, 2, 0])
+    predictions = model.eval().test_step(data)
+    assert [sample.sample_idx for sample in predictions] == [4, 2, 0]
+    inputs = model.data_preprocessor(data)['inputs']
+    found = torch.stack([sample.feature for sample in predictions])
+    assert found.shape == (3, 32) and found.dtype == torch.float32
+    torch.testing.assert_close(found, model(inputs, mode='tensor'))
+    tokens = model.extract_feat(inputs, stage='backbone')[-1]
+    assert tokens.shape == (3, 4, 16)
+    torch.testing.assert_close(found, model.neck(tokens))
+    assert [sample.feature.shape for sample in model.predict(inputs)] == [(32,)] * 3
+
+
+def test_labels_are_those_of_the_clustering(reference):
+    """By the place of an image in the data set; what its sample says of its identity is ignored."""
+    tokens = reference('cluster')['fusion/tokens'][:6]
+    labels = torch.tensor([2, -1, 0, 1, -1, 2, 0, 1])
+    places = [5, 2, 3, 0, 6, 7]
+    centres = torch.randn(3, 64, generator=torch.Generator().manual_seed(0))
+
+    def loss(gt_labels):
+        model = on_tokens()
+        model.set_pseudo_labels(labels, centres)
+        return model(tokens, samples(places, gt_labels), mode='loss'), model
+
+    (found, model), (other, _) = loss([0] * 6), loss([7, 1, 5, 2, 9, 3])
+    assert found.keys() == {'loss'} and torch.equal(found['loss'], other['loss'])
+    features = F.normalize(on_tokens().neck(tokens), dim=1)
+    scores = features @ F.normalize(centres, dim=1).T / 0.05
+    expected = F.cross_entropy(scores, torch.tensor([2, 0, 1, 2, 0, 1]))
+    torch.testing.assert_close(found['loss'], expected, atol=1e-5, rtol=0)
+    assert not torch.allclose(model.memory.centres, F.normalize(centres, dim=1))
+
+
+def test_it_learns_a_batch_by_heart(model):
+    data = batch(range(8))
+    # What erasing and stochastic depth draw is not what is tested.
+    model.data_preprocessor.erasing = None
+    model.set_pseudo_labels(torch.arange(8) // 4, torch.randn(2, 32))
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9))
+    first, *_, last = [model.train_step(data, wrapper)['loss'].item() for _ in range(40)]
+    assert last < 0.05 < first
+
+
+def test_the_biases_of_the_neck_stay_zero(model):
+    model.set_pseudo_labels(torch.arange(8) // 4, torch.randn(2, 32))
+    model.train_step(batch(range(8)), OptimWrapper(torch.optim.SGD(model.parameters(), lr=1.0)))
+    (norm,) = model.neck.norms
+    assert not norm.bias.any() and (norm.weight != 1).any()
+
+
+@pytest.mark.parametrize('variant', VARIANTS)
+def test_weights_are_those_of_backbone_and_neck(variant):
+    model = on_tokens(variant)
+    model.set_pseudo_labels(torch.tensor([0, 1, -1]), torch.randn(2, model.neck.out_channels))
+    numbers = range(4 if variant.endswith('multi') else 1)
+    names = ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')
+    assert set(model.state_dict()) == {f'neck.norms.{i}.{name}' for i in numbers for name in names}
+
+
+def test_weights_of_the_whole_model(model):
+    names = {name.split('.')[0] for name in model.state_dict()}
+    assert names == {'backbone', 'neck'}
+    buffers = {name for name, _ in model.named_buffers()} - set(model.state_dict())
+    assert {'pseudo_labels', 'memory.centres'} <= buffers
+
+
+def test_memory_and_labels_of_a_run_that_goes_on():
+    tokens = torch.randn(4, 4, 32)
+    model, other = on_tokens(), on_tokens()
+    model.set_pseudo_labels(torch.tensor([0, 0, 1, 1]), torch.randn(2, 64))
+    model.loss(tokens, samples(range(4)))
+    other.load_pseudo_label_state(model.pseudo_label_state())
+    assert torch.equal(other.memory.centres, model.memory.centres)
+    assert torch.equal(other.pseudo_labels, torch.tensor([0, 0, 1, 1]))
+
+
+def test_without_labels_there_is_no_training(model):
+    with pytest.raises(RuntimeError, match='no pseudo labels yet: add PseudoLabelHook'):
+        model.loss(torch.zeros(2, 3, 32, 16), samples([0, 1]))
+
+
+def test_an_image_without_cluster_is_named(reference):
+    model = on_tokens()
+    model.set_pseudo_labels(torch.tensor([0, 1, -1]), torch.randn(2, 64))
+    with pytest.raises(ValueError, match=r'2\.jpg belongs to no cluster'):
+        model.loss(torch.randn(3, 4, 32), samples([0, 2, 1]))
+
+
+@pytest.mark.parametrize('clusters', [1, 0])
+def test_labels_and_centres_must_fit(clusters):
+    with pytest.raises(ValueError, match=f'there are {clusters} centres, but a label 1'):
+        on_tokens().set_pseudo_labels(torch.tensor([0, 1, -1]), torch.empty(clusters, 64))
+
+
+@pytest.fixture
+def tuned():
+    """A model fine-tuned with labels."""
+    torch.manual_seed(1)
+    backbone = dict(type='passreid.PartViT', arch=ARCH, img_size=(32, 16), patch_size=8)
+    tuned = MODELS.build(
+        dict(type='ImageClassifier', backbone=backbone, head=ReIDHead(16, num_classes=4))
+    )
+    tuned.init_weights()
+    return tuned
+
+
+def start_from(model, path, **options):
+    """Initialise the backbone from a file; give what the log says of it."""
+    init_cfg = dict(type='Pretrained', checkpoint=str(path), **options)
+    backbone = MODELS.build(
+        dict(type='passreid.PartViT', arch=ARCH, img_size=(32, 16), patch_size=8, init_cfg=init_cfg)
+    )
+    model.backbone = backbone
+    with mock.patch('passreid.utils.pretrained_report.print_log') as log:
+        backbone.init_weights()
+    ((text,), _) = log.call_args
+    return text
+
+
+def test_it_starts_from_what_was_learned_with_labels(model, tuned, tmp_path):
+    """As UDA does: the backbone alone, the necks are fresh."""
+    path = tmp_path / 'epoch_120.pth'
+    torch.save({'state_dict': tuned.state_dict(), 'meta': {}}, path)
+    text = start_from(model, path, prefix='backbone.')
+    expected = tuned.backbone.state_dict()
+    assert text == f'{len(expected)} of {len(expected)} tensors of PartViT loaded from {path}'
+    for name, value in expected.items():
+        assert torch.equal(model.backbone.state_dict()[name], value), name
+    (norm,) = model.neck.norms
+    assert (norm.weight == 1).all() and not norm.running_mean.any()
+
+
+@pytest.mark.parametrize('prefix', ['base.', 'module.base.'])
+def test_it_starts_from_what_the_authors_learned_with_labels(model, tuned, tmp_path, prefix):
+    weights = {f'{prefix}{name}': value for name, value in tuned.backbone.state_dict().items()}
+    weights |= {f'{prefix}fc.weight': torch.ones(2, 16), 'bottleneck.weight': torch.ones(16)}
+    torch.save(weights, tmp_path / 'transformer_120.pth')
+    text = start_from(model, tmp_path / 'transformer_120.pth', prefix=prefix)
+    assert 'NOT loaded' not in text
+    assert torch.equal(model.backbone.cls_token, tuned.backbone.cls_token)
+
+
+def test_a_start_without_prefix_is_refused(model, tuned, tmp_path):
+    torch.save({'state_dict': tuned.state_dict()}, tmp_path / 'epoch_120.pth')
+    with pytest.raises(RuntimeError, match='one of fine-tuning prefix="backbone."'):
+        start_from(model, tmp_path / 'epoch_120.pth')

@@ -1,0 +1,237 @@
+import copy
+
+import pytest
+import torch
+from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from passreid.models import ClusterMemory
+
+MODES = {'mean': False, 'hard': True}
+
+
+def literal_batch(centres, features, labels, use_hard, temperature=0.05, momentum=0.2):
+    """Loss of a batch and the centres after it, image by image as the paper words it."""
+    unit = [feature / feature.norm() for feature in features]
+    losses = []
+    for feature, label in zip(unit, labels.tolist(), strict=True):
+        scores = [float(feature @ centre) / temperature for centre in centres]
+        losses.append(torch.tensor(scores).logsumexp(0) - scores[label])
+    moved = centres.clone()
+    for cluster in sorted(set(labels.tolist())):
+        members = [f for f, label in zip(unit, labels.tolist(), strict=True) if label == cluster]
+        if use_hard:
+            members = [min(members, key=lambda feature: float(feature @ centres[cluster]))]
+        for feature in members:
+            mixed = momentum * moved[cluster] + (1 - momentum) * feature
+            moved[cluster] = mixed / mixed.norm()
+    return torch.stack(losses).mean(), moved
+
+
+def filled(centres, **options):
+    memory = ClusterMemory(**options)
+    memory.set_centres(centres)
+    return memory
+
+
+@pytest.fixture
+def random():
+    """Features (12, 6) of any length and centres of 5 clusters (5, 6)."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(12, 6, generator=generator), torch.randn(5, 6, generator=generator)
+
+
+@pytest.mark.parametrize('mode', MODES)
+def test_recorded_batches(reference, mode):
+    recorded = reference('cluster')
+    memory = filled(recorded['centroids'], use_hard=MODES[mode])
+    torch.testing.assert_close(memory.centres, recorded['memory_init'], atol=1e-6, rtol=0)
+    for step in range(3):
+        inputs = recorded['batch_inputs'][step].requires_grad_()
+        loss = memory(inputs, recorded['batch_targets'][step])
+        loss.backward()
+        torch.testing.assert_close(loss, recorded[f'{mode}/loss'][step], atol=1e-5, rtol=0)
+        torch.testing.assert_close(inputs.grad, recorded[f'{mode}/grad'][step], atol=1e-6, rtol=0)
+        if step in (0, 2):
+            expected = recorded[f'{mode}/memory_after{step + 1}']
+            torch.testing.assert_close(memory.centres, expected, atol=1e-6, rtol=0)
+
+
+LABELS = {
+    'groups': [0, 0, 0, 2, 2, 2, 3, 3, 3, 4, 4, 4],
+    'a cluster twice': [3, 3, 1, 1, 3, 3, 0, 0, 2, 2, 4, 4],
+    'uneven and mixed': [4, 0, 4, 4, 1, 0, 4, 4, 4, 2, 4, 4],
+    'one cluster': [2] * 12,
+    'one image each': [4, 3, 2, 1, 0],
+    'a single image': [3],
+}
+
+
+@pytest.mark.parametrize('use_hard', [False, True])
+@pytest.mark.parametrize('labels', LABELS.values(), ids=LABELS.keys())
+def test_definition(random, labels, use_hard):
+    features, centres = random
+    labels = torch.tensor(labels)
+    features = features[: len(labels)]
+    memory = filled(centres, use_hard=use_hard)
+    loss, moved = literal_batch(memory.centres, features, labels, use_hard)
+    torch.testing.assert_close(memory(features, labels), loss, atol=1e-5, rtol=0)
+    torch.testing.assert_close(memory.centres, moved, atol=1e-6, rtol=0)
+    absent = sorted(set(range(5)) - set(labels.tolist()))
+    assert torch.equal(memory.centres[absent], filled(centres).centres[absent])
+
+
+@pytest.mark.parametrize(('temperature', 'momentum'), [(0.5, 0.9), (0.05, 0.0), (0.05, 1.0)])
+@pytest.mark.parametrize('use_hard', [False, True])
+def test_temperature_and_momentum(random, temperature, momentum, use_hard):
+    features, centres = random
+    labels = torch.tensor(LABELS['groups'])
+    options = dict(temperature=temperature, momentum=momentum, use_hard=use_hard)
+    memory = filled(centres, **options)
+    loss, moved = literal_batch(memory.centres, features, labels, **options)
+    torch.testing.assert_close(memory(features, labels), loss, atol=1e-5, rtol=0)
+    torch.testing.assert_close(memory.centres, moved, atol=1e-6, rtol=0)
+
+
+def test_of_equally_hard_images_the_first_counts():
+    centre = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    # All three have the cosine 0.6 with the centre.
+    features = torch.tensor([[0.6, 0.8, 0.0], [0.6, -0.8, 0.0], [0.6, 0.0, 0.8]])
+    for order in ([0, 1, 2], [1, 0, 2], [2, 1, 0]):
+        memory = filled(centre)
+        memory(features[order], torch.zeros(3, dtype=torch.long))
+        expected = F.normalize(0.2 * centre[0] + 0.8 * features[order[0]], dim=0)
+        torch.testing.assert_close(memory.centres[0], expected, atol=1e-6, rtol=0)
+
+
+def test_the_hardest_image_is_judged_by_the_old_centre(random):
+    """Also when the batch holds its cluster in two groups: the centre moves once."""
+    features, centres = random
+    labels = torch.tensor(LABELS['a cluster twice'])
+    memory = filled(centres)
+    old = memory.centres
+    memory(features, labels)
+    own = F.normalize(features[labels == 3], dim=1)
+    hardest = own[(own @ old[3]).argmin()]
+    expected = F.normalize(0.2 * old[3] + 0.8 * hardest, dim=0)
+    torch.testing.assert_close(memory.centres[3], expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize('use_hard', [False, True])
+def test_gradient_is_that_of_fixed_centres(random, use_hard):
+    """Two batches before their backward passes: each sees the centres of its time."""
+    features, centres = random
+    features = features.requires_grad_()
+    labels = torch.tensor(LABELS['groups'])
+    memory = filled(centres.requires_grad_(), use_hard=use_hard)
+    assert not memory.centres.requires_grad
+    seen, losses = [], []
+    for _ in range(2):
+        seen.append(memory.centres.clone())
+        losses.append(memory(features, labels))
+    assert not torch.equal(*seen)
+    for loss, then in zip(losses, seen, strict=True):
+        (found,) = torch.autograd.grad(loss, features)
+        scores = F.normalize(features, dim=1) @ then.T / 0.05
+        (expected,) = torch.autograd.grad(F.cross_entropy(scores, labels), features)
+        torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+    assert centres.grad is None and not memory.centres.requires_grad
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize('use_hard', [False, True])
+def test_half_precision_features(random, dtype, use_hard):
+    """What comes in is rounded; what is computed from it is not, under autocast neither."""
+    features, centres = random
+    features = features.to(dtype).requires_grad_()
+    labels = torch.tensor(LABELS['groups'])
+    memory = filled(centres.to(dtype), use_hard=use_hard)
+    exact = filled(centres.to(dtype).float(), use_hard=use_hard)
+    with torch.autocast('cpu', dtype=dtype):
+        loss = memory(features, labels)
+    expected = exact(features.detach().float(), labels)
+    assert loss.dtype == memory.centres.dtype == torch.float32
+    assert torch.equal(loss, expected)
+    assert torch.equal(memory.centres, exact.centres)
+    loss.backward()
+    assert features.grad.dtype == dtype and features.grad.isfinite().all()
+
+
+def test_evaluation_does_not_move_it(random):
+    features, centres = random
+    memory = filled(centres).eval()
+    before = memory.centres.clone()
+    labels = torch.tensor(LABELS['groups'])
+    assert memory(features, labels) > 0
+    assert torch.equal(memory.centres, before)
+
+
+@pytest.mark.parametrize('bad', [5, -1])
+def test_labels_that_are_no_clusters(random, bad):
+    features, centres = random
+    memory = filled(centres)
+    before = memory.centres.clone()
+    with pytest.raises(IndexError, match=f'Target {bad} is out of bounds'):
+        memory(features, torch.tensor([0] * 11 + [bad]))
+    assert torch.equal(memory.centres, before)
+
+
+class Operations(TorchDispatchMode):
+    """Count the operations that reach the device."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.names.append(str(function))
+        return function(*args, **(kwargs or {}))
+
+
+def operations(use_hard, num_clusters, images):
+    labels = torch.arange(num_clusters).repeat_interleave(images)
+    memory = filled(torch.randn(num_clusters, 6), use_hard=use_hard)
+    with Operations() as seen:
+        memory(torch.randn(len(labels), 6), labels)
+    return seen.names
+
+
+@pytest.mark.parametrize('use_hard', [False, True])
+def test_work_is_not_done_image_by_image(use_hard):
+    few, many = (operations(use_hard, number, 4) for number in (2, 64))
+    assert few == many
+
+
+def test_nothing_waits_for_the_device():
+    """No value is read off the device, whatever the size of the groups."""
+    names = operations(True, 8, 2)
+    assert names == operations(True, 8, 32)
+    assert not any('_local_scalar_dense' in name or 'nonzero' in name for name in names)
+
+
+def test_it_is_no_part_of_a_checkpoint(random):
+    memory = filled(random[1])
+    assert memory.state_dict() == {}
+    assert list(memory.parameters()) == []
+    assert torch.equal(copy.deepcopy(memory).centres, memory.centres)
+
+
+def test_new_centres_replace_the_old_ones(random):
+    _, centres = random
+    memory = filled(centres)
+    memory.set_centres(3 * centres[:2].double())
+    torch.testing.assert_close(memory.centres, F.normalize(centres[:2], dim=1))
+    assert memory.centres.dtype == torch.float32
+
+
+def test_misuse_is_explained(random):
+    with pytest.raises(RuntimeError, match='memory is empty: call set_centres first'):
+        ClusterMemory()(random[0], torch.zeros(12, dtype=torch.long))
+    for centres in (torch.empty(0, 6), torch.ones(6)):
+        with pytest.raises(ValueError, match=r'expected \(clusters, D\)'):
+            ClusterMemory().set_centres(centres)
+    with pytest.raises(ValueError, match='temperature must be above 0, but is 0'):
+        ClusterMemory(temperature=0)
+    for momentum in (-0.1, 1.1):
+        with pytest.raises(ValueError, match=f'momentum must lie .* but is {momentum}'):
+            ClusterMemory(momentum=momentum)
