@@ -1,0 +1,278 @@
+"""Sort a folder of person images by whom they show: a model, clustering, contact sheets to check.
+
+FOLDER is flat or nested. DIR gets clusters.csv (path below FOLDER, cluster; -1 for none) and a
+contact sheet of each cluster, cluster_0000.png the largest, and of the outliers. CHECKPOINT is
+what tools/test.py takes.
+
+Example:
+    python tools/cluster_gallery.py CONFIG CHECKPOINT my_crops --out my_people
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cluster_gallery_files import check_output, write_gallery
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.runner import Runner
+
+from passreid.apis import build_runner, load_config, prepare_test
+from passreid.clustering import ClusterStatistics, cluster_pseudo_labels, cluster_statistics
+from passreid.datasets import LUPerson
+from passreid.datasets.transforms import LoadPersonImage
+from passreid.engine import extract_features
+from passreid.evaluation.metrics.person_features import PersonFeatures
+from passreid.evaluation.metrics.progress_log import ProgressLog
+from passreid.utils.config_options import ConfigOptions, merge_options
+from passreid.utils.device import has_accelerator
+
+# More unreadable images than this share of a folder are a mistake.
+_MAX_BAD_SHARE = 0.5
+_NAMES_SHOWN = 5
+_LOADER_KEYS = ('batch_size', 'num_workers', 'pin_memory', 'collate_fn')
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config file of the model')
+    parser.add_argument('checkpoint', help='its weights')
+    parser.add_argument('folder', metavar='FOLDER', type=Path, help='the images')
+    parser.add_argument(
+        '--out', metavar='DIR', type=Path, default=Path('clusters'), help='where results go'
+    )
+    parser.add_argument(
+        '--eps',
+        type=float,
+        default=0.6,
+        help='Jaccard distance up to which two images are near: larger, fewer and larger clusters',
+    )
+    parser.add_argument(
+        '--min-samples', type=int, default=4, help='near images that make a cluster grow'
+    )
+    parser.add_argument('--k1', type=int, default=30, help='size of a neighbourhood')
+    parser.add_argument('--k2', type=int, default=6, help='neighbours to average over')
+    parser.add_argument(
+        '--search',
+        choices=('exact', 'faiss'),
+        default='exact',
+        help='how neighbours are found; faiss (pip install faiss-cpu): most of them, and fast',
+    )
+    parser.add_argument('--max-tiles', type=int, default=60, help='most images of a contact sheet')
+    parser.add_argument(
+        '--work-dir', help='folder of the log (default: work_dirs/NAME of the config)'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=ConfigOptions,
+        default={},
+        metavar='KEY=VALUE',
+        help='override entries of the config',
+    )
+    args = parser.parse_args()
+    if not 0 < args.eps < 1:
+        parser.error('--eps must lie between 0 and 1')
+    for name in ('min_samples', 'k1', 'k2', 'max_tiles'):
+        if getattr(args, name) < 1:
+            parser.error(f'--{name.replace("_", "-")} must be at least 1')
+    return args
+
+
+def read_from_folder(cfg: Config, folder: Path) -> None:
+    """Let the test of a config be one of the images of a folder, in place.
+
+    Args:
+        cfg (Config): The config of a runner. It is changed.
+        folder (Path): The images.
+
+    Raises:
+        ValueError: When the config does not say how images are loaded for a test.
+    """
+    loaders = [cfg.get(f'{name}_dataloader') for name in ('test', 'val', 'train')]
+    test, val, train = (entry[0] if isinstance(entry, list) else entry for entry in loaders)
+    loader = test or val
+    pipeline = loader.dataset.pipeline if loader else next(_clustered_pipelines(cfg), None)
+    if pipeline is None:
+        raise ValueError(
+            f'{cfg.filename} does not say how images are loaded for a test: it has no '
+            'test_dataloader, val_dataloader or PseudoLabelHook. Take a config of '
+            'configs/supervised or configs/usl that has the same backbone'
+        )
+    template = loader or train
+    cfg.test_dataloader = dict(
+        {key: template[key] for key in _LOADER_KEYS if key in template},
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=dict(
+            type='LUPerson',
+            data_root=str(folder),
+            pipeline=pipeline,
+            max_bad_share=_MAX_BAD_SHARE,
+        ),
+    )
+    # A Runner wants all three or none.
+    cfg.test_evaluator, cfg.test_cfg = dict(type='ReIDMetric'), {}
+
+
+def _clustered_pipelines(cfg: Config) -> Iterator[Any]:
+    """Yield the pipelines of hooks that extract features."""
+    for hook in (cfg.get('default_hooks') or {}).values():
+        if hook and str(hook.get('type')).split('.')[-1] == 'PseudoLabelHook':
+            yield hook.pipeline
+
+
+def extract(runner: Runner) -> tuple[LUPerson, PersonFeatures]:
+    """Load the weights and extract the features of the folder.
+
+    Args:
+        runner (Runner): Of a config after :func:`read_from_folder`.
+
+    Returns:
+        tuple[LUPerson, PersonFeatures]: The data set and the features of all images that can be
+        read.
+    """
+    loader = runner.test_loop.dataloader
+    runner.logger.info(f'{len(loader.dataset)} images in {loader.dataset.data_root}')
+    runner.load_or_resume()
+    # As before a test: the report of what was loaded is made there.
+    runner.call_hook('before_test')
+    people = extract_features(runner.model, loader)
+    assert people is not None
+    return loader.dataset, people
+
+
+def largest_first(labels: np.ndarray) -> np.ndarray:
+    """Number clusters by their size; of equal ones the order stays.
+
+    Args:
+        labels (np.ndarray): (N,) int64, clusters from 0, -1 for none.
+
+    Returns:
+        np.ndarray: (N,) int64.
+    """
+    sizes = np.bincount(labels[labels >= 0])
+    # The last entry is that of the label -1.
+    numbers = np.full(len(sizes) + 1, -1)
+    numbers[np.argsort(-sizes, kind='stable')] = np.arange(len(sizes))
+    return numbers[labels]
+
+
+def typical_first(features: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
+    """Sort the images of each cluster by how like the mean of the cluster they are.
+
+    Args:
+        features (np.ndarray): (N, D) float32.
+        labels (np.ndarray): (N,) int64, clusters from 0, -1 for none.
+
+    Returns:
+        list[np.ndarray]: Images of each cluster, int64.
+    """
+    by_cluster = np.argsort(labels, kind='stable')
+    ends = np.cumsum(np.bincount(labels + 1, minlength=1))
+    clusters = np.split(by_cluster, ends[:-1])[1:]
+    likeness = (features[members] @ features[members].mean(0) for members in clusters)
+    return [
+        members[np.argsort(-own, kind='stable')]
+        for members, own in zip(clusters, likeness, strict=True)
+    ]
+
+
+def advise(num_clusters: int, args: argparse.Namespace) -> str | None:
+    """Return what to do about an outcome that sorts nothing.
+
+    Args:
+        num_clusters (int): How many clusters were found.
+        args (argparse.Namespace): The command line.
+    """
+    if num_clusters == 0:
+        return (
+            f'Every image is an outlier: none has {args.min_samples} images, itself counted, '
+            f'within --eps {args.eps}. Raise --eps, or lower --min-samples'
+        )
+    if num_clusters == 1:
+        return (
+            f'All images that have a cluster are in one: with --eps {args.eps} they hang '
+            'together. Lower --eps, or lower --k1 when each person has few images'
+        )
+    return None
+
+
+def summarise(figures: ClusterStatistics, num_images: int, unreadable: Sequence[str]) -> str:
+    """Return what was found, in two or three lines.
+
+    Args:
+        figures (ClusterStatistics): Of the clusters.
+        num_images (int): Images that were read.
+        unreadable (Sequence[str]): Those that were not.
+    """
+    lines = [
+        f'{num_images} images: {figures.num_clusters} clusters, {figures.num_outliers} outliers '
+        f'({figures.num_outliers / num_images:.1%})'
+    ]
+    if figures.num_clusters:
+        lines.append(
+            f'Images of a cluster: {figures.smallest} to {figures.largest}, median '
+            f'{figures.median:g}'
+        )
+    if unreadable:
+        more = len(unreadable) - _NAMES_SHOWN
+        tail = f' and {more} others' if more > 0 else ''
+        names = ', '.join(unreadable[:_NAMES_SHOWN])
+        lines.append(f'Not read, -1 in the list; the log says why: {names}{tail}')
+    return '\n'.join(lines)
+
+
+def main() -> None:
+    """Write the clusters of a folder."""
+    args = parse_args()
+    check_output(args.out, args.folder)
+    if args.search == 'faiss' and find_spec('faiss') is None:
+        raise ImportError('--search faiss needs an optional package: pip install faiss-cpu')
+    cfg = load_config(args.config)
+    merge_options(cfg, args.cfg_options)
+    read_from_folder(cfg, args.folder)
+    prepare_test(cfg, args.checkpoint)
+    if args.work_dir:
+        cfg.work_dir = args.work_dir
+    runner = build_runner(cfg)
+    dataset, people = extract(runner)
+    found = cluster_pseudo_labels(
+        people.features,
+        args.eps,
+        args.min_samples,
+        args.k1,
+        args.k2,
+        search=args.search,
+        device=get_device() if has_accelerator() else 'cpu',
+        progress=ProgressLog('neighbours'),
+    )
+    found = largest_first(found)
+    labels = np.full(len(dataset), -1)
+    labels[people.sample_ids] = found
+    load = LoadPersonImage()
+    sheets = write_gallery(
+        args.out,
+        dataset.data_list,
+        labels,
+        [people.sample_ids[members] for members in typical_first(people.features, found)],
+        people.sample_ids[found < 0],
+        lambda index: load(dataset.get_data_info(index))['img'][..., ::-1],
+        args.max_tiles,
+        ProgressLog('contact sheets'),
+    )
+    figures = cluster_statistics(found)
+    if advice := advise(figures.num_clusters, args):
+        runner.logger.warning(advice)
+    torn = np.setdiff1d(np.arange(len(dataset)), people.sample_ids)
+    print(summarise(figures, len(found), [dataset.data_list[index] for index in torn]))
+    print(f'Wrote clusters.csv and {len(sheets)} contact sheets to {args.out}')
+
+
+if __name__ == '__main__':
+    main()
