@@ -23,7 +23,7 @@ def cluster_config(root, people, work_dir, **changes):
     cfg.model.neck.in_channels = ARCH['embed_dims']
     hook = cfg.default_hooks.pseudo_labels
     # A neighbourhood for the 32 images of 8 people.
-    hook.update(k1=6, k2=2, min_samples=2)
+    hook.update(eps=0.5, k1=6, k2=2, min_samples=3)
     shrink(hook.pipeline)
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         loader.update(batch_size=8, num_workers=0, persistent_workers=False, pin_memory=False)
@@ -32,7 +32,7 @@ def cluster_config(root, people, work_dir, **changes):
     cfg.train_dataloader.sampler.update(images_per_id=2, iterations=3)
     cfg.train_cfg.update(max_epochs=3, val_interval=3)
     cfg.param_scheduler = []
-    cfg.optim_wrapper.optimizer.lr = 0.02
+    cfg.optim_wrapper.optimizer.lr = 0.002
     cfg.default_hooks.logger.interval = 1
     cfg.work_dir = str(work_dir)
     cfg.merge_from_dict({key.replace('__', '.'): value for key, value in changes.items()})

@@ -81,8 +81,9 @@ class PseudoLabelHook(Hook):
             self._state = checkpoint.get(_KEY)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Add labels and memory."""
-        assert self._state is not None
+        """Add labels and memory; before the first epoch there are none."""
+        if self._state is None:
+            return
         state = unwrap_model(runner.model).pseudo_label_state()
         checkpoint[_KEY] = {name: value.cpu() for name, value in state.items()}
         checkpoint[_KEY]['epoch'] = self._state['epoch']
