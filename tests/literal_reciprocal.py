@@ -77,3 +77,14 @@ def people(seed, number, num_ids, dims=8, spread=2):
     centres = rng.integers(-12, 13, (num_ids, dims))
     features = centres[ids] + rng.integers(-spread, spread + 1, (number, dims))
     return features.astype(np.float32), ids
+
+
+def literal_jaccard(features, k1=30, k2=6):
+    """Distances ``(N, N)`` to cluster by, of features whose products float64 holds exactly."""
+    distances = squared_distances(features)
+    lists = neighbour_lists(distances, max(k1, k2))
+    unlike = 2 - 2 * features.astype(np.float64) @ features.T
+    rows = weighted_rows(
+        expanded_sets([one[:k1] for one in lists], k1), unlike - unlike.min(1, keepdims=True)
+    )
+    return np.maximum(jaccard(*2 * (expanded_rows(rows, lists, k2),)), 0)

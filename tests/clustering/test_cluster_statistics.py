@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+import torch
+
+from passreid.clustering import ClusterStatistics, cluster_statistics
+
+
+def test_sizes():
+    found = cluster_statistics(np.array([0, 0, 0, 1, 1, 2, 2, 2, 2, -1, -1]))
+    assert found == ClusterStatistics(3, 2, smallest=2, median=3.0, largest=4)
+    assert (found.moved, found.ari, found.nmi) == (None, None, None)
+
+
+def test_without_clusters():
+    found = cluster_statistics(np.full(4, -1), previous=np.zeros(4, int), true_ids=np.zeros(4, int))
+    assert found == ClusterStatistics(0, 4, smallest=0, median=0.0, largest=0)
+
+
+@pytest.mark.parametrize(
+    ('previous', 'labels', 'moved'),
+    [
+        ([0, 0, 1, 1], [0, 0, 1, 1], 0),
+        ([0, 0, 1, 1], [1, 1, 0, 0], 0),  # Other numbers, the same clusters.
+        ([0, 0, 0, 1, 1], [0, 0, 1, 1, 1], 1 / 5),
+        ([0, 0, 1, 1], [0, 0, 0, 0], 0),  # All fellows came along.
+        ([0, 0, 0, 0], [0, 0, 1, 1], 1 / 2),
+        ([0, 0, 0, -1, 1, 5], [2, 2, 1, 1, -1, 0], 1 / 4),  # Four had a cluster and have one.
+        ([7, 7, 7, 900], [3, 3, 4, 3], 1 / 4),  # Numbers may have gaps.
+        ([0, 0, -1], [-1, -1, 0], None),
+    ],
+)
+def test_images_that_left_their_fellows(previous, labels, moved):
+    found = cluster_statistics(np.array(labels), previous=np.array(previous))
+    assert found.moved == (moved if moved is None else pytest.approx(moved))
+
+
+def test_agreement_with_the_truth():
+    truth = torch.tensor([5, 5, 5, 9, 9, 9, -1, 9])
+    same = cluster_statistics(torch.tensor([1, 1, 1, 0, 0, 0, 0, -1]), true_ids=truth)
+    assert (same.ari, same.nmi) == (1, 1)
+    # Pairs together in both: 2 of (4 and 6) of 15; expected 4 * 6 / 15 = 1.6; mean of the two 5.
+    mixed = cluster_statistics(torch.tensor([0, 0, 1, 1, 1, 1, 1, -1]), true_ids=truth)
+    pairs = (1 + 3, 1 + 6, 3 + 3, 15)
+    expected = pairs[1] * pairs[2] / pairs[3]
+    ari = (pairs[0] - expected) / ((pairs[1] + pairs[2]) / 2 - expected)
+    assert mixed.ari == pytest.approx(ari)
+    together = np.array([[2, 1], [0, 3]]) / 6
+    rows, columns = together.sum(1), together.sum(0)
+    shared = sum(
+        p * np.log(p / (rows[i] * columns[j])) for (i, j), p in np.ndenumerate(together) if p
+    )
+    entropies = [-(share * np.log(share)).sum() for share in (rows, columns)]
+    assert mixed.nmi == pytest.approx(shared / np.mean(entropies))
+
+
+def test_unknown_identities_do_not_count():
+    found = cluster_statistics(np.array([0, 0, 1]), true_ids=np.full(3, -1))
+    assert (found.ari, found.nmi) == (None, None)
+
+
+def test_recorded_labels(reference):
+    data = reference('cluster')
+    found = cluster_statistics(data['labels_eps0.6'], data['labels_eps0.5'], data['ids'])
+    assert (found.num_clusters, found.num_outliers) == (17, 9)
+    assert found.moved == 0  # A larger eps only joins clusters.
+    before = cluster_statistics(data['labels_eps0.5'], data['labels_eps0.6'], data['ids'])
+    assert (before.num_clusters, before.num_outliers) == (23, 31)
+    assert 0 < before.moved < 0.5
+    assert found.ari < before.ari < 1
+
+
+@pytest.mark.parametrize('name', ['previous', 'true_ids'])
+def test_lengths_must_fit(name):
+    with pytest.raises(ValueError, match=rf'{name} have shape \(2,\), expected \(3,\)'):
+        cluster_statistics(np.zeros(3, int), **{name: np.zeros(2, int)})
+
+
+def test_labels_are_a_row():
+    with pytest.raises(ValueError, match=r'labels have shape \(2, 2\), expected \(images,\)'):
+        cluster_statistics(np.zeros((2, 2), int))

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from literal_reciprocal import literal_jaccard, people
+from sklearn.cluster import DBSCAN
+
+from passreid.clustering import cluster_pseudo_labels, jaccard_distance
+
+EPS = 0.5137  # No distance of few equal weights.
+
+
+@pytest.mark.parametrize('eps', [0.5, 0.6])
+def test_recorded_labels(reference, eps):
+    data = reference('cluster')
+    labels = cluster_pseudo_labels(data['features'], eps)
+    np.testing.assert_array_equal(labels, data[f'labels_eps{eps}'])
+    assert labels.dtype == np.int64
+
+
+@pytest.mark.parametrize('min_samples', [1, 2, 4, 9])
+@pytest.mark.parametrize(
+    ('number', 'num_ids', 'spread', 'k1', 'k2'),
+    [
+        (120, 8, 2, 30, 6),
+        (120, 10, 6, 30, 6),
+        (120, 30, 0, 20, 6),
+        (90, 90, 2, 10, 1),
+        (90, 12, 5, 8, 2),
+        (12, 2, 3, 30, 6),
+        (3, 2, 2, 30, 6),
+        (1, 1, 0, 30, 6),
+        (40, 1, 0, 10, 4),
+        (70, 1, 3, 20, 6),
+    ],
+)
+def test_same_as_of_the_dense_definition(number, num_ids, spread, k1, k2, min_samples):
+    features = people(number, number, num_ids, spread=spread)[0] / np.float32(32)
+    dense = DBSCAN(eps=EPS, min_samples=min_samples, metric='precomputed')
+    expected = dense.fit(literal_jaccard(features, k1, k2)).labels_
+    labels = cluster_pseudo_labels(features, EPS, min_samples, k1, k2)
+    np.testing.assert_array_equal(labels, expected)
+
+
+def test_a_distance_of_exactly_eps_is_near(reference):
+    """The comparison is that of the dense matrix, however a float32 distance rounds."""
+    features = reference('cluster')['features']
+    dense = np.ones((300, 300), np.float32)
+    entries = jaccard_distance(features).tocoo()
+    dense[entries.row, entries.col] = entries.data
+    for eps in np.unique(dense)[100:-1:4000]:
+        expected = DBSCAN(eps=float(eps), min_samples=4, metric='precomputed').fit(dense).labels_
+        labels = cluster_pseudo_labels(features, float(eps))
+        np.testing.assert_array_equal(labels, expected)
+
+
+def test_all_outliers_and_one_cluster():
+    features = people(0, 60, 60)[0] / np.float32(16)
+    assert (cluster_pseudo_labels(features, k1=1, k2=1) == -1).all()
+    assert (cluster_pseudo_labels(features, min_samples=61) == -1).all()
+    assert (cluster_pseudo_labels(features, 0.99, min_samples=1, k1=60) == 0).all()
+    assert (cluster_pseudo_labels(np.ones((9, 4))) == 0).all()
+
+
+def test_copies_share_a_cluster():
+    features = np.repeat(people(1, 20, 20)[0] / np.float32(16), 5, axis=0)
+    labels = cluster_pseudo_labels(features, k1=5, k2=2)
+    np.testing.assert_array_equal(labels, np.repeat(np.arange(20), 5))
+
+
+def test_clusters_are_the_people():
+    features, ids = people(2, 400, 20)
+    labels = cluster_pseudo_labels(features / np.float32(16))
+    assert len(set(zip(labels, ids, strict=True))) == 20
+
+
+@pytest.mark.parametrize(
+    ('wrong', 'message'),
+    [
+        ({'eps': 0}, 'eps is 0, expected between 0 and 1'),
+        ({'eps': 1.0}, 'eps is 1.0, expected between 0 and 1'),
+        ({'eps': float('nan')}, 'eps is nan'),
+        ({'min_samples': 0}, 'min_samples is 0, expected at least 1'),
+        ({'k1': 0}, 'k1 is 0'),
+        ({'search': 'flat'}, "search is 'flat'"),
+        ({'features': np.full((3, 3), np.inf)}, 'row 0 of features holds nan or infinity'),
+    ],
+)
+def test_bad_input_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        cluster_pseudo_labels(**{'features': np.eye(4, dtype=np.float32), **wrong})
