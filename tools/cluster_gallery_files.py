@@ -14,9 +14,7 @@ LIST_NAME, OUTLIERS_NAME = 'clusters.csv', 'outliers.png'
 HEADER = ('path', 'cluster')
 _PICTURES = re.compile(r'cluster_\d{4,}\.png|outliers\.png')
 # A spreadsheet takes what begins with one of these for a formula, or passes over the sign.
-_FORMULA_SIGNS = ('=', '+', '-', '@', '\t', '\r', '\n', '\N{FULLWIDTH EQUALS SIGN}')
-_FORMULA_SIGNS += ('\N{FULLWIDTH PLUS SIGN}', '\N{FULLWIDTH HYPHEN-MINUS}')
-_FORMULA_SIGNS += ('\N{FULLWIDTH COMMERCIAL AT}',)
+_FORMULA_SIGNS = tuple('=+-@\t\r\n\uff1d\uff0b\uff0d\uff20')
 
 
 def check_output(out: Path, images: Path) -> None:
