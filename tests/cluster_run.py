@@ -16,7 +16,7 @@ def cluster_config(root, people, work_dir, **changes):
         work_dir (Path): Work directory.
         **changes: Entries by dotted key, with ``__`` for the dots.
     """
-    cfg = Config.fromfile(root / 'configs' / 'usl' / 'vit-s16_market1501-256x128.py')
+    cfg = Config.fromfile(root / 'configs' / 'usl' / 'usl_vit-s16_market1501-256x128.py')
     cfg.model.backbone.update(
         arch=ARCH, img_size=(HEIGHT, WIDTH), patch_size=8, drop_path_rate=0.2, init_cfg=None
     )

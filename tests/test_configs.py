@@ -58,6 +58,8 @@ fine_tuning = pytest.mark.parametrize(
     [path for path in LEAVES if path.parent.name == 'supervised'],
     ids=lambda path: path.stem,
 )
+CLUSTERING = [path for path in LEAVES if path.parent.name in ('usl', 'uda')]
+clustering = pytest.mark.parametrize('path', CLUSTERING, ids=lambda path: path.stem)
 files = pytest.mark.parametrize('path', FILES, ids=lambda path: str(path.relative_to(ROOT)))
 
 
@@ -111,6 +113,12 @@ def test_leaf_is_short(path):
 @leaves
 def test_inheritance_is_shallow(path):
     assert depth(path) <= MAX_DEPTH
+
+
+def test_names_are_unique():
+    # A run writes into the folder of this name.
+    names = [path.stem for path in LEAVES]
+    assert len(set(names)) == len(names)
 
 
 @files
@@ -171,6 +179,84 @@ def test_sizes_of_fine_tuning_agree(path):
                 assert tuple(crop.crop_size) == (height, width)
             bicubic = dataset.get('split', 'train') == 'train'
             assert resize.interpolation == ('bicubic' if bicubic else 'bilinear')
+
+
+@clustering
+def test_sizes_of_clustering_agree(path):
+    config = Config.fromfile(path)
+    backbone, neck = config.model.backbone, config.model.neck
+    with torch.device('meta'):
+        model = registry.MODELS.build(config.model)
+    assert neck.in_channels == model.backbone.embed_dims
+    assert len(model.neck.norms) == (1 + model.backbone.num_parts if neck.multi_neck else 1)
+    assert neck.normalize
+    width, height = backbone.img_size[::-1]
+    hook = config.default_hooks.pseudo_labels
+    for pipeline in (config.train_dataloader.dataset.pipeline, hook.pipeline):
+        (resize,) = (step for step in pipeline if step.type == 'Resize')
+        assert tuple(resize.scale) == (width, height)
+    loader = config.train_dataloader
+    assert loader.batch_size % loader.sampler.images_per_id == 0
+    if config.val_dataloader:
+        assert config.val_dataloader.dataset.pipeline == hook.pipeline
+        for key in ('type', 'data_root'):
+            assert config.val_dataloader.dataset[key] == loader.dataset[key]
+            assert config.test_dataloader.dataset[key] == loader.dataset[key]
+
+
+@pytest.mark.parametrize(
+    'path', [path for path in CLUSTERING if path.parent.name == 'uda'], ids=lambda path: path.stem
+)
+def test_adaptation_changes_weights_and_neck_only(path):
+    config = Config.fromfile(path)
+    (base,) = config._get_base_files(str(path))
+    unsupervised = Config.fromfile(path.parent / base)
+    init_cfg = config.model.backbone.init_cfg
+    assert (init_cfg.prefix, config.model.neck.multi_neck) == ('backbone.', True)
+    config.model.backbone.init_cfg = unsupervised.model.backbone.init_cfg
+    config.model.neck.multi_neck = unsupervised.model.neck.multi_neck
+    config.pop('init_cfg')
+    assert config.to_dict() == unsupervised.to_dict()
+    folder, name, file = init_cfg.checkpoint.split('/')
+    source = Config.fromfile(ROOT / 'supervised' / f'{name}.py')
+    assert folder == 'work_dirs'
+    assert file == f'epoch_{source.train_cfg.max_epochs}.pth'
+    assert source.model.head.fusion == config.model.neck.fusion
+    assert source.model.head.multi_neck
+    for key in ('arch', 'patch_size', 'num_parts', 'img_size'):
+        assert source.model.backbone.get(key) == config.model.backbone.get(key), key
+
+
+@pytest.mark.parametrize(
+    ('name', 'dataset', 'eps', 'fusion'),
+    [
+        ('usl_vit-s16_market1501-256x128', 'Market1501', 0.6, 'cat'),
+        ('usl_vit-s16_msmt17-256x128', 'MSMT17', 0.7, 'mean'),
+    ],
+)
+def test_published_recipe_of_clustering(name, dataset, eps, fusion):
+    config = Config.fromfile(ROOT / 'usl' / f'{name}.py')
+    assert config.train_dataloader.dataset.type == dataset
+    assert config.train_dataloader.batch_size == 256
+    sampler = config.train_dataloader.sampler
+    assert (sampler.images_per_id, sampler.iterations) == (8, 200)
+    hook = dict(registry.HOOKS.build(config.default_hooks.pseudo_labels).settings)
+    assert hook == dict(eps=eps, min_samples=4, k1=30, k2=6, search='exact')
+    assert config.model.neck.to_dict() == dict(
+        type='BNNeck', in_channels=384, fusion=fusion, multi_neck=False, normalize=True
+    )
+    assert config.model.memory.to_dict() == dict(
+        type='ClusterMemory', temperature=0.05, momentum=0.2, use_hard=True
+    )
+    assert config.model.backbone.drop_path_rate == 0.3
+    optimizer = dict(type='SGD', lr=3.5e-4, momentum=0.9, weight_decay=5e-4)
+    assert config.optim_wrapper.optimizer.to_dict() == optimizer
+    assert 'paramwise_cfg' not in config.optim_wrapper
+    assert config.param_scheduler == [dict(type='StepLR', step_size=20, gamma=0.1)]
+    assert config.train_cfg.max_epochs == 50
+    erasing = config.model.data_preprocessor.erasing
+    assert (erasing.mode, erasing.area) == ('constant', (0.02, 0.4))
+    assert erasing.value == (0.485, 0.456, 0.406)
 
 
 @fine_tuning

@@ -74,7 +74,7 @@ def test_own_folder_is_trained_on_and_tested(tmp_path, monkeypatch):
     }
     # The same test set as a file of its own, on the model of the config for Market-1501.
     (tmp_path / 'my_test.py').write_text(marked_block(PAGE, 'test-set'))
-    usl = tmp_path / 'configs' / 'usl' / 'vit-s16_market1501-256x128.py'
+    usl = tmp_path / 'configs' / 'usl' / 'usl_vit-s16_market1501-256x128.py'
     cfg = make_small(Config.fromfile(usl), tmp_path)
     prepare_test(cfg, tmp_path / 'work_dirs/own/epoch_1.pth', test_sets=['my_test.py'])
     with quick_start():

@@ -1,4 +1,4 @@
-# Where `../uda/vit-s16_market1501-to-msmt17-256x128.py` starts; there is no published figure.
+# Where `../uda/uda_vit-s16_market1501-to-msmt17-256x128.py` starts; there is no published figure.
 _base_ = [
     '../_base_/models/reid_vit-s16.py',
     '../_base_/datasets/market1501.py',

@@ -167,7 +167,7 @@ def test_pipeline_of_other_loaders(run, base, tmp_path, kind):
 
 def test_model_that_was_trained_on_clusters(run, base, tmp_path):
     """Its config has no data to test on; the hook says how features are extracted."""
-    cfg = Config.fromfile(ROOT / 'configs' / 'usl' / 'vit-s16_folder.py')
+    cfg = Config.fromfile(ROOT / 'configs' / 'usl' / 'usl_vit-s16_folder.py')
     cfg.model.backbone.update(arch=ARCH, img_size=(HEIGHT, WIDTH), patch_size=8, init_cfg=None)
     cfg.model.neck.in_channels = ARCH['embed_dims']
     cfg.train_dataloader.update(num_workers=0, persistent_workers=False)

@@ -1,5 +1,5 @@
 # Published: 49.1 mAP, 72.7 Rank-1.
-_base_ = ['../usl/vit-s16_msmt17-256x128.py']
+_base_ = ['../usl/usl_vit-s16_msmt17-256x128.py']
 
 # What was learned with labels on Market-1501, with the fusion of this model.
 init_cfg = dict(
