@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from sklearn.cluster import DBSCAN
 from sklearn.neighbors import sort_graph_by_row_values
 
@@ -42,14 +43,37 @@ def cluster_pseudo_labels(
         ImportError: If faiss is wanted and not installed.
         ValueError: If the features are not a finite matrix or a parameter is out of range.
     """
+    _check(eps, min_samples)
+    distances = jaccard_distance(
+        features, k1, k2, max_distance=eps, search=search, device=device, progress=progress
+    )
+    return label_distances_(distances, eps, min_samples)
+
+
+def label_distances_(distances: csr_matrix, eps: float = 0.6, min_samples: int = 4) -> np.ndarray:
+    """Cluster images by their distances, whose order in each row changes.
+
+    Args:
+        distances (csr_matrix): ``(N, N)`` float32; absent elements stand for ones above ``eps``.
+        eps (float): Distance up to which two images are near, in (0, 1).
+        min_samples (int): Images near an image, itself counted, that make it grow a cluster.
+
+    Returns:
+        np.ndarray: Cluster of each image, ``(N,)`` int64, counted from 0; -1 for outliers.
+
+    Raises:
+        ValueError: If a parameter is out of range.
+    """
+    _check(eps, min_samples)
+    # Otherwise DBSCAN sorts a copy.
+    sort_graph_by_row_values(distances, warn_when_not_sorted=False)
+    clustering = DBSCAN(eps=eps, min_samples=min_samples, metric='precomputed').fit(distances)
+    return clustering.labels_.astype(np.int64)
+
+
+def _check(eps: float, min_samples: int) -> None:
     # At 1 everything would be near, absent elements as well.
     if not 0 < eps < 1:
         raise ValueError(f'eps is {eps}, expected between 0 and 1')
     if min_samples < 1:
         raise ValueError(f'min_samples is {min_samples}, expected at least 1')
-    distances = jaccard_distance(
-        features, k1, k2, max_distance=eps, search=search, device=device, progress=progress
-    )
-    sort_graph_by_row_values(distances, warn_when_not_sorted=False)
-    clustering = DBSCAN(eps=eps, min_samples=min_samples, metric='precomputed').fit(distances)
-    return clustering.labels_.astype(np.int64)

@@ -58,33 +58,53 @@ def re_rank(
     distances = squared_distances(features, features)
     distances /= distances.max(1, keepdims=True)
     order = np.argsort(distances, axis=1)
-    half = round(k1 / 2)
     weights = np.zeros((number, number), np.float32)
     for item in range(number):
-        core = _reciprocal(order, item, k1)
-        members = [core]
-        for candidate in core:
-            smaller = _reciprocal(order, candidate, half)
-            if len(np.intersect1d(smaller, core)) > 2 / 3 * len(smaller):
-                members.append(smaller)
-        chosen = np.unique(np.concatenate(members))
+        chosen = reciprocal_set(order, item, k1)
         weight = np.exp(-distances[item, chosen])
         weights[item, chosen] = weight / weight.sum()
     original = distances[:num_queries, num_queries:].copy()
     if k2 > 1:
         weights = np.stack([weights[order[item, :k2]].mean(0) for item in range(number)])
-    holders = [np.flatnonzero(column) for column in weights[num_queries:].T]
-    jaccard = np.empty_like(original)
-    for item in range(num_queries):
-        minima = np.zeros(len(gallery), np.float32)
-        for column in np.flatnonzero(weights[item]):
-            rows = holders[column]
-            minima[rows] += np.minimum(weights[item, column], weights[num_queries + rows, column])
-        jaccard[item] = 1 - minima / (2 - minima)
+    jaccard = jaccard_distances(weights[:num_queries], weights[num_queries:])
     return (1 - lambda_value) * jaccard + lambda_value * original
 
 
-def _reciprocal(order: ndarray, item: int, k: int) -> ndarray:
-    """Items among the nearest ``k`` of an item that have it among theirs; itself is one more."""
-    nearest = order[item, : k + 1]
-    return nearest[(order[nearest, : k + 1] == item).any(1)]
+def reciprocal_set(order: ndarray, item: int, k: int, itself: int = 1) -> ndarray:
+    """Find k-reciprocal neighbours and expand them by the smaller sets that lie in them.
+
+    Args:
+        order (ndarray): ``(N, K)``: items in the order of their distance, each its own first one.
+        item (int): Whose they are.
+        k (int): Size of the neighbourhood.
+        itself (int): 1 if the item is one more than ``k``, 0 if it is one of them.
+
+    Returns:
+        ndarray: Items, ascending.
+    """
+    core = _reciprocal(order, item, k + itself)
+    members = [core]
+    for candidate in core:
+        smaller = _reciprocal(order, candidate, round(k / 2) + 1)
+        if len(np.intersect1d(smaller, core)) > 2 / 3 * len(smaller):
+            members.append(smaller)
+    return np.unique(np.concatenate(members))
+
+
+def jaccard_distances(rows: ndarray, others: ndarray) -> ndarray:
+    """Jaccard distances ``(R, G)`` of dense rows ``(R, N)`` and ``(G, N)`` with the sum 1."""
+    holders = [np.flatnonzero(column) for column in others.T]
+    distances = np.empty((len(rows), len(others)), np.float32)
+    for item, row in enumerate(rows):
+        minima = np.zeros(len(others), np.float32)
+        for column in np.flatnonzero(row):
+            near = holders[column]
+            minima[near] += np.minimum(row[column], others[near, column])
+        distances[item] = 1 - minima / (2 - minima)
+    return distances
+
+
+def _reciprocal(order: ndarray, item: int, length: int) -> ndarray:
+    """Items among the nearest of an item that have it among theirs."""
+    nearest = order[item, :length]
+    return nearest[(order[nearest, :length] == item).any(1)]
