@@ -56,7 +56,7 @@ class ClusterContrast(ImageClassifier):
 
         Args:
             labels (Tensor): Cluster of each training image by ``sample_idx``, ``(N,)`` int64; -1
-                for images that no batch will hold.
+                for images without one, which do not count when they stand in for another.
             centres (Tensor): Centre of each cluster, ``(K, D)``; they are normalised.
 
         Raises:
@@ -110,7 +110,6 @@ class ClusterContrast(ImageClassifier):
 
         Raises:
             RuntimeError: If there are no labels yet.
-            ValueError: If, on the CPU, an image has no cluster.
         """
         if not len(self.pseudo_labels):
             raise RuntimeError(
@@ -119,13 +118,6 @@ class ClusterContrast(ImageClassifier):
             )
         places = torch.tensor([sample.sample_idx for sample in data_samples])
         labels = self.pseudo_labels[places.to(self.pseudo_labels.device, non_blocking=True)]
-        # On other devices a look at the labels would wait for them.
-        if labels.device.type == 'cpu' and (labels < 0).any():
-            path = data_samples[int(labels.argmin())].img_path
-            raise ValueError(
-                f'{path} belongs to no cluster, but is in a batch: use CrossCameraIdentitySampler '
-                'and PseudoLabelHook'
-            )
         return {'loss': self.memory(self._features(inputs), labels)}
 
     def predict(

@@ -73,7 +73,8 @@ class ClusterMemory(nn.Module):
 
         Args:
             features (Tensor): ``(B, D)``, of any length; as many in every process.
-            labels (Tensor): Clusters, ``(B,)`` int64, on the same device.
+            labels (Tensor): Clusters, ``(B,)`` int64, on the same device; -1 for images that do
+                not count.
 
         Returns:
             Tensor: Mean loss, a scalar in float32.
@@ -85,7 +86,8 @@ class ClusterMemory(nn.Module):
             raise RuntimeError('The memory is empty: call set_centres first')
         with torch.autocast(features.device.type, enabled=False):
             features = F.normalize(features.float(), dim=1)
-            loss = F.cross_entropy(features @ self.centres.T / self.temperature, labels)
+            scores = features @ self.centres.T / self.temperature
+            loss = F.cross_entropy(scores, labels, ignore_index=-1)
             if self.training:
                 self._follow(features.detach(), labels)
         return loss
@@ -96,8 +98,10 @@ class ClusterMemory(nn.Module):
         if get_world_size() > 1:
             features = torch.cat(all_gather(features.contiguous()))
             labels = torch.cat(all_gather(labels.contiguous()))
+        # The label -1 means the last row.
+        centres = F.pad(self.centres, (0, 0, 0, 1))
         fellows = labels[:, None] == labels
-        moved = self.centres[labels]
+        moved = centres[labels]
         # Each row is an image, but moves the centre of its cluster: fellows do the same.
         if self.use_hard:
             similarity = (features * moved).sum(1).expand_as(fellows)
@@ -110,7 +114,7 @@ class ClusterMemory(nn.Module):
                 step = self._step(moved, features[in_order[:, place]])
                 moved = step.where((place < sizes)[:, None], moved)
         # A new tensor, for the graph of the loss holds the old one.
-        self.centres = self.centres.index_put((labels,), moved)
+        self.centres = centres.index_put_((labels,), moved)[:-1]
 
     def _step(self, centres: Tensor, features: Tensor) -> Tensor:
         return F.normalize(self.momentum * centres + (1 - self.momentum) * features, dim=1)

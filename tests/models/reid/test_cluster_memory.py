@@ -166,7 +166,21 @@ def test_evaluation_does_not_move_it(random):
     assert torch.equal(memory.centres, before)
 
 
-@pytest.mark.parametrize('bad', [5, -1])
+@pytest.mark.parametrize('use_hard', [True, False])
+def test_images_without_cluster_do_not_count(random, use_hard):
+    features, centres = random
+    labels = torch.tensor([0, -1, 3, 3, -1, 0, 2, -1, 3, 2, 0, -1])
+    kept = labels >= 0
+    memory, other = (filled(centres, use_hard=use_hard) for _ in range(2))
+    loss = memory(features.requires_grad_(), labels)
+    torch.testing.assert_close(loss, other(features[kept], labels[kept]))
+    torch.testing.assert_close(memory.centres, other.centres)
+    loss.backward()
+    assert (features.grad[~kept] == 0).all()
+    assert (features.grad[kept].norm(dim=1) > 0).all()
+
+
+@pytest.mark.parametrize('bad', [5, -2])
 def test_labels_that_are_no_clusters(random, bad):
     features, centres = random
     memory = filled(centres)
