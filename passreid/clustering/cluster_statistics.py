@@ -23,6 +23,8 @@ class ClusterStatistics(NamedTuple):
         ari (float, optional): Adjusted Rand index with the true identities, over the images that
             have a cluster and a known identity; 1 when they agree. None without such images.
         nmi (float, optional): Normalised mutual information with them, over the same images.
+        one_camera (float, optional): Share of the clusters whose images come from one camera. None
+            where cameras are not known, or there is but one.
     """
 
     num_clusters: int
@@ -33,10 +35,11 @@ class ClusterStatistics(NamedTuple):
     moved: float | None = None
     ari: float | None = None
     nmi: float | None = None
+    one_camera: float | None = None
 
 
 def cluster_statistics(
-    labels: Any, previous: Any = None, true_ids: Any = None
+    labels: Any, previous: Any = None, true_ids: Any = None, cam_ids: Any = None
 ) -> ClusterStatistics:
     """Describe a clustering, how it differs from another one and how far it meets the truth.
 
@@ -44,6 +47,7 @@ def cluster_statistics(
         labels (np.ndarray | Tensor): Cluster of each image, ``(N,)``; -1 for outliers.
         previous (np.ndarray | Tensor, optional): Clusters ``(N,)`` before, with any numbers.
         true_ids (np.ndarray | Tensor, optional): Identities ``(N,)``; -1 where unknown.
+        cam_ids (np.ndarray | Tensor, optional): Cameras ``(N,)``; -1 where unknown.
 
     Returns:
         ClusterStatistics: The figures.
@@ -55,7 +59,7 @@ def cluster_statistics(
     labels = check_labels('labels', labels)
     inside = labels >= 0
     sizes = np.unique(labels[inside], return_counts=True)[1]
-    moved = ari = nmi = None
+    moved = ari = nmi = one_camera = None
     if previous is not None:
         before = check_labels('previous', previous, len(labels))
         both = inside & (before >= 0)
@@ -66,6 +70,10 @@ def cluster_statistics(
         if known.any():
             ari = float(adjusted_rand_score(truth[known], labels[known]))
             nmi = float(normalized_mutual_info_score(truth[known], labels[known]))
+    if cam_ids is not None:
+        cameras = check_labels('cam_ids', cam_ids, len(labels))
+        if len(sizes) and cameras.min() >= 0 and np.ptp(cameras):
+            one_camera = _share_of_one_camera(labels[inside], cameras[inside])
     return ClusterStatistics(
         num_clusters=len(sizes),
         num_outliers=int(len(labels) - inside.sum()),
@@ -75,6 +83,7 @@ def cluster_statistics(
         moved=moved,
         ari=ari,
         nmi=nmi,
+        one_camera=one_camera,
     )
 
 
@@ -83,3 +92,9 @@ def _share_moved(before: np.ndarray, after: np.ndarray) -> float:
     number = len(before)
     together = coo_matrix((np.ones(number, np.int64), (before, after))).tocsr()
     return 1 - int(together.max(axis=1).sum()) / number
+
+
+def _share_of_one_camera(labels: np.ndarray, cameras: np.ndarray) -> float:
+    """Share of the clusters whose images all have one camera."""
+    owners = np.unique(np.stack([labels, cameras]), axis=1)[0]
+    return float((np.unique(owners, return_counts=True)[1] == 1).mean())

@@ -69,7 +69,23 @@ def test_recorded_labels(reference):
     assert found.ari < before.ari < 1
 
 
-@pytest.mark.parametrize('name', ['previous', 'true_ids'])
+@pytest.mark.parametrize(
+    ('labels', 'cameras', 'share'),
+    [
+        ([0, 0, 1, 1, 1, -1], [3, 3, 3, 5, 3, 1], 1 / 2),
+        ([0, 0, 1, 1], [0, 0, 1, 1], 1),
+        ([0, 0, 1, 1], [0, 1, 1, 0], 0),
+        ([0, 0, 1, 1], [2, 2, 2, 2], None),  # All have one camera.
+        ([0, 0, 1, 1], [0, 1, 1, -1], None),  # Not all are known.
+        ([-1, -1], [0, 1], None),
+    ],
+)
+def test_clusters_of_one_camera(labels, cameras, share):
+    found = cluster_statistics(np.array(labels), cam_ids=torch.tensor(cameras))
+    assert found.one_camera == share
+
+
+@pytest.mark.parametrize('name', ['previous', 'true_ids', 'cam_ids'])
 def test_lengths_must_fit(name):
     with pytest.raises(ValueError, match=rf'{name} have shape \(2,\), expected \(3,\)'):
         cluster_statistics(np.zeros(3, int), **{name: np.zeros(2, int)})

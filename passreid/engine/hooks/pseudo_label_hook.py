@@ -26,6 +26,8 @@ from passreid.utils.unwrap import unwrap_model
 from ..feature_extraction import extract_features
 
 _KEY = 'pseudo_labels'
+# Share of the clusters.
+_MANY = 0.8
 
 
 @HOOKS.register_module()
@@ -100,6 +102,7 @@ class PseudoLabelHook(Hook):
             (loader.sampler, 'set_labels', 'use CrossCameraIdentitySampler'),
             (unwrap_model(runner.model), 'set_pseudo_labels', 'use ClusterContrast'),
             (loader.dataset, 'with_pipeline', 'use a data set of passreid, without wrappers'),
+            (loader.dataset, 'pids', 'use a ReIDDataset, or LUPerson for a folder'),
         ):
             if not hasattr(part, method):
                 raise TypeError(
@@ -185,9 +188,8 @@ class PseudoLabelHook(Hook):
         )
         labels = np.full(len(dataset), -1)
         labels[sample_ids] = found
-        true_ids = getattr(dataset, 'pids', None)
         statistics = cluster_statistics(
-            labels, None if previous is None else previous.cpu(), true_ids
+            labels, None if previous is None else previous.cpu(), dataset.pids, dataset.cam_ids
         )
         seconds = time.perf_counter() - start
         self._report(runner, statistics, len(labels), len(labels) - len(found), seconds)
@@ -212,9 +214,17 @@ class PseudoLabelHook(Hook):
             text += f' ({num_unreadable} of them cannot be read)'
         if found.moved is not None:
             text += f'; {found.moved:.1%} moved'
+        if found.one_camera is not None:
+            text += f'; {found.one_camera:.0%} of the clusters hold one camera'
         if found.ari is not None:
             text += f'; true ids, not used in training: ARI {found.ari:.3f}, NMI {found.nmi:.3f}'
         runner.logger.info(f'{text}; {seconds:.1f} s')
+        if found.one_camera is not None and found.one_camera > _MANY:
+            runner.logger.warning(
+                'Most clusters hold the images of one camera: training on them teaches the model '
+                'to tell cameras apart instead of persons. Start from weights that know people '
+                'better, as of a model that was fine-tuned with labels of any set'
+            )
         figures = {f'clusters/{name}': value for name, value in found._asdict().items()}
         runner.visualizer.add_scalars(
             {name: value for name, value in figures.items() if value is not None},

@@ -1,4 +1,5 @@
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -163,14 +164,14 @@ def test_log_and_curves(watched):
     text = log_of(watched.runner)
     lines = re.findall(
         r'Epoch (\d): (\d+) clusters of (\d+) to (\d+) images \(median ([\d.]+)\), (\d+) of 32 '
-        r'images in none(?:; ([\d.]+)% moved)?; true ids, not used in training: ARI ([\d.]+), '
-        r'NMI ([\d.]+); [\d.]+ s',
+        r'images in none(?:; ([\d.]+)% moved)?; (\d+)% of the clusters hold one camera; '
+        r'true ids, not used in training: ARI ([\d.]+), NMI ([\d.]+); [\d.]+ s',
         text,
     )
     assert [line[0] for line in lines] == ['1', '2', '3']
     assert [bool(line[6]) for line in lines] == [False, True, True]
     log = read_run_log(watched.runner.log_dir)
-    for (_, number, *sizes, outliers, _, ari, _), start in zip(
+    for (_, number, *sizes, outliers, _, share, ari, _), start in zip(
         lines, watched.clusters.starts, strict=True
     ):
         inside = start['labels'][start['labels'] >= 0]
@@ -178,6 +179,9 @@ def test_log_and_curves(watched):
         assert int(number) == len(counts) and int(outliers) == 32 - len(inside)
         assert list(map(float, sizes)) == [counts.min(), counts.max(), np.median(counts)]
         assert 0 < float(ari) <= 1
+        cam_ids = torch.from_numpy(watched.runner.train_dataloader.dataset.cam_ids)
+        cameras = [cam_ids[start['labels'] == cluster].unique() for cluster in range(len(counts))]
+        assert int(share) == round(100 * np.mean([len(found) == 1 for found in cameras]))
     found = {
         name: log.series(f'clusters/{name}')[1].tolist()
         for name in ('num_clusters', 'num_outliers')
@@ -185,6 +189,18 @@ def test_log_and_curves(watched):
     assert found['num_clusters'] == [int(line[1]) for line in lines]
     assert found['num_outliers'] == [int(line[5]) for line in lines]
     assert len(log.series('clusters/moved')[1]) == 2
+    assert len(log.series('clusters/one_camera')[1]) == 3
+
+
+def test_clusters_of_one_camera_are_warned_of(people, tmp_path):
+    warning = 'Most clusters hold the images of one camera'
+    assert warning not in log_of(train(config(people, tmp_path / 'four')))
+    divided = tmp_path / 'people'
+    shutil.copytree(people, divided)
+    for path in sorted((divided / 'bounding_box_train').iterdir()):
+        path.rename(path.with_name(re.sub(r'_c\d', f'_c{path.name[3]}', path.name)))
+    runner = train(config(divided, tmp_path / 'one', train_cfg__max_epochs=1))
+    assert warning in log_of(runner)
 
 
 def unlabelled(people, folder, root, **changes):
