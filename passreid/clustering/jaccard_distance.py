@@ -30,7 +30,8 @@ def jaccard_distance(
     """Compute the Jaccard distances of sets of k-reciprocal neighbours.
 
     Members of a set weigh ``softmax(2 f.g - 2)`` (https://arxiv.org/abs/1701.08398, sections 3.2
-    and 3.3). Neighbours are the nearest by Euclidean distance. Memory grows with N x k1.
+    and 3.3). Neighbours are the nearest by Euclidean distance. Memory grows with N x k1 and with
+    the distances that are stored: those of pairs whose sets share an image.
 
     Args:
         features (np.ndarray | Tensor): ``(N, D)``, finite, usually of unit length.
