@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from .overlap import add_overlaps
+from .overlap_kernels import distances_above
 from .sparse_rows import SparseRows, row_starts
 from .threads import over_rows
 
@@ -20,7 +20,7 @@ def overlap_distances(rows: SparseRows, max_distance: float = 1.0) -> SparseRows
     """
     number = len(rows.starts) - 1
     inverted = rows.transpose(number)
-    pieces = over_rows(_distances_above, number, *rows, *inverted, np.float32(max_distance))
+    pieces = over_rows(distances_above, number, *rows, *inverted, np.float32(max_distance))
     del inverted
     above = np.concatenate([counts for counts, _, _ in pieces])
     below = sum(np.bincount(columns, minlength=number) for _, columns, _ in pieces)
@@ -32,66 +32,6 @@ def overlap_distances(rows: SparseRows, max_distance: float = 1.0) -> SparseRows
         _mirror(first, counts, later, distances, free, columns, values)
         first += len(counts)
     return SparseRows(starts, columns, values)
-
-
-@njit(cache=True, nogil=True)
-def _distances_above(
-    start: int,
-    stop: int,
-    starts: np.ndarray,
-    columns: np.ndarray,
-    values: np.ndarray,
-    inverted_starts: np.ndarray,
-    inverted_columns: np.ndarray,
-    inverted_values: np.ndarray,
-    max_distance: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compute distances above the diagonal: how many of each row, their columns and values."""
-    number = len(starts) - 1
-    sums, touched = np.zeros(number, np.float32), np.empty(number, np.int32)
-    counts = np.empty(stop - start, np.int64)
-    out_columns, out_values = np.empty(number, np.int32), np.empty(number, np.float32)
-    # The first element of each column that is in the present row or below.
-    later = np.empty(number, np.int64)
-    for column in range(number):
-        first, last = inverted_starts[column], inverted_starts[column + 1]
-        later[column] = first + np.searchsorted(inverted_columns[first:last], start)
-    filled = 0
-    for row in range(start, stop):
-        # The elements of the row itself are passed by, for the pair of it with itself.
-        for column in columns[starts[row] : starts[row + 1]]:
-            later[column] += 1
-        touches = add_overlaps(
-            starts,
-            columns,
-            values,
-            row,
-            later,
-            inverted_starts[1:],
-            inverted_columns,
-            inverted_values,
-            sums,
-            touched,
-        )
-        near = 0
-        for item in touched[:touches]:
-            # Both rows sum to 1, so the maxima sum to 2 less the minima.
-            sums[item] = max(1 - sums[item] / (2 - sums[item]), 0)
-            if sums[item] <= max_distance:
-                touched[near] = item
-                near += 1
-            else:
-                sums[item] = 0
-        touched[:near].sort()
-        if filled + near > len(out_columns):
-            out_columns = np.concatenate((out_columns, np.empty(filled + near, np.int32)))
-            out_values = np.concatenate((out_values, np.empty(filled + near, np.float32)))
-        for item in touched[:near]:
-            out_columns[filled], out_values[filled] = item, sums[item]
-            sums[item] = 0
-            filled += 1
-        counts[row - start] = near
-    return counts, out_columns[:filled].copy(), out_values[:filled].copy()
 
 
 @njit(cache=True, nogil=True)

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.sparse import csr_matrix
-from sklearn.cluster import DBSCAN
-from sklearn.neighbors import sort_graph_by_row_values
 
 from .jaccard_distance import jaccard_distance
 
@@ -64,6 +62,10 @@ def label_distances_(distances: csr_matrix, eps: float = 0.6, min_samples: int =
     Raises:
         ValueError: If a parameter is out of range.
     """
+    # Here, for it takes a second, and evaluation does without.
+    from sklearn.cluster import DBSCAN
+    from sklearn.neighbors import sort_graph_by_row_values
+
     _check(eps, min_samples)
     # Otherwise DBSCAN sorts a copy.
     sort_graph_by_row_values(distances, warn_when_not_sorted=False)
