@@ -1,13 +1,11 @@
 """Several processes, or several accumulated batches, give what one large batch gives."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from pass_run import other_than_key_biases, pass_config, without_randomness, write_crops
+from several_processes import run_in_processes
 
 from passreid.apis import build_runner
 
@@ -73,13 +71,6 @@ def test_accumulation(crops, whole, tmp_path):
 def test_processes(crops, whole, tmp_path, num_processes):
     cfg = config(crops, tmp_path / 'run', train_dataloader__batch_size=4 // num_processes)
     cfg.dump(tmp_path / 'config.py')
-    (tmp_path / 'program.py').write_text(PROGRAM)
-    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
-    command += [f'--nproc_per_node={num_processes}', 'program.py', 'config.py']
-    environment = os.environ | {'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '1'}
-    result = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
+    run_in_processes(PROGRAM, tmp_path, 'config.py', number=num_processes)
     checkpoint = torch.load(tmp_path / 'run' / 'epoch_2.pth', weights_only=True)
     assert_close(checkpoint['state_dict'], whole)

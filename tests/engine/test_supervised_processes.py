@@ -6,14 +6,12 @@ pairs, among the images of each process.
 """
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from reid_run import SeenImages, quick_start, reid_config, write_people
+from several_processes import run_in_processes
 
 from passreid.apis import build_runner, prepare_test
 
@@ -109,22 +107,7 @@ def two(one, folder):
     configs['test'] = as_test(cfg, folder, folder / 'one' / 'epoch_2.pth', rerank=True)
     for name, entries in configs.items():
         entries.dump(folder / f'{name}.py')
-    (folder / 'program.py').write_text(PROGRAM)
-    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2']
-    environment = os.environ | {
-        'CUDA_VISIBLE_DEVICES': '',
-        'OMP_NUM_THREADS': '1',
-        'PYTHONPATH': str(ROOT / 'tests'),
-    }
-    result = subprocess.run(
-        [*command, 'program.py', *configs],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
+    run_in_processes(PROGRAM, folder, *configs)
 
     def outcome(name):
         seen, figures = zip(

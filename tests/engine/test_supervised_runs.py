@@ -5,29 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.hooks import Hook
+from killed_run import Kill, KilledError
 from reid_run import NUM_TRAIN_IDS, SeenImages, quick_start, reid_config, write_people
 
 from passreid.apis import build_runner
 
 ROOT = Path(__file__).parents[2]
-
-
-class KilledError(Exception):
-    pass
-
-
-class Kill(Hook):
-    """Die after an iteration, once everything else has been done."""
-
-    priority = 'LOWEST'
-
-    def __init__(self, iteration):
-        self.iteration = iteration
-
-    def after_train_iter(self, runner, *args, **kwargs):
-        if runner.iter + 1 == self.iteration:
-            raise KilledError
 
 
 @pytest.fixture(scope='module', autouse=True)

@@ -5,15 +5,13 @@ images of each process. The memory and the loss are compared by themselves.
 """
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from cluster_run import SeenClusters, cluster_config
 from reid_run import SeenImages, quick_start, write_people
+from several_processes import run_in_processes
 
 from passreid.apis import build_runner
 from passreid.models import ClusterMemory
@@ -146,22 +144,7 @@ def two(people, folder, batches):
     for name, entries in configs.items():
         entries.dump(folder / f'{name}.py')
     torch.save(batches, folder / 'batches.pth')
-    (folder / 'program.py').write_text(PROGRAM)
-    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2']
-    environment = os.environ | {
-        'CUDA_VISIBLE_DEVICES': '',
-        'OMP_NUM_THREADS': '1',
-        'PYTHONPATH': str(ROOT / 'tests'),
-    }
-    result = subprocess.run(
-        [*command, 'program.py', *configs],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
+    run_in_processes(PROGRAM, folder, *configs)
 
     def outcome(name):
         seen, gains = zip(

@@ -5,29 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 from cluster_run import SeenClusters, cluster_config
+from killed_run import Kill, KilledError
 from mmengine.hooks import Hook
 from reid_run import SeenImages, quick_start, reid_config, write_people
 
 from passreid.apis import build_runner
 
 ROOT = Path(__file__).parents[2]
-
-
-class KilledError(Exception):
-    pass
-
-
-class Kill(Hook):
-    """Die after an iteration, once everything else has been done."""
-
-    priority = 'LOWEST'
-
-    def __init__(self, iteration):
-        self.iteration = iteration
-
-    def after_train_iter(self, runner, *args, **kwargs):
-        if runner.iter + 1 == self.iteration:
-            raise KilledError
 
 
 @pytest.fixture(scope='module', autouse=True)

@@ -2,29 +2,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from killed_run import Kill, KilledError
 from mmengine.hooks import Hook
 from pass_run import pass_config, write_crops
 
 from passreid.apis import build_runner
 
 ROOT = Path(__file__).parents[3]
-
-
-class KilledError(Exception):
-    pass
-
-
-class Kill(Hook):
-    """Die after an iteration, once everything else has been done."""
-
-    priority = 'LOWEST'
-
-    def __init__(self, iteration):
-        self.iteration = iteration
-
-    def after_train_iter(self, runner, *args, **kwargs):
-        if runner.iter + 1 == self.iteration:
-            raise KilledError
 
 
 class SeenImages(Hook):

@@ -1,13 +1,10 @@
 """Several processes give exactly what one gives."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from several_processes import run_in_processes
 from toy_people import people, validation_config
 
 from passreid.apis import build_runner
@@ -64,21 +61,7 @@ def test_one_process_keeps_what_it_has():
 def folder(tmp_path_factory):
     """Where two processes and one have evaluated the same data."""
     folder = tmp_path_factory.mktemp('processes')
-    (folder / 'program.py').write_text(PROGRAM.format(metric=METRIC, count=COUNT))
-    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
-    command += ['--nproc_per_node=2', 'program.py']
-    tests = str(Path(__file__).parents[2])
-    path = os.pathsep.join([tests, *filter(None, [os.environ.get('PYTHONPATH')])])
-    environment = os.environ | {'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '1'}
-    result = subprocess.run(
-        command,
-        cwd=folder,
-        env=environment | {'PYTHONPATH': path},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
+    run_in_processes(PROGRAM.format(metric=METRIC, count=COUNT), folder)
     metric = METRIC | dict(save_dir=str(folder / 'one' / 'saved'))
     runner = build_runner(validation_config(folder / 'one', metric, 4, count=COUNT))
     (folder / 'one.json').write_text(json.dumps(runner.val()))
