@@ -8,6 +8,8 @@ from scipy.sparse import csr_matrix
 from .cluster_labels import check_labels
 from .features import check_features
 
+COLUMNS = 64
+
 
 def cluster_centres(features: Any, labels: Any) -> np.ndarray:
     """Average the features of each cluster.
@@ -33,5 +35,7 @@ def cluster_centres(features: Any, labels: Any) -> np.ndarray:
     membership = csr_matrix(
         (np.ones(len(kept)), (clusters[kept], kept)), shape=(len(sizes), len(matrix))
     )
-    means = membership @ matrix.numpy() / sizes[:, None]
-    return means.astype(np.float32)
+    # In float64, of which a few columns at a time need a copy.
+    columns = np.array_split(matrix.numpy(), -(-matrix.shape[1] // COLUMNS), axis=1)
+    means = [(membership @ block / sizes[:, None]).astype(np.float32) for block in columns]
+    return np.concatenate(means, axis=1)

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -44,3 +46,15 @@ def test_bad_labels_are_refused(labels, message):
 def test_labels_are_integers():
     with pytest.raises(TypeError, match='labels hold float64, expected integers'):
         cluster_centres(np.ones((3, 2)), np.zeros(3))
+
+
+def test_features_are_not_copied():
+    features = np.random.default_rng(0).standard_normal((4000, 512), dtype=np.float32)
+    labels = np.arange(4000) % 100
+    tracemalloc.start()
+    centres = cluster_centres(features, labels)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < features.nbytes / 2
+    expected = features.reshape(40, 100, 512).mean(0, dtype=np.float64)
+    np.testing.assert_allclose(centres, expected, rtol=0, atol=1e-6)
