@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from cluster_gallery_files import check_output, write_gallery
 from mmengine.config import Config
-from mmengine.device import get_device
 from mmengine.runner import Runner
 
 from passreid.apis import build_runner, load_config, prepare_test
@@ -28,7 +27,7 @@ from passreid.engine import extract_features
 from passreid.evaluation.metrics.person_features import PersonFeatures
 from passreid.evaluation.metrics.progress_log import ProgressLog
 from passreid.utils.config_options import ConfigOptions, merge_options
-from passreid.utils.device import has_accelerator
+from passreid.utils.device import array_device
 
 # More unreadable images than this share of a folder are a mistake.
 _MAX_BAD_SHARE = 0.5
@@ -249,7 +248,7 @@ def main() -> None:
         args.k1,
         args.k2,
         search=args.search,
-        device=get_device() if has_accelerator() else 'cpu',
+        device=array_device(),
         progress=ProgressLog('neighbours'),
     )
     found = largest_first(found)

@@ -13,6 +13,11 @@ def has_accelerator() -> bool:
     return get_device() not in ('cpu', 'mps')
 
 
+def array_device() -> str:
+    """Where work on arrays of features is done: the accelerator, or else the processor."""
+    return get_device() if has_accelerator() else 'cpu'
+
+
 def num_usable_cpus() -> int:
     """Number of processors this process may run on."""
     if hasattr(os, 'sched_getaffinity'):

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.device import get_device
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -20,7 +19,7 @@ from passreid.clustering import (
 )
 from passreid.evaluation.metrics.progress_log import ProgressLog
 from passreid.registry import DATA_SAMPLERS, HOOKS
-from passreid.utils.device import has_accelerator
+from passreid.utils.device import array_device
 from passreid.utils.unwrap import unwrap_model
 
 from ..feature_extraction import extract_features
@@ -74,7 +73,7 @@ class PseudoLabelHook(Hook):
             eps=eps, min_samples=min_samples, k1=k1, k2=k2, search=search
         )
         self.batch_size = batch_size
-        # Epoch, labels (N,) and centres (K, D), as in a checkpoint.
+        # Epoch and labels (N,) of the last clustering; from a checkpoint centres (K, D) as well.
         self._state: dict[str, Any] | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -183,7 +182,7 @@ class PseudoLabelHook(Hook):
         found = cluster_pseudo_labels(
             features,
             **self.settings,
-            device=get_device() if has_accelerator() else 'cpu',
+            device=array_device(),
             progress=ProgressLog('neighbours'),
         )
         labels = np.full(len(dataset), -1)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.device import get_device
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
@@ -20,7 +19,7 @@ from passreid.evaluation.functional import (
     re_ranking,
 )
 from passreid.registry import METRICS
-from passreid.utils.device import has_accelerator
+from passreid.utils.device import array_device
 
 from .camera_report import format_camera_table
 from .gathering import gather_features
@@ -203,7 +202,7 @@ class ReIDMetric(BaseMetric):
 
     def _prepare(self, query: PersonFeatures, gallery: PersonFeatures) -> tuple[Tensor, Tensor]:
         """Features to compare: (Q, D) and (G, D), on the device of the ranking."""
-        device = get_device() if has_accelerator() else 'cpu'
+        device = array_device()
         of_query, of_gallery = (
             torch.from_numpy(people.features).to(device) for people in (query, gallery)
         )

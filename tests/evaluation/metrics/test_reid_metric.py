@@ -331,5 +331,5 @@ def test_metric_watches_pre_training(tmp_path):
 def test_gpu_gives_the_figures_of_the_cpu(monkeypatch):
     options = dict(rerank=True, per_camera=True, tpr_at_fpr=(0.1,), query_expansion=True)
     on_gpu = evaluate(people(count=200), **options)
-    monkeypatch.setattr('passreid.evaluation.metrics.reid_metric.has_accelerator', lambda: False)
+    monkeypatch.setattr('passreid.evaluation.metrics.reid_metric.array_device', lambda: 'cpu')
     assert on_gpu == pytest.approx(evaluate(people(count=200), **options), abs=0.5)
