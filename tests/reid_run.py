@@ -10,6 +10,8 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.hooks import Hook
 
+from passreid.apis import build_runner
+
 ARCH = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32)
 HEIGHT, WIDTH = 32, 16
 NUM_TRAIN_IDS, IMAGES_PER_ID, NUM_TEST_IDS = 8, 4, 6
@@ -94,6 +96,15 @@ def quick_start() -> Iterator[None]:
     with mock.patch('mmengine.config.config.FormatCode', lambda text, **_: (text, True)):
         yield
     gc.unfreeze()
+
+
+def train(cfg, *hooks):
+    """Train with some hooks more and return the runner."""
+    runner = build_runner(cfg)
+    for hook in hooks:
+        runner.register_hook(hook)
+    runner.train()
+    return runner
 
 
 class SeenImages(Hook):

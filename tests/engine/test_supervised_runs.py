@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from killed_run import Kill, KilledError
-from reid_run import NUM_TRAIN_IDS, SeenImages, quick_start, reid_config, write_people
+from reid_run import NUM_TRAIN_IDS, SeenImages, quick_start, reid_config, train, write_people
 
 from passreid.apis import build_runner
 
@@ -33,14 +33,6 @@ def backbone(people, tmp_path_factory):
     model.init_weights()
     torch.save({'state_dict': model.backbone.state_dict()}, folder / 'teacher_backbone.pth')
     return folder / 'teacher_backbone.pth'
-
-
-def train(cfg, *hooks):
-    runner = build_runner(cfg)
-    for hook in hooks:
-        runner.register_hook(hook)
-    runner.train()
-    return runner
 
 
 def figures_of(runner):

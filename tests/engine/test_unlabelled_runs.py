@@ -7,9 +7,7 @@ import torch
 from cluster_run import SeenClusters, cluster_config
 from killed_run import Kill, KilledError
 from mmengine.hooks import Hook
-from reid_run import SeenImages, quick_start, reid_config, write_people
-
-from passreid.apis import build_runner
+from reid_run import SeenImages, quick_start, reid_config, train, write_people
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,14 +21,6 @@ def quick():
 @pytest.fixture(scope='module')
 def people(tmp_path_factory):
     return write_people(tmp_path_factory.mktemp('people'))
-
-
-def train(cfg, *hooks):
-    runner = build_runner(cfg)
-    for hook in hooks:
-        runner.register_hook(hook)
-    runner.train()
-    return runner
 
 
 class Watched:

@@ -9,7 +9,7 @@ import torch
 from cluster_run import SeenClusters, cluster_config
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
-from reid_run import SeenImages, quick_start, write_people
+from reid_run import SeenImages, quick_start, train, write_people
 from torch.nn import functional as F
 
 from passreid.apis import build_runner
@@ -35,14 +35,6 @@ def people(tmp_path_factory):
 
 def config(people, folder, **changes):
     return cluster_config(ROOT, people, folder, **{**NO_VALIDATION, **changes})
-
-
-def train(cfg, *hooks):
-    runner = build_runner(cfg)
-    for hook in hooks:
-        runner.register_hook(hook)
-    runner.train()
-    return runner
 
 
 def log_of(runner):
