@@ -21,6 +21,8 @@ FORBIDDEN = {
     'datasets': ['apis', 'engine', 'evaluation', 'models'],
     'evaluation': ['apis', 'datasets', 'engine', 'models'],
     'visualization': ['apis', 'engine', 'models'],
+    'search': ['apis', 'clustering', 'datasets', 'engine', 'evaluation', 'models', 'visualization'],
+    'deployment': ['apis', 'datasets', 'engine', 'evaluation'],
 }
 # Exceptions to a ban on everything: modules of the same name, and these.
 ONLY = {'evaluation.functional': ['clustering', 'evaluation.functional']}
