@@ -193,7 +193,8 @@ class PartViT(VisionTransformer):
             self.interpolate_mode,
             self.interpolate_offset,
         )
-        size = len(patches)
+        # Unlike `len`, the shape stays a variable in an exported graph.
+        size = patches.shape[0]
         prefix = [(self.cls_token + self.cls_position).expand(size, -1, -1)]
         if self.num_parts:
             parts = torch.cat(tuple(self.part_tokens), 1) + torch.cat(tuple(self.part_positions), 1)
