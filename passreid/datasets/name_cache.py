@@ -1,6 +1,5 @@
 """A list of names that is made once and kept on disk until its source changes."""
 
-import hashlib
 import json
 import os
 import time
@@ -9,6 +8,8 @@ from pathlib import Path
 
 from filelock import FileLock
 from mmengine.logging import MMLogger
+
+from passreid.utils.cache_folder import cache_folder, source_digest
 
 from .name_table import NameTable
 
@@ -20,8 +21,7 @@ FORMAT_VERSION = 1
 class NameCache:
     """Keep the names that were found in a source.
 
-    The files lie in ``<root>/.passreid_cache/`` or, where that cannot be written, in
-    ``$XDG_CACHE_HOME/passreid/`` (``~/.cache/passreid/``), under a hash of the source's path.
+    The files lie in :func:`cache_folder` of the root, under a hash of the source's path.
     A lock lets one process do the work while others, such as the ranks of a distributed run,
     wait for it. A new table never overwrites one that is in use.
 
@@ -32,8 +32,8 @@ class NameCache:
 
     def __init__(self, root: str, source: str) -> None:
         self.source = os.path.realpath(source)
-        self.stem = hashlib.sha256(os.fsencode(self.source)).hexdigest()[:16]
-        self.folder = _writable_folder(Path(root))
+        self.stem = source_digest(source)
+        self.folder = cache_folder(root)
 
     def load(
         self,
@@ -106,16 +106,3 @@ class NameCache:
             return {}
         files = [self.folder / f'{state["table"]}.{part}.npy' for part in ('names', 'ends')]
         return state if all(file.is_file() for file in files) else {}
-
-
-def _writable_folder(root: Path) -> Path:
-    folder = root / '.passreid_cache'
-    try:
-        folder.mkdir(exist_ok=True)
-        if os.access(folder, os.W_OK | os.X_OK):
-            return folder
-    except OSError:
-        pass
-    folder = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'passreid'
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
