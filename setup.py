@@ -7,10 +7,12 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
+# What only some programs need: each has a file in requirements/.
+EXTRAS = ('search', 'export', 'demo', 'optional')
 
 
 class BuildWithConfigs(build_py):
-    """Put configs and tools below ``passreid/.mim``, where OpenMMLab packages keep them.
+    """Put configs, tools and the model index below ``passreid/.mim``, as OpenMMLab packages do.
 
     An editable installation needs no copy: ``passreid.utils.config_path`` finds the folders
     of the checkout.
@@ -25,6 +27,7 @@ class BuildWithConfigs(build_py):
             target = Path(self.build_lib) / 'passreid' / '.mim' / name
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(ROOT / name, target, ignore=shutil.ignore_patterns('__pycache__'))
+        shutil.copy(ROOT / 'model-index.yml', Path(self.build_lib) / 'passreid' / '.mim')
 
 
 def requirements(name: str) -> list[str]:
@@ -55,8 +58,9 @@ setup(
     python_requires='>=3.10',
     install_requires=requirements('mminstall') + requirements('runtime'),
     extras_require={
-        'optional': requirements('optional'),
-        'tests': requirements('tests') + requirements('optional') + requirements('docs'),
+        **{name: requirements(name) for name in EXTRAS},
+        'all': [package for name in EXTRAS for package in requirements(name)],
+        'tests': [package for name in (*EXTRAS, 'docs', 'tests') for package in requirements(name)],
         'docs': requirements('docs'),
     },
 )

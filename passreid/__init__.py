@@ -1,10 +1,25 @@
 """PASS: part-aware self-supervised pre-training for person re-identification."""
 
 import warnings
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from .version import __version__
-
-# mmcv-lite has no compiled operators; nothing here needs them.
+# mmcv-lite has no compiled operators; nothing here needs them. Before mmpretrain is imported.
 warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
 
-__all__ = ['__version__']
+from .utils.model_zoo import register_model_zoo  # noqa: E402
+from .version import __version__  # noqa: E402
+
+if TYPE_CHECKING:
+    from .apis import ReIDInferencer, get_model
+
+__all__ = ['ReIDInferencer', '__version__', 'get_model']
+
+register_model_zoo()
+
+
+def __getattr__(name: str) -> Any:
+    """Import the entry points when they are asked for: they need everything else."""
+    if name in ('ReIDInferencer', 'get_model'):
+        return getattr(import_module('.apis', __name__), name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

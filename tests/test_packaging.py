@@ -16,7 +16,16 @@ import passreid
 
 ROOT = Path(__file__).parents[1]
 PARTS = ('passreid', 'configs', 'tools', 'requirements')
-FILES = ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'README.md', 'CHANGELOG.md', 'LICENSE')
+FILES = (
+    'setup.py',
+    'pyproject.toml',
+    'MANIFEST.in',
+    'README.md',
+    'CHANGELOG.md',
+    'LICENSE',
+    'model-index.yml',
+)
+EXTRAS = ('search', 'export', 'demo', 'optional')
 
 
 def requirements(*names):
@@ -26,11 +35,15 @@ def requirements(*names):
     return {package.lower() for package in found}
 
 
-def imported(*folders):
-    """Return the top-level modules that files import, the standard library left out."""
+def imported(*folders, at_once=False):
+    """Return the top-level modules that files import, the standard library left out.
+
+    With ``at_once`` those alone that importing the file imports.
+    """
     found = set()
     for path in (path for folder in folders for path in (ROOT / folder).rglob('*.py')):
-        for node in ast.walk(ast.parse(path.read_text())):
+        tree = ast.parse(path.read_text())
+        for node in tree.body if at_once else ast.walk(tree):
             if isinstance(node, ast.Import):
                 found |= {alias.name.split('.')[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -49,11 +62,17 @@ def undeclared(modules, packages):
 
 
 def test_what_is_imported_is_installed():
-    assert undeclared(imported('passreid', 'tools'), requirements('mminstall', 'runtime')) == set()
+    modules = imported('passreid', 'tools', at_once=True)
+    assert undeclared(modules, requirements('mminstall', 'runtime')) == set()
+
+
+def test_what_only_some_programs_import_is_an_extra():
+    every = requirements('mminstall', 'runtime', *EXTRAS)
+    assert undeclared(imported('passreid', 'tools'), every) == set()
 
 
 def test_what_tests_import_is_installed():
-    every = requirements('mminstall', 'runtime', 'optional', 'tests', 'docs')
+    every = requirements('mminstall', 'runtime', 'tests', 'docs', *EXTRAS)
     assert undeclared(imported('tests'), every) == set()
 
 

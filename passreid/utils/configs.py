@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import passreid
-
 
 def config_path(name: str = '') -> Path:
     """Return the path of a config that comes with the package.
@@ -27,7 +25,7 @@ def config_path(name: str = '') -> Path:
         >>> from passreid.utils import config_path
         >>> runner = build_runner(config_path('pass/pass_vit-s16_lup.py'))  # doctest: +SKIP
     """
-    package = Path(passreid.__file__).parent
+    package = Path(__file__).parents[1]
     candidates = (package / '.mim' / 'configs', package.parent / 'configs')
     # A checkout is known by its base configs: any folder may have a `configs` beside it.
     root = next((path for path in candidates if (path / '_base_').is_dir()), None)

@@ -1,7 +1,6 @@
 import pytest
 
-import passreid
-from passreid.utils import config_path
+from passreid.utils import config_path, configs
 
 
 @pytest.fixture
@@ -10,7 +9,7 @@ def package(tmp_path, monkeypatch):
     folder = tmp_path / 'site' / 'passreid'
     folder.mkdir(parents=True)
     (tmp_path / 'site' / 'configs').mkdir()
-    monkeypatch.setattr(passreid, '__file__', str(folder / '__init__.py'))
+    monkeypatch.setattr(configs, '__file__', str(folder / 'utils' / 'configs.py'))
     return folder
 
 

@@ -1,5 +1,7 @@
 # ViT-S/16 with part tokens for training on clusters: one BN-neck, unit features, a memory.
 model = dict(
+    # For programs whose scope is another, such as `mmpretrain.get_model`.
+    _scope_='passreid',
     type='ClusterContrast',
     data_preprocessor=dict(
         type='ReIDDataPreprocessor',

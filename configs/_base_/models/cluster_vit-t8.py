@@ -1,5 +1,7 @@
 # The backbone of `pass_vit-t8.py`, trained on clusters of 64x32 pixels.
 model = dict(
+    # For programs whose scope is another, such as `mmpretrain.get_model`.
+    _scope_='passreid',
     type='ClusterContrast',
     data_preprocessor=dict(
         type='ReIDDataPreprocessor',

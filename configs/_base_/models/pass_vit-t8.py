@@ -2,6 +2,8 @@
 # Not published: the batch normalisation of the projectors, and the spatial prior, without which
 # the parts do not separate in a short run.
 model = dict(
+    # For programs whose scope is another, such as `mmpretrain.get_model`.
+    _scope_='passreid',
     type='PASS',
     data_preprocessor=dict(
         type='PASSDataPreprocessor',

@@ -1,5 +1,7 @@
 # ViT-S/16 with part tokens, fused and normalised by a BN-neck.
 model = dict(
+    # For programs whose scope is another, such as `mmpretrain.get_model`.
+    _scope_='passreid',
     type='ImageClassifier',
     data_preprocessor=dict(
         type='ReIDDataPreprocessor',
