@@ -107,9 +107,13 @@ class ReIDHead(BaseModule):
         Returns:
             Tensor: ``(B, D)``, float32, of unit length.
         """
+        return F.normalize(self.features(feats), dim=1)
+
+    def features(self, feats: tuple[Tensor, ...]) -> Tensor:
+        """Give test features ``(B, D)`` float32 as :meth:`forward`, but of any length."""
         if self.test_feature == 'after_neck':
-            return F.normalize(self.pre_logits(feats), dim=1)
-        return F.normalize(self.neck.fuse(self._tokens(feats)), dim=1)
+            return self.pre_logits(feats)
+        return self.neck.fuse(self._tokens(feats))
 
     def predict(
         self, feats: tuple[Tensor, ...], data_samples: list[DataSample] | None = None
