@@ -4,6 +4,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from passreid.visualization import RankedItem, RankedQuery, draw_rank_list, png_bytes
+from passreid.visualization.rank_list import time_text
 
 BLUE, YELLOW = (200, 40, 20), (30, 220, 240)
 
@@ -106,3 +107,54 @@ def test_tiles_take_the_shape_of_the_images(image):
 def test_no_queries():
     with pytest.raises(ValueError, match='no queries to draw'):
         draw_rank_list([])
+
+
+def test_people_of_whom_nothing_is_known(image):
+    items = [
+        RankedItem(image('a.png'), None, 2, similarity=0.834, time=1_700_000_000.0),
+        RankedItem(image('b.png'), 4, -1, similarity=-0.1),
+    ]
+    figure = draw_rank_list([RankedQuery(image('query.png'), None, -1, None, items)])
+    assert words(figure) == [
+        'query.png',
+        'query',
+        '1',
+        *('similarity 0.83', 'cam 2', '2023-11-14 22:13:20'),
+        '2',
+        *('similarity -0.10', 'id 4, cam ?'),
+        'most similar first; below: similarity, camera',
+    ]
+    (_, *unknown) = frames(figure)
+    colours = {colour for colour, _ in unknown}
+    assert len(colours) == 1
+    assert len(set(bytes.fromhex(colours.pop()[1:]))) == 1
+    assert {line for _, line in unknown} == {'-'}
+
+
+def test_similarity_of_known_people(query):
+    items = [RankedItem(item.img_path, item.pid, 1, similarity=0.5) for item in query.items]
+    found = words(draw_rank_list([RankedQuery(query.img_path, 3, 0, None, items)]))
+    assert found[0] == 'query.png    id 3    cam 0'
+    assert {'1 ✓', '2 ✗', 'below: similarity, id, camera'} <= set(found)
+
+
+def test_images_that_are_no_files():
+    red = np.full((32, 16, 3), (255, 0, 0), np.uint8)
+    items = [RankedItem('array 0', None, -1, similarity=1.0, image=red)]
+    figure = draw_rank_list([RankedQuery('query 0', None, -1, None, items, image=red // 2)])
+    first, second = (axes.get_images()[0].get_array() for axes in figure.axes)
+    assert tuple(first[0, 0]) == (127, 0, 0)
+    assert tuple(second[0, 0]) == (255, 0, 0)
+
+
+def test_nothing_found(image):
+    figure = draw_rank_list([RankedQuery(image('query.png'), None, 3, None, [])])
+    assert words(figure) == ['query.png    cam 3', 'query']
+
+
+@pytest.mark.parametrize(
+    ('time', 'text'),
+    [(0, '0:00:00'), (3723.9, '1:02:03'), (100e6, '1973-03-03 09:46:40')],
+)
+def test_times(time, text):
+    assert time_text(time) == text
