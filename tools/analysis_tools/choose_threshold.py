@@ -1,0 +1,181 @@
+"""Choose the similarity from which on two images are taken to show one person.
+
+RESULT_DIR is what ``tools/test.py --out`` or ``save_dir`` of ReIDMetric wrote, for a set of people
+whom the model was not trained on and who are like those to be searched. A false match is a query
+and a gallery image of two people that are more similar than the threshold; pairs of one person
+under one camera do not count. Give the threshold as ``min_similarity`` to ``ReIDInferencer``.
+
+Example:
+    python tools/analysis_tools/choose_threshold.py results/market1501 --false-match-rate 0.001
+"""
+
+import argparse
+import math
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from passreid.evaluation import load_result
+from passreid.evaluation.functional import SimilarityCurve, SimilarityThreshold, similarity_curve
+from passreid.evaluation.functional.similarity_threshold import RULE_OF_30
+from passreid.evaluation.metrics.progress_log import ProgressLog
+from passreid.evaluation.metrics.result_file import RESULT_NAME
+from passreid.utils.device import array_device
+from passreid.visualization import write_png
+
+_RATES = (0.1, 0.01, 0.001, 0.0001)
+_NUM_BARS = 120
+# Share of the least similar pairs that the picture leaves out.
+_TAIL = 0.001
+# Okabe and Ito's colours, told apart by everyone.
+_MATCHING, _OTHERS, _THRESHOLD = '#0072b2', '#d55e00', '#333333'
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('result', metavar='RESULT_DIR', help='folder of result.npz')
+    parser.add_argument(
+        '--false-match-rate',
+        type=float,
+        metavar='RATE',
+        help='share of the pairs of two people that may be accepted; the picture marks its '
+        'threshold (default: 0.001)',
+        default=0.001,
+    )
+    parser.add_argument('--out', type=Path, help='picture to write (default: none)')
+    parser.add_argument('--dpi', type=int, default=100, help='resolution of the picture')
+    args = parser.parse_args()
+    if not 0 <= args.false_match_rate <= 1:
+        parser.error('--false-match-rate must lie between 0 and 1')
+    return args
+
+
+def count_similarities(folder: str | Path) -> SimilarityCurve:
+    """Count how similar the pairs of a saved result are, all of them.
+
+    Args:
+        folder (str | Path): Of ``result.npz``. Its rankings hold the first images alone, so they
+            are not used, but the features.
+
+    Returns:
+        SimilarityCurve: Of all pairs that count.
+    """
+    result = load_result(folder)
+    with np.load(Path(folder) / RESULT_NAME, allow_pickle=False) as data:
+        features, is_query = data['features'], data['is_query']
+    places = {path: place for place, path in enumerate(result.gallery_paths.tolist())}
+    return similarity_curve(
+        features[is_query],
+        features[~is_query],
+        result.query_pids,
+        result.gallery_pids,
+        result.query_cam_ids,
+        result.gallery_cam_ids,
+        same_image=np.array([places.get(path, -1) for path in result.query_paths.tolist()]),
+        device=array_device(),
+        progress=ProgressLog('comparing'),
+    )
+
+
+def up_to(similarity: float) -> str:
+    """Write a threshold with five decimals, not below it: then the rate still holds."""
+    return f'{math.ceil(similarity * 1e5) / 1e5:.5f}'
+
+
+def table(curve: SimilarityCurve, wanted: float) -> str:
+    """Return thresholds for the wanted rate and for some others, and how much to trust them.
+
+    Args:
+        curve (SimilarityCurve): Of the pairs.
+        wanted (float): False match rate; its line is marked.
+    """
+    matching, others = int(curve.matching.sum()), int(curve.others.sum())
+    lines = [
+        f'{matching} pairs of one person, {others} of two people',
+        f'{"false match rate":>18}{"threshold":>12}{"false matches":>15}{"true match rate":>17}',
+    ]
+    points = [curve.threshold(rate) for rate in sorted({wanted, *_RATES}, reverse=True)]
+    for point in points:
+        mark = '>' if point.wanted == wanted else ' '
+        doubt = '' if point.is_supported else '  uncertain'
+        lines.append(
+            f'{mark}{point.wanted:>17g}{up_to(point.similarity):>12}{point.false_matches:>15}'
+            f'{point.true_match_rate:>17.1%}{doubt}'
+        )
+    if not all(point.is_supported for point in points):
+        lines.append(
+            f'uncertain: fewer than {RULE_OF_30} false matches were seen, so that the true rate '
+            f'may well be 30 % away; this set supports rates from {RULE_OF_30 / others:.2g} on'
+        )
+    lines.append(
+        'Pairs share images and people: few people make every rate more uncertain than their '
+        'pairs suggest'
+    )
+    return '\n'.join(lines)
+
+
+def draw(curve: SimilarityCurve, point: SimilarityThreshold) -> Figure:
+    """Draw how similar pairs of each kind are, and the rates by threshold.
+
+    Args:
+        curve (SimilarityCurve): Of the pairs.
+        point (SimilarityThreshold): The threshold to mark.
+    """
+    figure = Figure(figsize=(9.2, 3.6), layout='constrained')
+    shares, rates = figure.subplots(1, 2, sharex=True)
+    centres = (curve.edges[:-1] + curve.edges[1:]) / 2
+    more_similar = np.cumsum(curve.others) / curve.others.sum()
+    left = min(centres[np.searchsorted(more_similar, 1 - _TAIL)], centres[curve.matching > 0].min())
+    bars = np.linspace(left, curve.edges.max(), _NUM_BARS + 1)
+    kinds = (
+        ('one person', 'true match rate', curve.matching, _MATCHING, '-'),
+        ('two people', 'false match rate', curve.others, _OTHERS, '--'),
+    )
+    for name, rate, counts, colour, line in kinds:
+        of_bar, _ = np.histogram(centres, bars, weights=counts / counts.sum())
+        shares.stairs(of_bar, bars, fill=True, color=colour, alpha=0.3)
+        shares.stairs(of_bar, bars, color=colour, linestyle=line, label=name)
+        accepted = np.concatenate([[0], np.cumsum(counts)]) / counts.sum()
+        rates.step(curve.edges, accepted, where='pre', color=colour, linestyle=line, label=rate)
+    shares.set_title('Pairs of images', fontsize=10, loc='left', fontweight='bold')
+    shares.set_ylabel('share of the pairs of its kind', fontsize=9)
+    rates.set_title(
+        'Pairs more similar than a threshold', fontsize=10, loc='left', fontweight='bold'
+    )
+    rates.set_ylabel('share', fontsize=9)
+    rates.set_yscale('log')
+    rates.set_ylim(bottom=0.5 / curve.others.sum(), top=1.5)
+    shares.set_xlim(left)
+    for axes in (shares, rates):
+        axes.axvline(point.similarity, color=_THRESHOLD, linewidth=1.2)
+        axes.set_xlabel('similarity (cosine)', fontsize=9)
+        axes.tick_params(labelsize=8)
+        axes.grid(color='#e3e3e3', linewidth=0.7)
+        axes.set_axisbelow(True)
+        axes.spines[['top', 'right']].set_visible(False)
+        axes.legend(fontsize=8, frameon=False, loc='best')
+    figure.suptitle(
+        f'Threshold {up_to(point.similarity)}: false match rate {point.false_match_rate:.2g}, '
+        f'true match rate {point.true_match_rate:.1%}',
+        fontsize=11,
+        fontweight='bold',
+    )
+    return figure
+
+
+def main() -> None:
+    """Print the thresholds, and write the picture."""
+    args = parse_args()
+    curve = count_similarities(args.result)
+    print(table(curve, args.false_match_rate))
+    if args.out:
+        write_png(draw(curve, curve.threshold(args.false_match_rate)), args.out, args.dpi)
+        print(f'Wrote {args.out}')
+
+
+if __name__ == '__main__':
+    main()
