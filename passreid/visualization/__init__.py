@@ -7,7 +7,7 @@ from .curves import Curve, draw_curves
 from .html_report import Section, Table, html_report
 from .part_attention import attention_heights, draw_part_attention, overlay_attention
 from .png import png_bytes, write_png
-from .rank_list import RankedItem, RankedQuery, draw_rank_list
+from .rank_list import RankedItem, RankedQuery, draw_rank_list, similarity_text, time_text
 from .run_log import RunLog, read_run_log
 
 __all__ = [
@@ -26,5 +26,7 @@ __all__ = [
     'overlay_attention',
     'png_bytes',
     'read_run_log',
+    'similarity_text',
+    'time_text',
     'write_png',
 ]

@@ -118,6 +118,19 @@ def draw_rank_list(queries: Sequence[RankedQuery], title: str | None = None) -> 
     return page.figure
 
 
+def similarity_text(similarity: float) -> str:
+    """Write a similarity with two decimals, with up to four where it is near 1.
+
+    Args:
+        similarity (float): A cosine.
+
+    Examples:
+        >>> [similarity_text(value) for value in (0.8312, 0.9512, 0.99912, 1.0)]
+        ['0.83', '0.951', '0.9991', '1.0000']
+    """
+    return f'{similarity:.{2 + (similarity >= 0.9) + (similarity >= 0.99)}f}'
+
+
 def time_text(time: float) -> str:
     """Write a time: seconds of Unix as date and time (UTC), fewer than 10^8 as h:mm:ss.
 
@@ -212,7 +225,7 @@ def _caption(item: RankedItem) -> list[str]:
     """Return the lines below an item."""
     lines = []
     if item.similarity is not None:
-        lines.append(f'similarity {item.similarity:.2f}')
+        lines.append(f'similarity {similarity_text(item.similarity)}')
     elif item.distance is not None:
         lines.append(f'{item.distance:.3g}')
     camera = _camera(item.cam_id)

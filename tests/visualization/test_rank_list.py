@@ -3,8 +3,14 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from passreid.visualization import RankedItem, RankedQuery, draw_rank_list, png_bytes
-from passreid.visualization.rank_list import time_text
+from passreid.visualization import (
+    RankedItem,
+    RankedQuery,
+    draw_rank_list,
+    png_bytes,
+    similarity_text,
+    time_text,
+)
 
 BLUE, YELLOW = (200, 40, 20), (30, 220, 240)
 
@@ -158,3 +164,8 @@ def test_nothing_found(image):
 )
 def test_times(time, text):
     assert time_text(time) == text
+
+
+def test_similarities_near_one_have_more_decimals():
+    texts = [similarity_text(value) for value in (-0.2, 0.8999, 0.95, 0.99912)]
+    assert texts == ['-0.20', '0.90', '0.950', '0.9991']
