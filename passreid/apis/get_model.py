@@ -1,0 +1,75 @@
+"""A model by the name of its config."""
+
+from pathlib import Path
+
+import mmpretrain
+import torch
+from mmengine.config import Config
+from mmengine.model import BaseModel
+from mmpretrain.apis import ModelHub
+
+from passreid.utils.quiet import silence_known_warnings
+from passreid.utils.setup_env import register_all_modules
+
+from .build_runner import load_config
+from .load_weights import load_weights
+
+
+def get_model(
+    model: str | Path | Config,
+    pretrained: str | Path | None = None,
+    device: str | torch.device | None = None,
+    **kwargs,
+) -> BaseModel:
+    """Build a model, and load its weights so that nothing is lost without a word.
+
+    What ``mmpretrain.get_model`` does, which knows the models of passreid as well; but checkpoints
+    are those that ``tools/test.py`` takes, the authors' files among them, cannot run code, and
+    are reported on (:func:`load_weights`). Heads that name no ``num_classes`` have no classifier.
+
+    Args:
+        model (str | Path | Config): A name of ``mmpretrain.list_models('pass*')``, a config file, or
+            a config.
+        pretrained (str | Path, optional): The weights. Defaults to None: those that building a
+            model draws, good for looking at shapes alone.
+        device (str | torch.device, optional): Where to put the model. Defaults to where it is built.
+        **kwargs: Override entries of the model's config.
+
+    Returns:
+        BaseModel: In evaluation mode; ``_config`` is its config.
+
+    Raises:
+        ValueError: When there is no model of that name, or the config has none.
+        FileNotFoundError: When there is no such config or checkpoint.
+        RuntimeError: When too little of the checkpoint fits.
+
+    Examples:
+        >>> import torch
+        >>> from passreid import get_model
+        >>> model = get_model('pass-supervised_vit-t8_synthetic')
+        >>> model.extract_feat(torch.rand(2, 3, 64, 32))[0].shape
+        torch.Size([2, 4, 128])
+    """
+    register_all_modules(init_default_scope=False)
+    silence_known_warnings()
+    if pretrained is True:
+        raise ValueError(
+            f'pretrained=True for {model}: no weights are published with passreid. Name a file, of '
+            'yours or of the authors'
+        )
+    metainfo = None
+    if isinstance(model, str) and Path(model).suffix != '.py':
+        metainfo = ModelHub.get(model)
+        config = metainfo.config
+    else:
+        config = load_config(model)
+    if not config.get('model'):
+        raise ValueError(f'{config.filename or "the config"} has no `model`')
+    # The model alone: mmpretrain asks the test data for class names, and expects one test set.
+    built = mmpretrain.get_model(
+        Config(dict(model=dict(config.model, _scope_='passreid'))), device=device, **kwargs
+    )
+    built._config, built._metainfo = config, metainfo
+    if pretrained is not None:
+        load_weights(built, pretrained)
+    return built
