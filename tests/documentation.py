@@ -1,6 +1,7 @@
 """Reading of the Markdown files of the project."""
 
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,4 +53,24 @@ def commands(page):
     text = '\n'.join(block.text for block in read_blocks(page) if block.language == 'bash')
     tables = '\n'.join(line for line in page.read_text().splitlines() if line.startswith('| '))
     lines = [*text.splitlines(), *re.findall(r'`([^`]+)`', tables)]
-    return [line.split() for line in lines if re.match(r'(\w+=\S+ )*(python|bash) tools/', line)]
+    return [shlex.split(line) for line in lines if is_command(line)]
+
+
+def is_command(line):
+    """Whether a line calls one of our programs, perhaps with variables of the environment."""
+    return re.match(r'(\w+=("[^"]*"|\S+) )*(python|bash) tools/', line)
+
+
+def read_steps(page):
+    """List what a reader would run: our programs and unmarked pieces of Python, in their order."""
+    steps = []
+    for block in read_blocks(page):
+        if block.language == 'python' and not block.marker:
+            steps.append(block)
+        elif block.language == 'bash':
+            steps += [
+                Block('bash', block.marker, line)
+                for line in block.text.splitlines()
+                if is_command(line)
+            ]
+    return steps

@@ -1,0 +1,81 @@
+"""Every command and every piece of Python of the documentation is run, page by page."""
+
+import importlib.util
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from documentation import PAGES, ROOT, read_steps
+from documented_world import make_small, provide_checkpoint, provide_run, write_world
+from reid_run import quick_start
+
+# Started by other tests, in processes of their own.
+ELSEWHERE = ('quickstart.py', 'dist_train.sh', 'dist_test.sh', 'slurm_train.sh', 'slurm_test.sh')
+_MODULES = ('passreid.apis.build_runner', 'passreid.apis')
+
+
+@pytest.fixture(scope='module')
+def world(tmp_path_factory):
+    return write_world(tmp_path_factory.mktemp('world'))
+
+
+@pytest.fixture
+def place(world, tmp_path, monkeypatch):
+    """A folder with data and configs, in which configs are small when they are run."""
+    shutil.copytree(world, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+
+    load_config = sys.modules['passreid.apis.build_runner'].load_config
+    for name in _MODULES:
+        monkeypatch.setattr(
+            sys.modules[name], 'load_config', lambda cfg: make_small(load_config(cfg))
+        )
+    return tmp_path
+
+
+def run_command(words, place, monkeypatch):
+    """Run one of our programs as a command line would."""
+    words = [re.sub(r'(^|=)/data/', r'\1data/', word) for word in words]
+    # A query of Market-1501, and one of ours.
+    words = [re.sub(r'0003_c1s6_015971_00', '0101_c1s1_000001_00', word) for word in words]
+    program, *arguments = [word for word in words if not re.match(r'[A-Z_]+=', word)][1:]
+    if Path(program).name in ELSEWHERE:
+        return
+    provide_what_is_named(arguments, place)
+    monkeypatch.syspath_prepend((ROOT / program).parent)
+    monkeypatch.setattr(sys, 'argv', [program, *arguments])
+    spec = importlib.util.spec_from_file_location('program', ROOT / program)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with quick_start():
+        module.main()
+
+
+def provide_what_is_named(arguments, place):
+    """Write the checkpoints and runs that a command takes for granted."""
+    configs = [word for word in arguments if word.startswith('configs/')]
+    for word in arguments:
+        path = place / word
+        if word.endswith('.pth') and '=' not in word and configs:
+            provide_checkpoint(path, place / configs[0])
+        elif re.fullmatch(r'work_dirs/\S+', word) and configs == [] and not path.exists():
+            provide_run(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.stem)
+def test_page_runs(page, place, monkeypatch):
+    steps = read_steps(page)
+    for step in steps:
+        try:
+            if step.language == 'python':
+                exec(compile(step.text, page.name, 'exec'), {'__name__': '__main__'})
+            else:
+                run_command(shlex.split(step.text), place, monkeypatch)
+        except SystemExit as leave:
+            assert not leave.code, step.text
+        except Exception as error:
+            raise AssertionError(f'{page.name}: {step.text}') from error
