@@ -14,7 +14,7 @@ from reid_run import quick_start
 
 # Started by other tests, in processes of their own.
 ELSEWHERE = ('quickstart.py', 'dist_train.sh', 'dist_test.sh', 'slurm_train.sh', 'slurm_test.sh')
-_MODULES = ('passreid.apis.build_runner', 'passreid.apis')
+_MODULES = ('passreid.apis.build_runner', 'passreid.apis.get_model', 'passreid.apis')
 
 
 @pytest.fixture(scope='module')

@@ -28,11 +28,11 @@ def get_model(
     are reported on (:func:`load_weights`). Heads that name no ``num_classes`` have no classifier.
 
     Args:
-        model (str | Path | Config): A name of ``mmpretrain.list_models('pass*')``, a config file, or
-            a config.
+        model (str | Path | Config): A name of ``mmpretrain.list_models('pass*')``, a config
+            file, or a config.
         pretrained (str | Path, optional): The weights. Defaults to None: those that building a
             model draws, good for looking at shapes alone.
-        device (str | torch.device, optional): Where to put the model. Defaults to where it is built.
+        device (str | torch.device, optional): Where to put the model. Defaults to the processor.
         **kwargs: Override entries of the model's config.
 
     Returns:
