@@ -1,6 +1,16 @@
 """Entry points for programs and notebooks."""
 
 from .build_runner import build_runner, load_config
+from .get_model import get_model
+from .load_weights import load_weights
 from .prepare_test import prepare_test
+from .reid_inferencer import ReIDInferencer
 
-__all__ = ['build_runner', 'load_config', 'prepare_test']
+__all__ = [
+    'ReIDInferencer',
+    'build_runner',
+    'get_model',
+    'load_config',
+    'load_weights',
+    'prepare_test',
+]

@@ -1,60 +1,52 @@
-"""A report of what pre-trained weights gave a module."""
+"""The pre-trained weights that ``init_cfg`` of a module names."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+import logging
+from collections.abc import Mapping
+from typing import Any
 
 from mmengine.logging import print_log
-from torch import nn
 
-_MAX_NAMES = 5
+from .load_report import LoadReport
+from .read_checkpoint import read_checkpoint
 
 
-@contextmanager
-def report_pretrained(module: nn.Module, checkpoint: str) -> Iterator[None]:
-    """Say which tensors of a module the block filled, and fail when it filled none.
+def read_pretrained(checkpoint: str) -> Mapping[str, Any]:
+    """Read the file.
 
     Args:
-        module (nn.Module): The module that the block loads ``checkpoint`` into.
-        checkpoint (str): Path or address of the weights, for the report.
+        checkpoint (str): Path or address of the weights.
+
+    Returns:
+        Mapping[str, Any]: Its content.
 
     Raises:
         FileNotFoundError: When ``checkpoint`` is a local path and not there.
-        RuntimeError: When no tensor of the module was written to.
     """
-    if '://' not in checkpoint and not Path(checkpoint).is_file():
+    try:
+        return read_checkpoint(checkpoint)
+    except FileNotFoundError as error:
         raise FileNotFoundError(
             f'The pre-trained weights {checkpoint} are not there. Name yours with '
             'model.backbone.init_cfg.checkpoint=FILE, or train from scratch with '
             'model.backbone.init_cfg=None'
-        )
-    tensors = module.state_dict(keep_vars=True)
-    before: dict[str, int] = {}
+        ) from error
 
-    def remember(*args) -> None:
-        # Just before the weights arrive: what was drawn until then does not count as loaded.
-        before.update({name: tensor._version for name, tensor in tensors.items()})
 
-    handle = module._register_load_state_dict_pre_hook(remember)
-    try:
-        yield
-    finally:
-        handle.remove()
-    others = [
-        name
-        for name, tensor in tensors.items()
-        if tensor._version == before.get(name, tensor._version)
-    ]
-    loaded = len(tensors) - len(others)
-    kind = type(module).__name__
-    if not loaded:
-        raise RuntimeError(
-            f'Nothing in {checkpoint} fits {kind}: its keys or shapes are those of another '
-            'model. A whole checkpoint of pre-training needs prefix="teacher.backbone." in '
-            'init_cfg, one of fine-tuning prefix="backbone."'
-        )
-    text = f'{loaded} of {len(tensors)} tensors of {kind} loaded from {checkpoint}'
-    if others:
-        more = f', and {len(others) - _MAX_NAMES} more' if len(others) > _MAX_NAMES else ''
-        text += f'; NOT loaded: {", ".join(others[:_MAX_NAMES])}{more}'
-    print_log(text, logger='current', level=30 if others else 20)
+def report_pretrained(report: LoadReport, min_share: float) -> None:
+    """Log what a module got, and fail when that is not enough.
+
+    Args:
+        report (LoadReport): Of the load.
+        min_share (float): Least share of the values of the module that the file has to give.
+
+    Raises:
+        RuntimeError: When less was loaded.
+    """
+    report.check(
+        min_share,
+        'The keys or shapes of the file are those of another model. If it holds several networks, '
+        'choose one by init_cfg.prefix; if so little is what you want, lower init_cfg.min_share',
+    )
+    print_log(
+        report.table(), logger='current', level=logging.INFO if report.clean else logging.WARNING
+    )

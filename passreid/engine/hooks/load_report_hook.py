@@ -1,34 +1,38 @@
 """A report of what a checkpoint gave a model."""
 
-import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from passreid.registry import HOOKS
+from passreid.utils.load_watch import LoadWatch, unneeded_names
 from passreid.utils.unwrap import unwrap_model
 
 
 @HOOKS.register_module()
 class LoadReportHook(Hook):
-    """Say which tensors of the model a checkpoint filled, and fail when it filled none.
+    """Say which tensors of the model a checkpoint filled, and fail when it filled too little.
 
     mmengine loads what fits and logs the rest in one long line, so that a run with a
     misnamed checkpoint trains from scratch without a word. A tensor counts as loaded when
-    it was written to, which also holds where the model renames or resizes what it loads. A
-    module can name weights that it does without in ``unneeded_keys``: a head without classifier
-    takes no notice of that of the file, which is no mismatch.
+    it was written to, which also holds where the model renames or resizes what it loads; see
+    :class:`LoadReport` for the rows of the report. A module can name weights that it does without
+    in ``unneeded_keys``: a head without classifier takes no notice of that of the file, which is
+    no mismatch.
 
     Args:
-        max_names (int): Names shown for each kind of mismatch. Defaults to 5.
+        max_names (int): Names shown in each row. Defaults to 5.
+        min_share (float): Least share of the backbone, counted in values, that a checkpoint
+            has to fill; neck and classifier may start fresh. A model without ``backbone`` has to
+            get one parameter. Defaults to 0.75.
     """
 
     # Before any hook that writes to the model itself, such as a copy to a teacher.
     priority = 'HIGHEST'
 
-    def __init__(self, max_names: int = 5) -> None:
+    def __init__(self, max_names: int = 5, min_share: float = 0.75) -> None:
         self.max_names = max_names
-        self._versions: dict[str, int] | None = None
-        self._file_shapes: dict[str, tuple[int, ...]] = {}
+        self.min_share = min_share
+        self._watch: LoadWatch | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Remember the state of the model before mmengine fills it.
@@ -39,16 +43,11 @@ class LoadReportHook(Hook):
                 place for are taken out: mmengine would complain of them.
         """
         weights = checkpoint.get('state_dict', checkpoint)
-        tensors = _tensors(runner)
-        for name in _unneeded_names(runner) - tensors.keys():
+        model = unwrap_model(runner.model)
+        for name in unneeded_names(model) - model.state_dict().keys():
             for key in (name, f'module.{name}'):
                 weights.pop(key, None)
-        self._file_shapes = {
-            name.removeprefix('module.'): tuple(value.shape)
-            for name, value in weights.items()
-            if isinstance(value, torch.Tensor) and not name.endswith('num_batches_tracked')
-        }
-        self._versions = {name: value._version for name, value in tensors.items()}
+        self._watch = LoadWatch(model, weights)
 
     def before_train(self, runner: Runner) -> None:
         """Report before training begins; see :meth:`report`."""
@@ -69,61 +68,16 @@ class LoadReportHook(Hook):
             runner (Runner): The runner.
 
         Raises:
-            RuntimeError: When no parameter was loaded.
+            RuntimeError: When no parameter was loaded, or too little of the backbone.
         """
-        if self._versions is None:
+        if self._watch is None:
             return
-        before, self._versions = self._versions, None
-        tensors = _tensors(runner)
-        loaded = {name for name, value in tensors.items() if value._version > before[name]}
-        others = {name: tensors[name].shape for name in tensors if name not in loaded}
-        mismatched = [
-            f'{name} file {self._file_shapes[name]} model {tuple(shape)}'
-            for name, shape in others.items()
-            if name in self._file_shapes
-        ]
-        expected = self._file_shapes.keys() | _unneeded_names(runner)
-        missing = [name for name in others if name not in expected]
-        unused = [name for name in self._file_shapes if name not in tensors]
-        lines = [
-            f'Checkpoint: {len(loaded)} of {len(tensors)} tensors of the model loaded',
-            self._line('missing in the file', missing),
-            self._line('shape mismatch', mismatched),
-            self._line('unused of the file', unused),
-        ]
-        text = '\n'.join(line for line in lines if line)
-        if not any(isinstance(tensors[name], torch.nn.Parameter) for name in loaded):
-            raise RuntimeError(
-                f'No parameter of the model was loaded. {text}\nConvert the file or set '
-                'load_from=None to train from scratch.'
-            )
-        clean = not (missing or mismatched or unused)
-        (runner.logger.info if clean else runner.logger.warning)(text)
-
-    def _line(self, label: str, names: list[str]) -> str:
-        """Return one row of the table, or nothing for an empty one."""
-        if not names:
-            return ''
-        more = len(names) - self.max_names
-        tail = f', and {more} more' if more > 0 else ''
-        return f'  {label:<20}{len(names):>5}: {", ".join(names[: self.max_names])}{tail}'
-
-
-def _tensors(runner: Runner) -> dict[str, torch.Tensor]:
-    """Return the parameters and persistent buffers of the model by name."""
-    state = unwrap_model(runner.model).state_dict(keep_vars=True)
-    return {
-        name: value
-        for name, value in state.items()
-        # torch writes to the counters of batch normalisation also when the file has none.
-        if isinstance(value, torch.Tensor) and not name.endswith('num_batches_tracked')
-    }
-
-
-def _unneeded_names(runner: Runner) -> set[str]:
-    """Return the weights that the modules of the model say they do without."""
-    return {
-        f'{owner}.{key}'.lstrip('.')
-        for owner, module in unwrap_model(runner.model).named_modules()
-        for key in getattr(module, 'unneeded_keys', ())
-    }
+        watch, self._watch = self._watch, None
+        report = watch.report()
+        report.check(
+            self.min_share if hasattr(watch.model, 'backbone') else 0.0,
+            'Convert the file or set load_from=None to train from scratch. If so little is what '
+            "you want, lower min_share of the hook 'LoadReportHook'.",
+        )
+        log = runner.logger.info if report.clean else runner.logger.warning
+        log(f'Checkpoint: {report.table(self.max_names)}')

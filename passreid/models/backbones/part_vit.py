@@ -1,22 +1,23 @@
 """Vision transformer with one [PART] token for each area of the body."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
-from mmengine.model.weight_init import trunc_normal_
+from mmengine.model.weight_init import PretrainedInit, trunc_normal_
 from mmpretrain.models import VisionTransformer
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from passreid.registry import MODELS
-from passreid.utils.pretrained_report import report_pretrained
+from passreid.utils.load_report import LoadNotes
+from passreid.utils.pretrained_report import read_pretrained, report_pretrained
 
-from ..converters import to_part_vit_keys
+from ..converters import fill_model, fit_part_vit
 from ..layers import (
     ICSStem,
     attention,
-    infer_grid,
     prefix_layer,
     prefix_query_key_value,
     resize_table,
@@ -31,9 +32,17 @@ class PartViT(VisionTransformer):
     Source: `PASS: Part-Aware Self-Supervised Pre-Training for Person
     Re-Identification <https://arxiv.org/abs/2203.03931>`_, section 3.2.
 
-    Weights without part tokens (DINO, DeiT, timm, mmpretrain ViT) may be loaded
-    directly: part tokens and positions then start from [CLS] plus noise, and
-    position tables are resized from any grid.
+    Weights without part tokens (DINO, DINOv2, DeiT, timm, mmpretrain ViT) may be
+    loaded directly: part tokens and positions then start from [CLS] plus noise,
+    position tables are resized from any grid and patch embeddings from any size
+    of patch, and LayerScale is multiplied into the linear layers, or loaded when
+    ``layer_scale_init_value`` is set. What a load changed is in ``load_notes``.
+
+    ``init_cfg=dict(type='Pretrained', checkpoint=FILE)`` takes every file that
+    holds such a ViT, whatever contains it: those of the authors and ours (of
+    pre-training the teacher's) too. Optional are ``prefix``, the beginning of the
+    names of its weights when there are several, and ``min_share`` (0.75), the
+    least share of the values of the network that has to be loaded.
 
     Args:
         arch (str | dict): As in mmpretrain; ViT-S/16 is ``'deit-small'``.
@@ -62,6 +71,9 @@ class PartViT(VisionTransformer):
             memory. Defaults to False.
         **kwargs: Of :class:`mmpretrain.models.VisionTransformer`.
     """
+
+    init_cfg: Any
+    load_notes = LoadNotes()
 
     def __init__(
         self,
@@ -121,13 +133,22 @@ class PartViT(VisionTransformer):
 
         Raises:
             FileNotFoundError: When ``init_cfg`` names a checkpoint that is not there.
-            RuntimeError: When nothing in it fits.
+            RuntimeError: When nothing in it fits, or less than ``min_share``.
         """
-        if isinstance(self.init_cfg, dict) and self.init_cfg['type'] == 'Pretrained':
-            with report_pretrained(self, self.init_cfg['checkpoint']):
-                super().init_weights()
-            return
-        super().init_weights()
+        given = self.init_cfg
+        others = [given] if isinstance(given, dict) else list(given or ())
+        pretrained = [cfg for cfg in others if cfg['type'] in ('Pretrained', PretrainedInit)]
+        # mmengine would load the file by itself, before the weights below are drawn.
+        self.init_cfg = [cfg for cfg in others if cfg not in pretrained]
+        try:
+            super().init_weights()
+        finally:
+            self.init_cfg = given
+        self._draw_weights()
+        for cfg in pretrained:
+            self._load_pretrained(**cfg)
+
+    def _draw_weights(self) -> None:
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 trunc_normal_(module.weight, std=self.linear_std)
@@ -139,6 +160,12 @@ class PartViT(VisionTransformer):
             trunc_normal_(position, std=self.position_std)
         if self.spatial_prior is not None:
             start_from_positions(self, self.spatial_prior)
+
+    def _load_pretrained(
+        self, checkpoint: str, prefix: str | None = None, min_share: float = 0.75, **_
+    ) -> None:
+        content = read_pretrained(checkpoint)
+        report_pretrained(fill_model(self, content, checkpoint, prefix), min_share)
 
     def forward(self, x: Tensor, part_ids: Tensor | None = None) -> tuple[Tensor]:
         """Encode images.
@@ -222,37 +249,7 @@ class PartViT(VisionTransformer):
 
     def _prepare_pos_embed(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
         """Fit foreign weights to this model before they are loaded."""
-        to_part_vit_keys(state_dict, prefix)
-        cls_token, table = (state_dict.get(prefix + name) for name in ('cls_token', 'pos_embed'))
-        if table is None:
-            return
-        cls_position = state_dict.get(prefix + 'cls_position')
-        if cls_position is None:
-            # Plain ViT weights: the first row of the table belongs to [CLS].
-            cls_position, table = table[:, :1], table[:, 1:]
-            state_dict[prefix + 'cls_position'] = cls_position
-        if cls_token is not None:
-            self._start_parts_from_cls(state_dict, prefix, cls_token, cls_position)
-        target = self.patch_resolution
-        if table.shape[1] != target[0] * target[1]:
-            source = self.pos_embed_grid or infer_grid(table.shape[1])
-            table = resize_table(table, source, target, self.interpolate_mode)
-        state_dict[prefix + 'pos_embed'] = table
-
-    def _start_parts_from_cls(
-        self, state_dict: dict, prefix: str, cls_token: Tensor, cls_position: Tensor
-    ) -> None:
-        """Give missing parts the [CLS] values plus noise, each its own.
-
-        Equal tokens would get equal gradients and stay equal for ever.
-        """
-        starts: Sequence[tuple[str, Tensor]] = (
-            ('part_tokens', cls_token),
-            ('part_positions', cls_position),
-        )
-        for name, start in starts:
-            if f'{prefix}{name}.0' in state_dict:
-                continue
-            for part in range(self.num_parts):
-                noise = torch.randn_like(start, dtype=torch.float32) * 0.02
-                state_dict[f'{prefix}{name}.{part}'] = start + noise.to(start.dtype)
+        own = [name for name in state_dict if name.startswith(prefix)]
+        weights = {name.removeprefix(prefix): state_dict.pop(name) for name in own}
+        self.load_notes = fit_part_vit(weights, self)
+        state_dict.update({prefix + name: value for name, value in weights.items()})

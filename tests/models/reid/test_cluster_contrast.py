@@ -243,7 +243,10 @@ def test_it_starts_from_what_the_authors_learned_with_labels(model, tuned, tmp_p
     assert torch.equal(model.backbone.cls_token, tuned.backbone.cls_token)
 
 
-def test_a_start_without_prefix_is_refused(model, tuned, tmp_path):
-    torch.save({'state_dict': tuned.state_dict()}, tmp_path / 'epoch_120.pth')
-    with pytest.raises(RuntimeError, match='one of fine-tuning prefix="backbone."'):
-        start_from(model, tmp_path / 'epoch_120.pth')
+def test_the_backbone_of_a_whole_model_is_found_without_prefix(model, tuned, tmp_path):
+    path = tmp_path / 'epoch_120.pth'
+    torch.save({'state_dict': tuned.state_dict()}, path)
+    text = start_from(model, path)
+    number = len(tuned.backbone.state_dict())
+    assert text.startswith(f'{number} of {number} tensors of PartViT loaded from {path}')
+    assert torch.equal(model.backbone.cls_token, tuned.backbone.cls_token)

@@ -1,0 +1,49 @@
+"""Filling of a model from the content of a file."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.runner.checkpoint import load_state_dict
+from torch import nn
+
+from passreid.utils.load_report import LoadReport
+from passreid.utils.load_watch import LoadWatch, unneeded_names
+
+from .recognise import fit_checkpoint
+from .vit_checkpoint import below_prefix, our_names
+
+
+def fill_model(
+    model: nn.Module, checkpoint: Mapping[str, Any], source: str = '', prefix: str | None = None
+) -> LoadReport:
+    """Load what fits of a checkpoint, of whatever kind, and report.
+
+    Nothing is raised when little or nothing fits: see :meth:`LoadReport.check`.
+
+    Args:
+        model (nn.Module): The model, without a distributed wrapper.
+        checkpoint (Mapping[str, Any]): Content of a file; see :func:`fit_checkpoint`.
+        source (str): The file, for the report. Defaults to ''.
+        prefix (str, optional): Only weights whose names begin with it are used, without it;
+            nothing is recognised then.
+
+    Returns:
+        LoadReport: What was loaded.
+
+    Raises:
+        ValueError: If no weight has the prefix, or the file holds a ViT that PartViT cannot be.
+    """
+    names = set(model.state_dict())
+    recognised = ''
+    if prefix is not None:
+        weights = our_names(below_prefix(checkpoint, prefix), names)
+    elif fitted := fit_checkpoint(checkpoint, names):
+        weights, recognised = fitted
+    else:
+        content = checkpoint.get('state_dict', checkpoint)
+        weights = {name.removeprefix('module.'): value for name, value in content.items()}
+    needless = unneeded_names(model) - names
+    weights = {name: value for name, value in weights.items() if name not in needless}
+    watch = LoadWatch(model, weights)
+    load_state_dict(model, weights, strict=False, logger='silent')
+    return watch.report(source, type(model).__name__, recognised)
