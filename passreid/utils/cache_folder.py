@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 
-def cache_folder(root: str | Path) -> Path:
+def cache_folder(root: str | os.PathLike) -> Path:
     """Return a folder for what is computed from the images of a folder; made when missing.
 
     Args:
@@ -30,6 +30,6 @@ def cache_folder(root: str | Path) -> Path:
     return folder
 
 
-def source_digest(source: str | Path) -> str:
+def source_digest(source: str | os.PathLike) -> str:
     """Return 16 characters that stand for a file or folder, by whatever links it is reached."""
     return hashlib.sha256(os.fsencode(os.path.realpath(source))).hexdigest()[:16]

@@ -1,0 +1,53 @@
+"""How a config loads an image of which nothing is known."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.config import Config
+
+_META_KEYS = ('img_path', 'cam_id', 'is_query', 'sample_idx')
+
+
+def inference_pipeline(cfg: Config) -> list[dict[str, Any]]:
+    """Return the transforms of a test.
+
+    They are those of ``test_dataloader``, else ``val_dataloader`` (of several test sets the
+    first), else of :class:`PseudoLabelHook`. A config of pre-training may have none of them: then
+    images are resized (bilinear) to the ``img_size`` of the backbone.
+
+    Args:
+        cfg (Config): A config with ``model``.
+
+    Returns:
+        list[dict]: Configs of transforms; the first reads the image.
+
+    Raises:
+        ValueError: When the config says neither how to load an image nor which size it has.
+    """
+    pipeline = next(_pipelines(cfg), None)
+    if pipeline is not None:
+        return [dict(step) for step in pipeline]
+    size = (cfg.model.get('backbone') or {}).get('img_size')
+    if size is None:
+        raise ValueError(
+            f'{cfg.filename or "the config"} has no test_dataloader, val_dataloader or '
+            'PseudoLabelHook that says how an image is loaded, and no model.backbone.img_size'
+        )
+    height, width = (size, size) if isinstance(size, int) else size
+    return [
+        dict(type='LoadPersonImage'),
+        dict(type='Resize', scale=(width, height), interpolation='bilinear', backend='pillow'),
+        dict(type='PackInputs', meta_keys=_META_KEYS),
+    ]
+
+
+def _pipelines(cfg: Config) -> Iterator[Any]:
+    """Yield what the config says, the best first."""
+    for name in ('test_dataloader', 'val_dataloader'):
+        loader = cfg.get(name)
+        loader = loader[0] if isinstance(loader, list | tuple) and loader else loader
+        if loader and 'pipeline' in loader.dataset:
+            yield loader.dataset.pipeline
+    for hook in (cfg.get('default_hooks') or {}).values():
+        if hook and str(hook.get('type')).split('.')[-1] == 'PseudoLabelHook':
+            yield hook.pipeline
