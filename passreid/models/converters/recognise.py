@@ -9,6 +9,7 @@ from torch import Tensor
 from .cluster_keys import has_cluster_neck
 from .pass_checkpoint import from_pass_checkpoint
 from .vit_checkpoint import best_prefix, flat_weights, our_names, vit_prefixes
+from .vit_keys import weights_below
 
 _STUDENT, _TEACHER = 'backbone.', 'teacher.backbone.'
 _PART_TOKEN = re.compile(r'(^|\.)part_token\d+$')
@@ -29,8 +30,7 @@ def pass_kind(checkpoint: Mapping[str, Any]) -> str | None:
         checkpoint (Mapping[str, Any]): Content of a file.
 
     Returns:
-        str | None: ``kind`` for :func:`from_pass_checkpoint`; None when none of them did, also for
-        a bare backbone, which needs no more than :func:`from_vit_checkpoint`.
+        str | None: ``kind`` for :func:`from_pass_checkpoint`; None when none of them did.
     """
     content = checkpoint.get('state_dict', checkpoint)
     networks = [content.get(name) for name in ('student', 'teacher')]
@@ -42,7 +42,9 @@ def pass_kind(checkpoint: Mapping[str, Any]) -> str | None:
         return 'pretrain'
     if any(name.startswith('base.') for name in names):
         return 'supervised'
-    return 'usl' if has_cluster_neck(names) else None
+    if has_cluster_neck(names):
+        return 'usl'
+    return 'pretrain' if 'part_token1' in names else None
 
 
 def fit_checkpoint(
@@ -99,7 +101,7 @@ def _with_our_names(
     prefixes = vit_prefixes(weights)
     known = {name.removeprefix(owner) for owner in owners for name in wanted}
     for prefix in prefixes:
-        inner = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+        inner = weights_below(weights, prefix)
         others = {k: v for k, v in weights.items() if not k.startswith(prefix)}
         weights = others | {prefix + k: v for k, v in our_names(inner, known).items()}
     if _TEACHER in prefixes:
@@ -115,7 +117,7 @@ def _place(weights: dict[str, Tensor], owners: list[str]) -> tuple[dict[str, Ten
     if set(owners) <= set(sources) and (_TEACHER in owners or _TEACHER not in sources):
         return weights, ''
     source = best_prefix(sources)
-    inner = {k.removeprefix(source): v for k, v in weights.items() if k.startswith(source)}
+    inner = weights_below(weights, source)
     backbones = {owner + name: value for owner in owners for name, value in inner.items()}
     remark = "; its teacher's backbone is used" if source == _TEACHER else ''
     # Neck and head of the file may fit as well, unless they belong to the student.

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from .position_rows import split_positions
-from .vit_keys import is_part_vit_key, part_vit_key
+from .vit_keys import is_part_vit_key, part_vit_key, weights_below
 
 # Where the weights may be, the better ones first: averages before what they average.
 _CONTAINERS = ('teacher', 'model_ema', 'state_dict_ema', 'model', 'state_dict', 'student')
@@ -45,17 +45,28 @@ def from_vit_checkpoint(
         ValueError: If there is no ViT, or several, or blocks are of another kind (SwiGLU,
             normalised queries and keys, relative positions).
     """
-    weights = flat_weights(checkpoint)
+    weights = vit_weights(checkpoint, prefix)
+    split_positions(weights, grid)
+    return {f'backbone.{key}': value for key, value in weights.items() if is_part_vit_key(key)}
+
+
+def vit_weights(checkpoint: Mapping[str, Any], prefix: str | None = None) -> dict[str, Tensor]:
+    """Return the ViT of a checkpoint and what stands beside it, under our names without prefix.
+
+    Args:
+        checkpoint (Mapping[str, Any]): Content of the file.
+        prefix (str, optional): As of :func:`from_vit_checkpoint`.
+
+    Raises:
+        ValueError: As :func:`from_vit_checkpoint`.
+    """
     if prefix is not None:
-        inner = below_prefix(checkpoint, prefix)
-    else:
-        prefixes = vit_prefixes(weights)
-        if not prefixes:
-            raise ValueError(f'No cls_token, and so no ViT, among {sorted(weights)[:5]}, ...')
-        inner = _below(weights, best_prefix(prefixes))
-    inner = our_names(inner)
-    split_positions(inner, grid)
-    return {f'backbone.{key}': value for key, value in inner.items() if is_part_vit_key(key)}
+        return our_names(below_prefix(checkpoint, prefix))
+    weights = flat_weights(checkpoint)
+    prefixes = vit_prefixes(weights)
+    if not prefixes:
+        raise ValueError(f'No cls_token, and so no ViT, among {sorted(weights)[:5]}, ...')
+    return our_names(weights_below(weights, best_prefix(prefixes)))
 
 
 def flat_weights(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -80,7 +91,7 @@ def below_prefix(checkpoint: Mapping[str, Any], prefix: str) -> dict[str, Tensor
     """
     prefix = prefix if not prefix or prefix.endswith('.') else f'{prefix}.'
     as_saved = {k: v for k, v in _unpack(checkpoint).items() if isinstance(v, Tensor)}
-    inner = _below(as_saved, prefix) or _below(flat_weights(checkpoint), prefix)
+    inner = weights_below(as_saved, prefix) or weights_below(flat_weights(checkpoint), prefix)
     if not inner:
         starts = sorted({name.split('.')[0] for name in as_saved})
         raise ValueError(f'No weight begins with prefix={prefix!r}; the names begin with {starts}')
@@ -164,7 +175,3 @@ def _unpack(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
         if isinstance(inner, Mapping) and inner:
             return _unpack(inner)
     return checkpoint
-
-
-def _below(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}

@@ -1,0 +1,113 @@
+"""What the programs that convert weights have in common."""
+
+import argparse
+import os
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from passreid import __version__
+from passreid.apis import get_model
+from passreid.models.converters import fill_model
+from passreid.utils.read_checkpoint import read_checkpoint
+
+
+def make_parser(description: str, dst_help: str) -> argparse.ArgumentParser:
+    """Return a parser of SRC and DST.
+
+    Args:
+        description (str): What the program says of itself.
+        dst_help (str): What DST is.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('src', type=Path, help='file to read; nothing in it is run')
+    parser.add_argument('dst', type=Path, help=dst_help)
+    return parser
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Give a program the option ``--config``."""
+    parser.add_argument(
+        '--config',
+        help='fill the model of this config, print what it got, and write nothing if it is too '
+        'little',
+    )
+
+
+def read_source(args: argparse.Namespace) -> Mapping[str, Any]:
+    """Read SRC.
+
+    Args:
+        args (argparse.Namespace): With ``src`` and ``dst``.
+
+    Returns:
+        Mapping[str, Any]: Its content.
+
+    Raises:
+        ValueError: When DST is SRC.
+        FileNotFoundError: When SRC is not there, or the folder of DST is not.
+    """
+    if args.src.resolve() == args.dst.resolve():
+        raise ValueError(f'DST must be another file than SRC, {args.src}')
+    if not args.dst.parent.is_dir():
+        raise FileNotFoundError(f'There is no folder {args.dst.parent} to write {args.dst.name} in')
+    return read_checkpoint(args.src)
+
+
+def print_fit(weights: Mapping[str, Tensor], config: str, source: Path) -> None:
+    """Print what a model of a config makes of weights of ours.
+
+    Args:
+        weights (Mapping[str, Tensor]): By our names.
+        config (str): Config file, or a name of the model zoo.
+        source (Path): Where the weights are from.
+
+    Raises:
+        RuntimeError: When less than three quarters of the backbone fit.
+    """
+    report = fill_model(get_model(config), {'state_dict': weights}, str(source))
+    report.check(0.75, f'{config} is the config of another model; nothing was written')
+    print(report.table())
+
+
+def write_file(content: Mapping[str, Any], args: argparse.Namespace, kind: str) -> None:
+    """Write DST so that a reader never sees half of it, with ``meta`` on where it comes from.
+
+    A container gets ``meta`` as an entry. Bare weights get it where torch keeps the versions of the
+    modules of a ``state_dict``, since programs take each entry of such a file for a weight.
+
+    Args:
+        content (Mapping[str, Any]): Weights, or containers of them.
+        args (argparse.Namespace): With ``src`` and ``dst``.
+        kind (str): What was converted.
+    """
+    meta = {'converted_from': args.src.name, 'kind': kind, 'passreid_version': __version__}
+    saved: Any
+    if all(isinstance(value, Tensor) for value in content.values()):
+        saved = OrderedDict(content)
+        saved._metadata = OrderedDict({'': meta})
+    else:
+        saved = {**content, 'meta': meta}
+    partial = args.dst.with_name(f'{args.dst.name}.partial')
+    try:
+        torch.save(saved, partial)
+        os.replace(partial, args.dst)
+    finally:
+        partial.unlink(missing_ok=True)
+    tensors = list(_tensors(content))
+    values = sum(tensor.numel() for tensor in tensors)
+    print(f'Wrote {args.dst}: {kind}, {len(tensors)} tensors, {values:,} values')
+
+
+def _tensors(content: Mapping[str, Any]) -> Iterator[Tensor]:
+    for value in content.values():
+        if isinstance(value, Mapping):
+            yield from _tensors(value)
+        elif isinstance(value, Tensor):
+            yield value

@@ -1,0 +1,40 @@
+"""Convert a checkpoint of ours into one that the code of the authors of PASS loads.
+
+Example:
+    python tools/model_converters/passreid_to_pass.py epoch_100.pth vit_s.pth --kind backbone
+"""
+
+import argparse
+
+from conversion import make_parser, read_source, write_file
+
+from passreid.models.converters import to_pass_checkpoint
+
+KINDS = {
+    'pretrain': 'student, teacher and centres of pre-training',
+    'backbone': 'the bare backbone, of the teacher where there is one',
+    'supervised': 'a fine-tuned model',
+    'usl': 'a model of USL or UDA',
+}
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = make_parser(__doc__, 'file to write')
+    parser.add_argument(
+        '--kind',
+        choices=KINDS,
+        required=True,
+        help='; '.join(f'{kind}: {what}' for kind, what in KINDS.items()),
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Convert."""
+    args = parse_args()
+    write_file(to_pass_checkpoint(read_source(args), args.kind), args, args.kind)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,26 @@
+"""Convert a backbone of ours without part tokens into weights for a ViT of timm.
+
+Example:
+    python tools/model_converters/passreid_to_timm.py epoch_120.pth vit.pth
+"""
+
+import argparse
+
+from conversion import make_parser, read_source, write_file
+
+from passreid.models.converters import to_vit_checkpoint
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    return make_parser(__doc__, 'file to write: bare weights').parse_args()
+
+
+def main() -> None:
+    """Convert."""
+    args = parse_args()
+    write_file(to_vit_checkpoint(read_source(args)), args, 'plain ViT')
+
+
+if __name__ == '__main__':
+    main()
