@@ -16,7 +16,9 @@ class GalleryRecord:
         cam_id (int): Its camera, -1 when unknown.
         time (float, optional): When it was taken, in seconds since any start that all images of
             the gallery share, such as that of Unix. None when unknown.
-        fields (Mapping): Whatever else there is to know: text, numbers and booleans by name.
+        fields (Mapping): Whatever else there is to know: text, numbers and booleans by name. Names
+            are made of ASCII letters, digits and underscores, and a name has values of one kind
+            in the whole gallery.
         stamp (str): Tells a changed file from the one whose feature is kept; '' for none.
     """
 

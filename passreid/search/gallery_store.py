@@ -17,9 +17,17 @@ class GalleryStore(ABC):
     Args:
         dim (int): Length D of a feature.
         model (str): Fingerprint of the model and of how images are prepared for it.
+
+    Raises:
+        ValueError: When ``dim`` is less than 1 or ``model`` is empty.
     """
 
     def __init__(self, dim: int, model: str) -> None:
+        if dim < 1 or not model:
+            raise ValueError(
+                f'a gallery needs the length of a feature, but got {dim}, and the fingerprint of '
+                f'its model, but got {model!r}'
+            )
         self.dim = dim
         self.model = model
 
@@ -40,8 +48,9 @@ class GalleryStore(ABC):
             records (Sequence[GalleryRecord]): Of these N images.
 
         Raises:
-            ValueError: When shapes do not fit, a feature is not finite or zero, or a path is
-                given twice or is there already (nothing is added then).
+            ValueError: When shapes do not fit, a feature is not finite or zero, a record is not
+                as :class:`GalleryRecord` says, or a path is given twice or is there already
+                (nothing is added then).
         """
 
     @abstractmethod
@@ -81,9 +90,11 @@ class GalleryStore(ABC):
             are not so many.
 
         Raises:
-            ValueError: When shapes do not fit or ``topk`` is less than 1.
+            ValueError: When shapes do not fit, a feature is not finite or zero, or ``topk`` is
+                less than 1.
         """
 
+    @abstractmethod
     def flush(self) -> None:
         """Make what was changed last beyond the end of the process."""
 
