@@ -1,5 +1,6 @@
 """Shared fixtures."""
 
+import logging
 from functools import partial
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import toy_run
+from mmengine.logging import MMLogger
 
 REFERENCE = Path(__file__).parent / 'data' / 'reference'
 
@@ -30,3 +32,15 @@ def reference():
 def toy_config(tmp_path):
     """Config of a training run in ``tmp_path / 'run'``; see :func:`toy_run.toy_config`."""
     return partial(toy_run.toy_config, tmp_path / 'run')
+
+
+@pytest.fixture
+def log(tmp_path_factory):
+    """Read what was logged so far, by forked workers too."""
+    file = tmp_path_factory.mktemp('log') / 'log.txt'
+    handler = logging.FileHandler(file)
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(handler)
+    yield file.read_text
+    logger.removeHandler(handler)
+    handler.close()

@@ -8,8 +8,7 @@ from pathlib import Path
 from filelock import FileLock
 from mmengine.logging import MMLogger
 
-from passreid.search import GalleryStore
-from passreid.search.memory_store import MemoryStore
+from passreid.search import GalleryStore, MemoryStore
 from passreid.utils.cache_folder import cache_folder, source_digest
 
 from .gallery_index import IndexSummary
@@ -53,8 +52,8 @@ def open_folder_gallery(
     with FileLock(f'{place}.lock'):
         if not place.is_dir():
             others = any(path.is_dir() for path in parent.glob(f'gallery-{source}-*'))
-            which = 'this model, only of another' if others else 'it'
-            logger.info(f'{os.fsdecode(folder)}: no features of {which} yet; they go to {place}')
+            what = 'features of another model only' if others else 'no features yet'
+            logger.info(f'{os.fsdecode(folder)}: {what}; those of this one go to {place}')
         try:
             store = MemoryStore(dim, model, folder=place)
         except ValueError as error:

@@ -16,8 +16,7 @@ from mmpretrain.structures import DataSample
 
 from passreid.models.tta import FlipTTAModel
 from passreid.registry import TRANSFORMS
-from passreid.search import GalleryRecord, GalleryStore, Match, SearchFilter
-from passreid.search.memory_store import MemoryStore
+from passreid.search import GalleryRecord, GalleryStore, Match, MemoryStore, SearchFilter
 from passreid.search.stale_gallery import check_origin
 from passreid.utils.device import array_device
 from passreid.utils.setup_env import register_all_modules
@@ -359,7 +358,10 @@ def _build(
                 f'{name} has RANDOM weights, and so its features mean nothing: name a checkpoint '
                 'with `pretrained`'
             )
-        return get_model(model, pretrained, **options)
+        built = get_model(model, pretrained, **options)
+        # The fingerprint is that of the model as it is.
+        built._config.merge_from_dict(dict(model=options))
+        return built
     if options:
         raise ValueError(f'the model is built already: it takes no {", ".join(sorted(options))}')
     if not isinstance(getattr(model, '_config', None), Config):

@@ -1,11 +1,8 @@
 """Fixtures of the data sets' tests."""
 
-import logging
-
 import cv2
 import numpy as np
 import pytest
-from mmengine.logging import MMLogger
 
 
 @pytest.fixture
@@ -20,15 +17,3 @@ def write_images():
         return folder
 
     return write
-
-
-@pytest.fixture
-def log(tmp_path_factory):
-    """Read what was logged so far, by forked workers too."""
-    file = tmp_path_factory.mktemp('log') / 'log.txt'
-    handler = logging.FileHandler(file)
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(handler)
-    yield file.read_text
-    logger.removeHandler(handler)
-    handler.close()
