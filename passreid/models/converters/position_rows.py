@@ -15,9 +15,10 @@ def split_positions(
     """Split the position table of a plain ViT into [CLS] and patches, in place.
 
     A table may begin with rows for [CLS], for DeiT's distillation token and for timm's registers.
-    How many there are is read from the number of rows: what is left has to be a grid. Without a
-    row for [CLS] (``no_embed_class`` of timm) its position is 0. Weights that have ``cls_position``
-    already stay as they are.
+    How many there are is read from the number of rows: what is left has to be the grid that is
+    known, or square, or 2:1, tried in this order and with the most rows first. Without a row for
+    [CLS] (``no_embed_class`` of timm) its position is 0. Weights that have ``cls_position`` already
+    stay as they are.
 
     Args:
         weights (dict[str, Tensor]): Of one ViT, under our names. Changed.

@@ -1,0 +1,158 @@
+import pytest
+import torch
+from foreign_vits import ARCH, images, jittered, part_vit, timm_vit
+from mmpretrain.models import VisionTransformer
+
+from passreid.models.converters import fit_part_vit
+from passreid.models.layers import resize_table
+
+
+def assert_same_cls(model, weights, expected, strict=True):
+    """Load, and compare the [CLS] that comes out."""
+    result = model.load_state_dict(weights, strict=strict)
+    with torch.no_grad():
+        (tokens,) = model(images())
+    torch.testing.assert_close(tokens[:, 0], expected[:, 0], atol=1e-5, rtol=1e-5)
+    return result
+
+
+def features(foreign):
+    with torch.no_grad():
+        return foreign.forward_features(images())
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        {},
+        dict(qkv_bias=False),
+        dict(pre_norm=True),
+        dict(no_embed_class=True),
+        dict(init_values=0.3),
+    ],
+    ids=str,
+)
+def test_timm_gives_the_same_features(options):
+    foreign = timm_vit(num_classes=0, **options)
+    kept = {k: v for k, v in options.items() if k in ('qkv_bias', 'pre_norm')}
+    assert_same_cls(part_vit(**kept), foreign.state_dict(), features(foreign))
+
+
+def test_missing_biases_of_queries_are_zero():
+    foreign = timm_vit(num_classes=0, qkv_bias=False)
+    result = assert_same_cls(part_vit(), foreign.state_dict(), features(foreign), strict=False)
+    assert result.missing_keys == [f'layers.{layer}.attn.qkv.bias' for layer in range(2)]
+
+
+@pytest.mark.parametrize('scale', [0.0, 0.3])
+def test_mmpretrain_gives_the_same_features(scale):
+    foreign = jittered(
+        VisionTransformer(ARCH, img_size=64, out_type='cls_token', layer_scale_init_value=scale)
+    )
+    with torch.no_grad():
+        (expected,) = foreign(images())
+    assert_same_cls(part_vit(), foreign.state_dict(), expected[:, None])
+
+
+@pytest.mark.parametrize('own_scale', [0.0, 1e-5])
+def test_layer_scale_is_merged_or_loaded(own_scale):
+    foreign = timm_vit(num_classes=0, init_values=0.5)
+    model = part_vit(layer_scale_init_value=own_scale)
+    assert_same_cls(model, foreign.state_dict(), features(foreign))
+    names = [f'layers.{i}.{name}.weight' for i in (0, 1) for name in ('attn.gamma1', 'ffn.gamma2')]
+    assert model.load_notes.merged == ([] if own_scale else names)
+    if own_scale:
+        assert torch.equal(model.layers[1].ffn.gamma2.weight, foreign.blocks[1].ls2.gamma)
+
+
+def test_a_model_with_layer_scale_takes_weights_without():
+    foreign = timm_vit(num_classes=0)
+    model = part_vit(layer_scale_init_value=1e-5)
+    assert_same_cls(model, foreign.state_dict(), features(foreign))
+    assert model.load_notes.initialised['layers.0.attn.gamma1.weight'].startswith('one (')
+
+
+def test_distilled_deit_has_two_rows_before_the_patches():
+    """The distillation token takes part in the attention, so that features differ without it."""
+    weights = timm_vit(num_classes=0).state_dict()
+    row = torch.full((1, 1, 32), 5.0)
+    table = weights['pos_embed']
+    distilled = weights | {
+        'pos_embed': torch.cat([table[:, :1], row, table[:, 1:]], 1),
+        'dist_token': row,
+    }
+    model = part_vit()
+    result = model.load_state_dict(distilled, strict=False)
+    assert result.unexpected_keys == ['dist_token'] and not result.missing_keys
+    assert torch.equal(model.pos_embed, table[:, 1:])
+    assert torch.equal(model.cls_position, table[:, :1])
+
+
+def test_no_position_of_cls_is_noted():
+    model = part_vit()
+    model.load_state_dict(timm_vit(num_classes=0, no_embed_class=True).state_dict())
+    assert not model.cls_position.any()
+    assert list(model.load_notes.initialised) == ['cls_position']
+
+
+def test_other_patches_and_grids_are_resized_and_noted():
+    """DINOv2: patches of 14, here 4x4 of them, for a model with 4x2 of 16."""
+    foreign = timm_vit(size=56, patch=14, num_classes=0, init_values=1e-5)
+    model = part_vit(num_parts=3, img_size=(64, 32))
+    model.load_state_dict(foreign.state_dict())
+    assert model.load_notes.resized == {
+        'patch_embed.projection.weight': ((32, 3, 14, 14), (32, 3, 16, 16)),
+        'pos_embed': ((1, 16, 32), (1, 8, 32)),
+    }
+    assert set(model.load_notes.initialised) == {
+        f'part_{kind}.{part}' for kind in ('tokens', 'positions') for part in range(3)
+    }
+    expected = resize_table(foreign.pos_embed[:, 1:], (4, 4), (4, 2))
+    torch.testing.assert_close(model.pos_embed, expected)
+
+
+@pytest.mark.parametrize('side', [14, 16, 24, 37])
+def test_any_square_grid_becomes_that_of_persons(side):
+    weights = timm_vit(num_classes=0).state_dict()
+    weights['pos_embed'] = torch.randn(1, 1 + side**2, 32)
+    model = part_vit(img_size=(256, 128))
+    model.load_state_dict(weights)
+    expected = resize_table(weights['pos_embed'][:, 1:], (side, side), (16, 8))
+    torch.testing.assert_close(model.pos_embed.data, expected)
+
+
+def test_each_load_has_notes_of_its_own():
+    model = part_vit(num_parts=2)
+    model.load_state_dict(timm_vit(num_classes=0).state_dict())
+    assert model.load_notes.initialised
+    model.load_state_dict(model.state_dict())
+    assert not model.load_notes.initialised and not model.load_notes.resized
+
+
+@pytest.mark.parametrize(('found', 'wanted'), [(3, 2), (2, 3)])
+def test_another_number_of_parts_is_refused(found, wanted):
+    weights = part_vit(num_parts=found, img_size=(64, 32)).state_dict()
+    with pytest.raises(ValueError, match=f'{found} part tokens.*num_parts={wanted}'):
+        part_vit(num_parts=wanted, img_size=(64, 32)).load_state_dict(weights)
+
+
+def test_a_plain_model_leaves_parts_alone():
+    weights = part_vit(num_parts=3).state_dict()
+    result = part_vit(num_parts=0).load_state_dict(weights, strict=False)
+    assert not result.missing_keys
+    assert len(result.unexpected_keys) == 6
+
+
+def test_weights_below_a_prefix_are_fitted_and_others_left():
+    model = torch.nn.ModuleDict({'vit': part_vit(), 'other': torch.nn.Linear(1, 1)})
+    weights = {f'vit.{k}': v for k, v in timm_vit(num_classes=0).state_dict().items()}
+    result = model.load_state_dict(weights | {'other.weight': torch.ones(1, 1)}, strict=False)
+    assert result.missing_keys == ['other.bias'] and not result.unexpected_keys
+
+
+def test_the_stem_of_other_channels_is_not_resized():
+    model = part_vit(stem='ics')
+    weights = dict(timm_vit(num_classes=0).state_dict())
+    notes = fit_part_vit(weights, model)
+    assert weights['patch_embed.projection.weight'].shape == (32, 3, 16, 16)
+    assert not notes.resized

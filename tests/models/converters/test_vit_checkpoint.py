@@ -1,0 +1,129 @@
+import pytest
+import torch
+from foreign_vits import dino_container, part_vit, timm_vit
+from timm.layers import GluMlp, SwiGLU
+
+from passreid.models.converters import from_vit_checkpoint, to_vit_checkpoint
+
+
+@pytest.fixture(scope='module')
+def weights():
+    return timm_vit(num_classes=0).state_dict()
+
+
+def assert_taken(found, weights, more=0):
+    """Compare a few weights and the number of all."""
+    assert torch.equal(found['backbone.cls_token'], weights['cls_token'])
+    assert torch.equal(found['backbone.cls_position'], weights['pos_embed'][:, :1])
+    assert torch.equal(found['backbone.pos_embed'], weights['pos_embed'][:, 1:])
+    fc2 = weights['blocks.1.mlp.fc2.bias'] + more
+    assert torch.equal(found['backbone.layers.1.ffn.layers.1.bias'], fc2)
+    assert len(found) == len(weights) + 1
+
+
+@pytest.mark.parametrize(
+    'contain',
+    [
+        lambda w: w,
+        lambda w: {'model': w},
+        lambda w: {'model': 'vit_small', 'state_dict': w, 'epoch': 3},
+        lambda w: {'model': {k: v + 1 for k, v in w.items()}, 'model_ema': w},
+        lambda w: {'state_dict': {f'module.{k}': v for k, v in w.items()}},
+        lambda w: {'state_dict': {f'backbone.{k}': v for k, v in w.items()}, 'meta': {}},
+        lambda w: {'state_dict': {f'module._orig_mod.encoder.{k}': v for k, v in w.items()}},
+        dino_container,
+        lambda w: {'teacher': dino_container(w, 'dino_head.mlp.0.bias')['teacher']},
+        lambda w: {'student': {f'module.backbone.{k}': v for k, v in w.items()}},
+    ],
+)
+def test_containers(weights, contain):
+    assert_taken(from_vit_checkpoint(contain(weights)), weights)
+
+
+def test_all_of_it_is_taken_from_the_teacher(weights):
+    content = dino_container(weights)
+    del content['student']['module.backbone.cls_token']
+    assert_taken(from_vit_checkpoint(content), weights)
+
+
+def test_chunks_of_blocks(weights):
+    chunked = {k.replace('blocks.', 'blocks.0.'): v for k, v in weights.items()}
+    assert_taken(from_vit_checkpoint(chunked), weights)
+
+
+def test_what_part_vit_has_no_use_for_is_left_out(weights):
+    beside = {
+        'head.weight': torch.ones(5, 32),
+        'fc_norm.weight': torch.ones(32),
+        'mask_token': torch.zeros(1, 32),
+        'register_tokens': torch.zeros(1, 4, 32),
+    }
+    assert_taken(from_vit_checkpoint(weights | beside), weights)
+
+
+def test_distilled(weights):
+    row = torch.full((1, 1, 32), 9.0)
+    table = weights['pos_embed']
+    distilled = dict(weights, dist_token=row)
+    distilled['pos_embed'] = torch.cat([table[:, :1], row, table[:, 1:]], 1)
+    assert_taken(from_vit_checkpoint({'model': distilled}), weights)
+
+
+def test_the_stem_of_transreid_ssl():
+    model = part_vit(stem='ics')
+    theirs = to_vit_checkpoint(model.state_dict())
+    stem = {name.rpartition('.')[0] for name in theirs if name.startswith('patch_embed.conv')}
+    numbers = ('0', '1.IN', '1.BN', '3', '4.IN', '4.BN', '6', '7')
+    assert stem == {f'patch_embed.conv.{number}' for number in numbers}
+    found = from_vit_checkpoint(dino_container(theirs))
+    own = model.state_dict()
+    assert found.keys() == {f'backbone.{name}' for name in own}
+    assert all(torch.equal(found[f'backbone.{name}'], own[name]) for name in own)
+
+
+@pytest.mark.parametrize('prefix', ['momentum.', 'momentum', 'module.momentum.'])
+def test_a_prefix_chooses_among_several(weights, prefix):
+    both = {f'module.momentum.{k}': v for k, v in weights.items()}
+    both |= {f'module.base.{k}': v + 1 for k, v in weights.items()}
+    both |= {f'module.other.{k}': v + 2 for k, v in weights.items()}
+    assert_taken(from_vit_checkpoint({'state_dict': both}, prefix), weights)
+
+
+def test_several_of_unknown_roles(weights):
+    both = {f'{owner}.{k}': v for owner in ('first', 'second') for k, v in weights.items()}
+    with pytest.raises(ValueError, match=r"several ViTs, \['first.', 'second.'\].*prefix"):
+        from_vit_checkpoint(both)
+    with pytest.raises(ValueError, match=r"'third.'.*\['first', 'second'\]"):
+        from_vit_checkpoint(both, 'third')
+
+
+def test_a_grid_that_is_told():
+    weights = timm_vit(size=(48, 16), num_classes=0, no_embed_class=True).state_dict()
+    found = from_vit_checkpoint(weights, grid=(3, 1))
+    assert found['backbone.pos_embed'].shape == (1, 3, 32)
+    assert not found['backbone.cls_position'].any()
+
+
+@pytest.mark.parametrize('content', [{}, {'state_dict': {'conv.weight': torch.ones(1)}}])
+def test_no_vit(content):
+    with pytest.raises(ValueError, match='No cls_token'):
+        from_vit_checkpoint(content)
+
+
+@pytest.mark.parametrize('mlp', [SwiGLU, GluMlp])
+def test_swiglu_of_timm_is_refused(mlp):
+    weights = timm_vit(num_classes=0, mlp_layer=mlp).state_dict()
+    with pytest.raises(ValueError, match='SwiGLU'):
+        from_vit_checkpoint(weights)
+
+
+def test_swiglu_of_dinov2_is_refused(weights):
+    renamed = {k.replace('fc1', 'w12').replace('fc2', 'w3'): v for k, v in weights.items()}
+    with pytest.raises(ValueError, match='SwiGLU'):
+        from_vit_checkpoint({'teacher': renamed})
+
+
+def test_blocks_that_compute_something_else_are_refused():
+    weights = timm_vit(num_classes=0, qk_norm=True).state_dict()
+    with pytest.raises(ValueError, match=r'layers\.0\.attn\.q_norm\.weight'):
+        from_vit_checkpoint(weights)
