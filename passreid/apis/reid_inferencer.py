@@ -331,16 +331,16 @@ class ReIDInferencer(BaseInferencer):
             return open_folder_gallery(gallery, self.dim, self.fingerprint, update, cache_dir)
         images = list_inputs(gallery)
         store = MemoryStore(self.dim, self.fingerprint)
-        if paths := [image for image in images if isinstance(image, str)]:
-            self.index(paths, store, records)
         self._arrays = {
             f'array {place}': image
             for place, image in enumerate(images)
             if isinstance(image, np.ndarray)
         }
         if self._arrays:
-            records = [GalleryRecord(name) for name in self._arrays]
-            store.add(self.extract(list(self._arrays.values())), records)
+            features = self.extract(list(self._arrays.values()))
+            store.add(features, [GalleryRecord(name) for name in self._arrays])
+        if paths := [image for image in images if isinstance(image, str)]:
+            self.index(paths, store, records)
         return store
 
     def _check_store(self, store: GalleryStore) -> None:

@@ -1,0 +1,366 @@
+import copy
+import os
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from reid_run import quick_start, reid_config, write_people
+
+import passreid
+from passreid import ReIDInferencer, get_model
+from passreid.apis import build_runner, prepare_test
+from passreid.apis.gallery_index import IndexSummary
+from passreid.datasets.bad_images import BadImageError
+from passreid.search import GalleryRecord, MemoryStore, SearchFilter, StaleGalleryError
+from passreid.utils import config_path
+
+ROOT = config_path().parent
+SMALL = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32)
+
+
+@pytest.fixture(scope='module')
+def base(tmp_path_factory):
+    """People, a config, and weights far from where they start."""
+    folder = tmp_path_factory.mktemp('base')
+    people = write_people(folder / 'people')
+    cfg = reid_config(ROOT, people, folder / 'run')
+    cfg.dump(folder / 'reid.py')
+    save_weights(cfg, folder / 'reid.pth')
+    return folder
+
+
+def save_weights(cfg, path, seed=3):
+    """Draw weights of a model and save them."""
+    model = get_model(cfg)
+    torch.manual_seed(seed)
+    for weight in model.state_dict().values():
+        if weight.ndim > 1:
+            weight.copy_(torch.randn_like(weight) * 0.3)
+        elif weight.is_floating_point():
+            weight.copy_(torch.rand_like(weight) + 0.5)
+    torch.save({'state_dict': model.state_dict()}, path)
+
+
+@pytest.fixture
+def crops(base, tmp_path):
+    """The gallery: 19 crops, names begin with the id."""
+    return shutil.copytree(base / 'people' / 'bounding_box_test', tmp_path / 'crops')
+
+
+@pytest.fixture
+def build(base):
+    def make(gallery=None, **options):
+        return ReIDInferencer(base / 'reid.py', base / 'reid.pth', gallery, **options)
+
+    return make
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """Count the images that models are shown in tests."""
+    counts = []
+    step = ReIDInferencer.forward
+
+    def forward(self, inputs):
+        counts.append(len(inputs['inputs']))
+        return step(self, inputs)
+
+    monkeypatch.setattr(ReIDInferencer, 'forward', forward)
+    return counts
+
+
+def queries(base):
+    return sorted((base / 'people' / 'query').glob('*.jpg'))
+
+
+def name(match):
+    return os.path.basename(match.record.path)
+
+
+def test_lazy_export():
+    assert passreid.ReIDInferencer is ReIDInferencer
+
+
+def saved_features(cfg, checkpoint, out, flip):
+    """Paths and features, scaled to length 1, that a test saves."""
+    cfg = copy.deepcopy(cfg)
+    cfg.work_dir = str(out / 'work')
+    prepare_test(cfg, checkpoint, out=out, flip=flip)
+    with quick_start():
+        build_runner(cfg).test()
+    with np.load(out / 'result.npz') as data:
+        features = data['features']
+        return data['img_paths'].tolist(), features / np.linalg.norm(features, axis=1)[:, None]
+
+
+@pytest.mark.parametrize('flip', [False, True])
+def test_features_are_those_of_a_test(build, base, tmp_path, flip):
+    cfg = Config.fromfile(base / 'reid.py')
+    paths, expected = saved_features(cfg, base / 'reid.pth', tmp_path, flip)
+    inferencer = build(flip=flip, batch_size=7, num_workers=2)
+    features = inferencer.extract(paths)
+    np.testing.assert_allclose(features, expected, atol=1e-6)
+    assert features.dtype == np.float32
+    assert features.shape == (len(paths), inferencer.dim) == (25, 32)
+    # Features that hardly differ would prove little.
+    assert (expected @ expected.T).min() < 0.99
+
+
+def test_flip_makes_a_difference(build, base):
+    plain, flipped = (build(flip=flip).extract(queries(base)) for flip in (False, True))
+    assert np.abs(plain - flipped).max() > 1e-3
+
+
+def small(config, tmp_path, **changes):
+    """Return one of our configs at a size for tests, and its weights in a file."""
+    cfg = Config.fromfile(config_path(config))
+    cfg.merge_from_dict({'model.backbone.img_size': (32, 16), **changes})
+    cfg.model.backbone.arch = SMALL
+    save_weights(cfg, tmp_path / 'small.pth')
+    return cfg, tmp_path / 'small.pth'
+
+
+def test_cluster_contrast(base, tmp_path):
+    cfg, weights = small('usl/usl_vit-t8_synthetic.py', tmp_path, **{'model.neck.in_channels': 16})
+    loader = Config.fromfile(base / 'reid.py').test_dataloader
+    cfg.test_dataloader = loader
+    paths, expected = saved_features(cfg, weights, tmp_path, False)
+    np.testing.assert_allclose(ReIDInferencer(cfg, weights).extract(paths), expected, atol=1e-6)
+
+
+def test_pre_training_gives_the_features_of_the_teacher(base, tmp_path):
+    cfg, weights = small('pass/pass_vit-t16_synthetic.py', tmp_path)
+    inferencer = ReIDInferencer(cfg, weights, gallery=queries(base), flip=True)
+    assert inferencer.dim == 32
+    assert len(inferencer.gallery) == 6
+    (first, *_), *_ = inferencer(queries(base)[0], exclude_self=False)
+    assert first.similarity == pytest.approx(1, abs=1e-6)
+    # Of the student nothing is seen.
+    before = inferencer.extract(queries(base))
+    torch.nn.init.zeros_(inferencer.model.backbone.cls_token)
+    assert (inferencer.extract(queries(base)) == before).all()
+    torch.nn.init.zeros_(inferencer.model.teacher['backbone'].cls_token)
+    assert (inferencer.extract(queries(base)) != before).any()
+
+
+def test_model_that_is_built_already(build, base):
+    expected = build().extract(queries(base))
+    model = get_model(base / 'reid.py', base / 'reid.pth')
+    assert (ReIDInferencer(model).extract(queries(base)) == expected).all()
+    bare = get_model(base / 'reid.py')
+    inferencer = ReIDInferencer(bare, base / 'reid.pth', device='cpu')
+    assert (inferencer.extract(queries(base)) == expected).all()
+    assert inferencer.model is bare
+    with pytest.raises(ValueError, match='built already: it takes no head'):
+        ReIDInferencer(model, head=dict(fusion='mean'))
+    del model._config
+    with pytest.raises(ValueError, match='ImageClassifier does not know its config'):
+        ReIDInferencer(model)
+
+
+def test_training_is_none_of_its_business(build, base):
+    model = get_model(base / 'reid.py', base / 'reid.pth').train()
+    inferencer = ReIDInferencer(model)
+    assert (inferencer.extract(queries(base)) == build().extract(queries(base))).all()
+    assert not inferencer.model.training
+
+
+def test_entries_of_the_config_can_be_overridden(build, base):
+    inferencer = build(head=dict(fusion='mean'))
+    assert (inferencer.dim, build().dim) == (16, 32)
+    # The weights are the same.
+    assert inferencer.fingerprint != build().fingerprint
+
+
+def test_random_weights_are_warned_of(base, log):
+    ReIDInferencer(base / 'reid.py', base / 'reid.pth')
+    ReIDInferencer(get_model(base / 'reid.py'))
+    assert 'RANDOM' not in log()
+    ReIDInferencer(base / 'reid.py')
+    assert f'{base}/reid.py has RANDOM weights' in log()
+
+
+def test_kinds_of_queries(build, base):
+    inferencer, paths = build(), queries(base)
+    images = [cv2.imread(str(path)) for path in paths]
+    expected = inferencer.extract(paths)
+    for inputs in (str(paths[0].parent), images, np.stack(images), [paths[0], *images[1:]]):
+        np.testing.assert_allclose(inferencer.extract(inputs), expected, atol=1e-6)
+    (one,) = inferencer.extract(str(paths[2]))
+    np.testing.assert_allclose(one, expected[2], atol=1e-6)
+    # Without a gallery a call does the same.
+    np.testing.assert_array_equal(inferencer(paths), expected)
+    np.testing.assert_allclose(inferencer(paths, batch_size=1), expected, atol=1e-6)
+
+
+def test_gallery_of_a_folder(build, base, crops):
+    inferencer = build(crops)
+    (features, found) = inferencer.extract(crops), inferencer(queries(base), topk=19)
+    for query, matches in zip(inferencer.extract(queries(base)), found, strict=True):
+        similarities = [match.similarity for match in matches]
+        np.testing.assert_allclose(similarities, np.sort(features @ query)[::-1], atol=1e-6)
+        assert len({match.record.path for match in matches}) == 19
+    assert [len(matches) for matches in inferencer(queries(base)[:2], topk=3)] == [3, 3]
+    threshold = found[0][4].similarity
+    assert inferencer(queries(base)[0], min_similarity=threshold) == [found[0][:5]]
+
+
+def test_features_of_a_folder_are_kept(build, crops, seen, tmp_path):
+    assert build(crops).gallery.search(np.ones((1, 32)), 50)
+    # One image more tells the length of a feature.
+    assert sum(seen) == 20
+    seen.clear()
+    build(crops)
+    assert sum(seen) == 1
+    seen.clear()
+    cv2.imwrite(str(crops / 'new.png'), np.zeros((32, 16, 3), np.uint8))
+    changed = crops / '0101_c2s1_000002_00.jpg'
+    cv2.imwrite(str(changed), np.zeros((40, 16, 3), np.uint8))
+    (crops / '0102_c2s1_000002_00.jpg').unlink()
+    inferencer = build(crops)
+    assert sum(seen) == 3
+    assert len(inferencer.gallery) == 19
+    (found,) = inferencer(np.zeros((9, 9, 3), np.uint8), topk=2)
+    assert {name(match) for match in found} == {'new.png', changed.name}
+
+
+def test_kept_features_are_those_of_the_model(build, base, crops, seen):
+    build(crops)
+    seen.clear()
+    other = build(crops, flip=True)
+    assert sum(seen) == 20
+    np.testing.assert_allclose(
+        [match.similarity for match in other(queries(base)[0], topk=19)[0]],
+        np.sort(other.extract(crops) @ other.extract(queries(base)[0])[0])[::-1],
+        atol=1e-6,
+    )
+    seen.clear()
+    for flip in (False, True):
+        build(crops, flip=flip)
+    assert sum(seen) == 2
+
+
+def test_features_are_kept_elsewhere(build, crops, tmp_path):
+    build(crops, cache_dir=tmp_path / 'cache')
+    assert not (crops / '.passreid_cache').exists()
+    assert list((tmp_path / 'cache').glob('gallery-*/gallery.json'))
+
+
+def test_query_is_no_result_for_itself(build, crops, tmp_path, monkeypatch):
+    inferencer = build(crops)
+    own = next(iter(sorted(crops.iterdir())[1:]))
+    (tmp_path / 'link').symlink_to(crops)
+    monkeypatch.chdir(crops)
+    for query in (own, tmp_path / 'link' / own.name, own.name, f'../crops/{own.name}'):
+        (found,) = inferencer(query, topk=3)
+        assert len(found) == 3
+        assert own.name not in map(name, found)
+    (found,) = inferencer(own, exclude_self=False)
+    assert name(found[0]) == own.name
+    # A picture is not a file.
+    (found,) = inferencer(cv2.imread(str(own)))
+    assert name(found[0]) == own.name
+
+
+def camera(path):
+    return GalleryRecord(path, cam_id=int(os.path.basename(path)[6]))
+
+
+def test_filters(build, base, crops):
+    inferencer = build(crops, records=camera)
+    (found,) = inferencer(queries(base)[0], 50, SearchFilter(cameras=[2, 3]))
+    assert len(found) == 12
+    assert {match.record.cam_id for match in found} == {2, 3}
+    wanted = [SearchFilter(not_cameras=[2]), None]
+    assert [len(row) for row in inferencer(queries(base)[:2], 50, wanted)] == [13, 19]
+
+
+def test_gallery_of_paths_and_arrays(build, base, crops):
+    paths = sorted(crops.glob('0101*'))
+    array = cv2.imread(str(queries(base)[0]))
+    inferencer = build([paths[0], array, str(paths[1])], records=camera)
+    assert len(inferencer.gallery) == 3
+    assert not (crops / '.passreid_cache').exists()
+    (found,) = inferencer(queries(base)[0])
+    assert found[0].record.path == 'array 1'
+    assert found[0].similarity == pytest.approx(1, abs=1e-6)
+    assert {match.record.cam_id for match in found} == {-1, 2, 3}
+    (found,) = build(paths[0])(array)
+    assert [name(match) for match in found] == [paths[0].name]
+
+
+def test_gallery_in_a_store(build, base, crops):
+    inferencer = build()
+    store = MemoryStore(inferencer.dim, inferencer.fingerprint)
+    assert inferencer.index(crops, store, camera) == IndexSummary(added=19)
+    assert inferencer.index(crops, store, camera) == IndexSummary(unchanged=19)
+    searching = build(store)
+    assert searching.gallery is store
+    expected = build(crops)(queries(base))
+    for own, other in zip(searching(queries(base)), expected, strict=True):
+        assert [match.similarity for match in own] == [match.similarity for match in other]
+    other = build(flip=True)
+    with pytest.raises(StaleGalleryError, match='that of another model'):
+        other.index(crops, store)
+    with pytest.raises(StaleGalleryError):
+        build(store, flip=True)
+    with pytest.raises(ValueError, match='takes no cache_dir and no records'):
+        build(store, records=camera)
+
+
+def test_unreadable_query_is_named(build, crops):
+    inferencer = build(crops)
+    (crops / 'torn.jpg').write_bytes(b'no image')
+    for query, reason in (('gone.jpg', 'No such file'), (crops / 'torn.jpg', 'not an image')):
+        with pytest.raises(BadImageError, match=f'bad image {query}: {reason}'):
+            inferencer([np.zeros((8, 4, 3), np.uint8), query])
+
+
+@pytest.mark.parametrize('batch_size', [1, 32])
+def test_unreadable_image_of_a_gallery_is_left_out(build, crops, log, batch_size):
+    (crops / 'torn.jpg').write_bytes(b'no image')
+    inferencer = build(crops, batch_size=batch_size)
+    assert len(inferencer.gallery) == 19
+    assert f'bad image {crops}/torn.jpg: not an image' in log()
+    assert '1 of 20 images cannot be read' in log()
+
+
+def test_pictures(build, base, crops, tmp_path):
+    inferencer = build([np.zeros((32, 16, 3), np.uint8), str(crops)])
+    inputs = [queries(base)[0], cv2.imread(str(queries(base)[1]))]
+    inferencer(inputs, topk=4, out_dir=tmp_path / 'new')
+    drawn = {path.name: cv2.imread(str(path)) for path in (tmp_path / 'new').iterdir()}
+    assert set(drawn) == {f'{queries(base)[0].stem}.png', 'query 1.png'}
+    assert all(picture.shape[1] > 500 for picture in drawn.values())
+
+
+def test_samples(build, base, crops):
+    samples = build(crops)(queries(base)[:2], topk=3, return_datasamples=True)
+    assert [len(sample.matches) for sample in samples] == [3, 3]
+    assert samples[0].feature.shape == (32,)
+    (sample,) = build()(queries(base)[0], return_datasamples=True)
+    assert 'matches' not in sample
+    assert sample.img_path == str(queries(base)[0])
+    assert not sample.feature.requires_grad
+
+
+@pytest.mark.parametrize(
+    'options', [dict(where=SearchFilter()), dict(min_similarity=0.5), dict(out_dir='x')]
+)
+def test_search_without_a_gallery(build, base, options):
+    with pytest.raises(ValueError, match='there is no gallery to search'):
+        build()(queries(base), **options)
+
+
+def test_folder_that_is_not_there(build):
+    with pytest.raises(FileNotFoundError, match='no folder gone/ to search'):
+        build('gone/')
+
+
+def test_names_of_the_zoo():
+    names = ReIDInferencer.list_models('pass*')
+    assert 'pass-supervised_vit-t8_synthetic' in names
+    assert ReIDInferencer('pass-supervised_vit-t8_synthetic').dim == 256
