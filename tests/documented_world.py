@@ -10,7 +10,9 @@ import torch
 from documentation import ROOT, marked_block
 from mmengine.config import Config
 from reid_run import ARCH, HEIGHT, WIDTH, shrink, write_people
+from timm.models.vision_transformer import VisionTransformer
 
+from passreid.models.converters import to_pass_checkpoint
 from passreid.registry import MODELS
 from passreid.utils import config_path, register_all_modules
 
@@ -55,7 +57,27 @@ def write_world(root):
     (root / 'my_test.py').write_text(test_set)
     features = np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32)
     np.save(root / 'features.npy', features / np.linalg.norm(features, axis=1, keepdims=True))
+    write_foreign_weights(root)
     return root
+
+
+def write_foreign_weights(root):
+    """Write files as those of the authors of PASS and of DINOv2."""
+    provide_checkpoint(root / 'ours.pth', root / 'configs/supervised/vit-s16_market1501-256x128.py')
+    ours = torch.load(root / 'ours.pth')
+    torch.save(to_pass_checkpoint(ours, 'supervised'), root / 'transformer_120.pth')
+    torch.save(to_pass_checkpoint(ours, 'backbone'), root / 'pass_vit_small_full.pth')
+    dinov2 = VisionTransformer(
+        img_size=56,
+        patch_size=14,
+        num_classes=0,
+        embed_dim=ARCH['embed_dims'],
+        depth=ARCH['num_layers'],
+        num_heads=ARCH['num_heads'],
+        mlp_ratio=ARCH['feedforward_channels'] / ARCH['embed_dims'],
+        init_values=1e-5,
+    )
+    torch.save(dinov2.state_dict(), root / 'dinov2_vits14_pretrain.pth')
 
 
 def copy(file, target):

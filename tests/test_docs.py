@@ -81,7 +81,7 @@ def test_command_is_accepted(words, monkeypatch):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     args = module.parse_args()
-    if 'config' in args and args.config != 'CONFIG':
+    if 'cfg_options' in args and args.config != 'CONFIG':
         merge_options(load_config(ROOT / args.config), args.cfg_options)
 
 

@@ -54,13 +54,19 @@ def run_command(words, place, monkeypatch):
         module.main()
 
 
+def config_of(checkpoint, place):
+    """Find the config that a checkpoint in a work directory comes from."""
+    (config,) = (place / 'configs').glob(f'*/{Path(checkpoint).parent.name}.py')
+    return config
+
+
 def provide_what_is_named(arguments, place):
     """Write the checkpoints and runs that a command takes for granted."""
     configs = [word for word in arguments if word.startswith('configs/')]
     for word in arguments:
         path = place / word
-        if word.endswith('.pth') and '=' not in word and configs:
-            provide_checkpoint(path, place / configs[0])
+        if re.match(r'[^=]+\.pth$', word) and (configs or word.startswith('work_dirs/')):
+            provide_checkpoint(path, place / configs[0] if configs else config_of(word, place))
         elif re.fullmatch(r'work_dirs/\S+', word) and configs == [] and not path.exists():
             provide_run(path)
 
