@@ -193,3 +193,45 @@ def test_installed_wheel_finds_its_configs(installed, tmp_path):
 def test_installed_wheel_has_the_programs(installed, tmp_path):
     (program,) = installed.parents[1].glob('lib/python*/site-packages/passreid/.mim/tools/train.py')
     assert '--cfg-options' in run(installed, '-W', 'ignore', program, '--help', cwd=tmp_path)
+
+
+USE = """
+from pathlib import Path
+
+import cv2
+import mmpretrain
+import numpy as np
+
+import passreid
+from passreid.apis import build_runner, load_config
+from passreid.utils import config_path
+
+assert 'pass_vit-s16_lup' in mmpretrain.list_models('pass*')
+config = config_path('supervised/vit-t8_synthetic.py')
+cfg = load_config(config)
+people = dict(image_size=(64, 32), train_ids=4, test_ids=4, unlabelled_ids=1)
+for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+    loader.dataset.update(settings=people)
+    loader.update(num_workers=0, persistent_workers=False)
+cfg.train_dataloader.update(batch_size=8)
+cfg.train_dataloader.dataset.pop('indices')
+cfg.model.backbone.init_cfg = None
+cfg.train_cfg.update(max_epochs=1, val_interval=1)
+cfg.work_dir = 'work'
+build_runner(cfg).train()
+weights = Path('work') / 'epoch_1.pth'
+
+images = sorted(Path('data').glob('synthetic/a/*/query/*'))
+model = passreid.get_model('pass-supervised_vit-t8_synthetic', pretrained=weights)
+assert type(model.backbone).__module__ == 'passreid.models.backbones.part_vit'
+inferencer = passreid.ReIDInferencer(config, weights, gallery=str(images[0].parent))
+(matches,) = inferencer(cv2.imread(str(images[0])), topk=2)
+assert Path(matches[0].record.path).name == images[0].name
+assert abs(matches[0].similarity - 1) < 1e-5
+print('found')
+"""
+
+
+@pytest.mark.slow
+def test_installed_wheel_trains_and_searches(installed, tmp_path):
+    assert run(installed, '-W', 'ignore', '-c', USE, cwd=tmp_path).endswith('found\n')
