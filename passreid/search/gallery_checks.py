@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -95,7 +95,12 @@ def _problem(record: GalleryRecord) -> str | None:
         return f'cam_id is {record.cam_id!r}, but must be a number from 0, or -1 for unknown'
     if record.time is not None and not _is_finite(record.time):
         return f'time is {record.time!r}, but must be a finite number of seconds, or None'
-    for name, value in record.fields.items():
+    return _field_problem(record.fields)
+
+
+def _field_problem(fields: Mapping[str, FieldValue]) -> str | None:
+    """Return what is wrong with names and values of fields."""
+    for name, value in fields.items():
         if not _FIELD_NAME.fullmatch(name) or name in RESERVED_NAMES:
             return (
                 f'a field is called {name!r}: a name has up to 64 ASCII letters, digits and '
@@ -141,13 +146,31 @@ def spread_filters(
         number (int): How many queries there are.
 
     Raises:
-        ValueError: When there are not as many.
+        ValueError: When there are not as many, or one asks for what no record can have.
     """
     if where is None or isinstance(where, SearchFilter):
+        _check_filter(where or EVERYTHING)
         return [where or EVERYTHING] * number
     if len(where) != number:
         raise ValueError(f'{number} queries, but {len(where)} filters')
-    return [own or EVERYTHING for own in where]
+    filters = [own or EVERYTHING for own in where]
+    for own in filters:
+        _check_filter(own)
+    return filters
+
+
+def _check_filter(where: SearchFilter) -> None:
+    for name in ('since', 'until'):
+        value = getattr(where, name)
+        if value is not None and not _is_finite(value):
+            raise ValueError(
+                f'{name} is {value!r}, but must be a finite number of seconds, or None'
+            )
+    for name in ('cameras', 'not_cameras'):
+        if not all(map(_is_integer, getattr(where, name) or ())):
+            raise ValueError(f'{name} is {getattr(where, name)!r}, but must hold integers')
+    if problem := _field_problem(where.fields):
+        raise ValueError(f'filter: {problem}')
 
 
 def check_topk(topk: int) -> None:

@@ -7,7 +7,7 @@ class GrowingArray:
     """Rows in one piece of memory, to which adding is cheap.
 
     Args:
-        rows (np.ndarray): The first ones; taken over without a copy.
+        rows (np.ndarray): The first ones, which can be written to; taken over without a copy.
     """
 
     def __init__(self, rows: np.ndarray) -> None:

@@ -2,15 +2,16 @@
 
 import os
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 
+from .filter_groups import group_filters
 from .gallery_checks import check_new, check_records, check_topk, spread_filters, unit_rows
 from .gallery_folder import GalleryFolder, GalleryState
-from .gallery_record import FieldValue, GalleryRecord, Match, SearchFilter
+from .gallery_record import GalleryRecord, Match, SearchFilter
 from .gallery_store import GalleryStore
 from .growing_array import GrowingArray
 from .record_table import RecordTable
@@ -103,13 +104,14 @@ class LocalStore(GalleryStore):
         check_topk(topk)
         queries = unit_rows(features, self.dim)
         filters = spread_filters(where, len(queries))
-        masks: dict[tuple, np.ndarray | None] = {}
-        for own in filters:
-            if (key := _mask_key(own)) not in masks:
-                mask = self._records.allowed(own)
-                masks[key] = None if mask.all() else mask
+        masks: list[np.ndarray | None] = [None] * len(filters)
+        for group in group_filters(filters):
+            allowed = self._records.allowed(filters[group[0]])
+            mask = None if allowed.all() else allowed
+            for place in group:
+                masks[place] = mask
         excluded = [list(self._records.find(own.not_paths).values()) for own in filters]
-        nearest = self._nearest(queries, topk, [masks[_mask_key(own)] for own in filters], excluded)
+        nearest = self._nearest(queries, topk, masks, excluded)
         return [
             self._matches(query, rows, topk, min_similarity)
             for query, rows in zip(queries, nearest, strict=True)
@@ -256,17 +258,3 @@ class LocalStore(GalleryStore):
     @property
     def _where(self) -> str:
         return str(self._folder.path) if self._folder else 'memory'
-
-
-def _mask_key(where: SearchFilter) -> tuple:
-    """Return what filters have in common that allow the same rows."""
-
-    def known(cameras: Collection[int] | None) -> frozenset[int] | None:
-        return None if cameras is None else frozenset(cameras)
-
-    def typed(value: FieldValue) -> tuple[bool, FieldValue]:
-        return isinstance(value, bool), value
-
-    fields = frozenset((name, typed(value)) for name, value in where.fields.items())
-    cameras = known(where.cameras), known(where.not_cameras)
-    return *cameras, where.since, where.until, fields

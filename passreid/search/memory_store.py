@@ -73,7 +73,7 @@ class MemoryStore(LocalStore):
             _forbid(scores, masks[own], excluded[own])
             last = scores.topk(min(topk, number)).values[:, -1:] if number else scores
             chosen = scores >= (last - _MARGIN).clamp(min=_LEAST)
-            owners, rows = (part.cpu().numpy() for part in chosen.nonzero(as_tuple=True))
+            owners, rows = chosen.cpu().numpy().nonzero()
             yield from np.split(rows, np.bincount(owners, minlength=len(chunk)).cumsum()[:-1])
 
     def _on_device(self) -> list[torch.Tensor]:

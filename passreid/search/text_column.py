@@ -25,7 +25,7 @@ class TextColumn:
     def of(cls, texts: Iterable[str]) -> 'TextColumn':
         """Make a column of texts."""
         encoded = [text.encode('utf-8', 'surrogateescape') for text in texts]
-        characters = np.frombuffer(b''.join(encoded), np.uint8)
+        characters = np.frombuffer(bytearray(b''.join(encoded)), np.uint8)
         ends = np.fromiter(map(len, encoded), np.int64, len(encoded)).cumsum()
         return cls(characters, ends)
 
