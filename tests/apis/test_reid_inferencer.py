@@ -8,6 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from reid_run import quick_start, reid_config, write_people
+from small_weights import save_weights
 
 import passreid
 from passreid import ReIDInferencer, get_model
@@ -30,18 +31,6 @@ def base(tmp_path_factory):
     cfg.dump(folder / 'reid.py')
     save_weights(cfg, folder / 'reid.pth')
     return folder
-
-
-def save_weights(cfg, path, seed=3):
-    """Draw weights of a model and save them."""
-    model = get_model(cfg)
-    torch.manual_seed(seed)
-    for weight in model.state_dict().values():
-        if weight.ndim > 1:
-            weight.copy_(torch.randn_like(weight) * 0.3)
-        elif weight.is_floating_point():
-            weight.copy_(torch.rand_like(weight) + 0.5)
-    torch.save({'state_dict': model.state_dict()}, path)
 
 
 @pytest.fixture

@@ -1,0 +1,250 @@
+import importlib
+import os
+import re
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from reid_run import reid_config, write_people
+from small_weights import save_weights
+
+from passreid.search import GalleryRecord, Match
+from passreid.visualization import similarity_text
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = next(
+    filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None
+)
+
+
+@pytest.fixture
+def tools(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / 'tools' / 'demo'))
+    names = ('gradio_demo', 'result_cards', 'crop_search')
+    yield [importlib.import_module(name) for name in names]
+    for name in names:
+        sys.modules.pop(name)
+
+
+@pytest.fixture
+def demo(tools):
+    return tools[0]
+
+
+@pytest.fixture
+def cards(tools):
+    tools[1].thumbnail.cache_clear()
+    return tools[1]
+
+
+@pytest.fixture
+def crop_search(tools):
+    return tools[2]
+
+
+@pytest.fixture(scope='module')
+def base(tmp_path_factory):
+    """A config, weights and a gallery of 19 crops under cameras 2 to 5."""
+    folder = tmp_path_factory.mktemp('base')
+    cfg = reid_config(ROOT, write_people(folder / 'people'), folder / 'run')
+    cfg.dump(folder / 'reid.py')
+    save_weights(cfg, folder / 'reid.pth')
+    (folder / 'people' / 'bounding_box_test').rename(folder / 'crops')
+    return folder
+
+
+@pytest.fixture
+def open_search(demo, base, monkeypatch):
+    def call(*options):
+        words = ['gradio_demo.py', base / 'reid.py', base / 'reid.pth', *options]
+        monkeypatch.setattr(sys, 'argv', [str(word) for word in words])
+        return demo.open_search(demo.parse_args())
+
+    return call
+
+
+@pytest.fixture
+def search(open_search, base):
+    return open_search('--gallery', base / 'crops')
+
+
+def crop_of(base):
+    """The path and the pixels, in RGB, of a crop of camera 3."""
+    path = base / 'crops' / '0103_c3s1_000003_00.jpg'
+    return path, np.asarray(Image.open(path))
+
+
+def test_search(search, base):
+    path, crop = crop_of(base)
+    found = search.find(crop, 5)
+    assert len(search) == 19 and len(found.matches) == 5
+    # RGB was turned to BGR: else the crop would not be its own best match.
+    assert found.matches[0] == found.best
+    assert found.best.record.path == str(path)
+    assert found.best.record.cam_id == 3
+    assert found.best.similarity == pytest.approx(1, abs=1e-5)
+    assert 0 < found.seconds < 60
+
+
+def test_search_with_conditions(search, base):
+    _, crop = crop_of(base)
+    found = search.find(crop, 19, not_cameras=[3, 2])
+    assert {match.record.cam_id for match in found.matches} == {4, 5}
+    threshold = found.matches[2].similarity
+    assert search.find(crop, 19, threshold, [3, 2]).matches == found.matches[:3]
+    above = search.find(crop, 19, 1.5)
+    assert (above.matches, above.best) == ([], search.find(crop, 1).best)
+    nothing = search.find(crop, 19, not_cameras=[2, 3, 4, 5])
+    assert (nothing.matches, nothing.best) == ([], None)
+
+
+def test_kept_in_a_store(open_search, search, base, tmp_path):
+    _, crop = crop_of(base)
+    kept = open_search('--gallery', base / 'crops', '--store', tmp_path / 'kept')
+    expected = search.find(crop, 4).matches
+    assert kept.find(crop, 4).matches == expected
+    kept.inferencer.gallery.close()
+    alone = open_search('--store', tmp_path / 'kept')
+    assert alone.find(crop, 4).matches == expected
+
+
+def test_no_gallery(demo, monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['gradio_demo.py', 'config.py', 'weights.pth'])
+    with pytest.raises(SystemExit):
+        demo.parse_args()
+    assert 'name a --gallery, a --store, or both' in capsys.readouterr().err
+
+
+def test_cameras_in_names(crop_search):
+    read = crop_search.CameraNames(r'_c(?P<camera>\w+?)_')
+    assert read('_c9_/0001_c07_x.jpg') == GalleryRecord('_c9_/0001_c07_x.jpg', cam_id=7)
+    assert read('a.jpg').cam_id == -1
+    assert read('_cdoor_.jpg').cam_id > 1000
+    for pattern, message in (('(', 'is no regular expression'), ('_c(.)', 'lacks the group')):
+        with pytest.raises(ValueError, match=message):
+            crop_search.CameraNames(pattern)
+
+
+def test_cards(crop_search, cards, base, tmp_path):
+    path, _ = crop_of(base)
+    name = '<b>"quoted" & torn.jpg'
+    (tmp_path / name).write_bytes(b'no image')
+    matches = [
+        Match(GalleryRecord(str(path), cam_id=3, time=61.0), 0.834),
+        Match(GalleryRecord(str(tmp_path / name)), 0.5),
+    ]
+    html = cards.results(crop_search.Found(matches, matches[0], 0.0123), 19)
+    assert '<b>2</b> of 19 images, most similar first &middot; 12 ms' in html
+    first, second = html.split('<figure>')[1:]
+    for text in ('>1<', '0.83', 'cam 3', '0:01:01', path.name, 'data:image/jpeg;base64,'):
+        assert text in first
+    for text in (
+        '>2<',
+        '0.50',
+        'cam ?',
+        'cannot be read',
+        '&lt;b&gt;&quot;quoted&quot; &amp; torn',
+    ):
+        assert text in second
+    assert '<b>"' not in html
+    assert not re.search(r'(src|href)="(?!data:)', html)
+
+
+def test_thumbnails_are_small(cards, tmp_path):
+    cv2.imwrite(str(tmp_path / 'large.png'), np.full((1000, 500, 3), (200, 100, 0), np.uint8))
+    data = np.frombuffer(cards.thumbnail(str(tmp_path / 'large.png')), np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert image.shape == (256, 128, 3)
+    np.testing.assert_allclose(image[9, 9], (200, 100, 0), atol=3)
+
+
+def test_what_the_page_shows(demo, search, base):
+    path, crop = crop_of(base)
+    assert 'Drop a picture' in demo.show(search, None, 5, 0, [])
+    html = demo.show(search, crop, 5, 0, [])
+    assert html.count('<figure>') == 5
+    assert path.name in html
+    assert path.name not in demo.show(search, crop, 5.0, 0.0, ['3'])
+    assert 'most similar one has 1.0000' in demo.show(search, crop, 5, 1.01, [])
+    assert 'no image under the other cameras' in demo.show(search, crop, 5, 0, range(6))
+    assert 'A camera is a number' in demo.show(search, crop, 5, 0, ['door'])
+
+
+def test_without_gradio(demo, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'gradio', None)
+    with pytest.raises(ImportError, match=r"pip install 'passreid\[demo\]'"):
+        demo.import_gradio()
+
+
+@pytest.mark.slow
+def test_main_serves_this_machine_alone(demo, base, monkeypatch):
+    served = {}
+
+    def launch(page, **options):
+        served.update(options)
+        return None, 'http://127.0.0.1:7860', None
+
+    words = ['gradio_demo.py', base / 'reid.py', base / 'reid.pth', '--gallery', base / 'crops']
+    monkeypatch.setattr(sys, 'argv', list(map(str, words)))
+    gradio = pytest.importorskip('gradio')
+    monkeypatch.setattr(gradio.Blocks, 'launch', launch)
+    demo.main()
+    assert served['server_name'] == '127.0.0.1'
+    assert not served['share'] and not served['prevent_thread_lock']
+    assert os.environ['GRADIO_ANALYTICS_ENABLED'] == 'False'
+
+
+@pytest.fixture
+def address(demo, search):
+    """The page, served."""
+    pytest.importorskip('gradio')
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    page = demo.build_page(search, [2, 3, 4, 5])
+    yield demo.launch(page, '127.0.0.1', port, wait=False)
+    page.close(verbose=False)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason='no browser is installed')
+def test_in_a_browser(address, search, base, tmp_path):
+    playwright = pytest.importorskip('playwright.sync_api')
+    path, crop = crop_of(base)
+    expected = search.find(crop, 12).matches
+    asked = []
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox'])
+        tab = browser.new_page(viewport=dict(width=1280, height=800))
+        tab.on('request', lambda request: asked.append(request.url))
+        tab.goto(address)
+        tab.wait_for_selector('#results .note')
+        tab.set_input_files('#query input[type=file]', str(path))
+        tab.wait_for_selector('#query img')
+        tab.click('#search')
+        tab.wait_for_selector('#results figure')
+        figures = tab.locator('#results figure')
+        assert figures.count() == 12
+        shown = figures.first.inner_text().split('\n')
+        best = expected[0]
+        assert shown == ['1', similarity_text(best.similarity), 'cam 3', path.name]
+        picture = figures.first.locator('img')
+        assert picture.evaluate('image => image.naturalHeight') == 32
+        # Without the camera of the crop.
+        tab.locator('#cameras input').fill('3')
+        tab.locator('#cameras input').press('Enter')
+        tab.wait_for_selector(f'#results img[alt="{path.name}"]', state='detached')
+        assert 'cam 3' not in tab.inner_text('#results')
+        assert figures.count() == 12
+        tab.screenshot(path=str(tmp_path / 'page.png'))
+        browser.close()
+    hosts = {url.split('/')[2] for url in asked if url.startswith('http')}
+    assert hosts == {address.split('/')[2]}
+    screenshot = cv2.imread(str(tmp_path / 'page.png'))
+    assert screenshot.shape == (800, 1280, 3)
+    assert len(np.unique(screenshot.reshape(-1, 3), axis=0)) > 1000

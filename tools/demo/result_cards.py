@@ -1,0 +1,106 @@
+"""What was found, as HTML without anything that is fetched from elsewhere."""
+
+import base64
+from functools import lru_cache
+from html import escape
+from pathlib import PurePath
+
+import cv2
+from crop_search import Found
+
+from passreid.datasets.transforms import LoadPersonImage
+from passreid.search import Match
+from passreid.visualization import similarity_text, time_text
+
+_HEIGHT = 256
+_QUALITY = 88
+_CACHED = 512
+
+CSS = """
+#heading h1 { font-size: 24px; margin: 0 0 2px; }
+#heading p, .found-line, .note, .found .name { color: #5b6270; }
+#query .image-frame img { width: 100%; height: 100%; object-fit: contain; }
+.found-line { margin: 0 0 10px; font-size: 15px; }
+.found { display: grid; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr)); gap: 14px; }
+.found figure { margin: 0; border: 1px solid var(--border-color-primary); border-radius: 8px;
+  overflow: hidden; background: var(--background-fill-primary); }
+.found figure:first-child { border-color: #0072b2; box-shadow: 0 0 0 1px #0072b2; }
+.found .picture { position: relative; height: 216px; display: flex; align-items: center;
+  justify-content: center; background: #ececec; }
+.found img { width: 100%; height: 100%; object-fit: contain; display: block; }
+.found .rank { position: absolute; left: 6px; top: 6px; min-width: 22px; padding: 1px 6px;
+  border-radius: 11px; background: rgba(255, 255, 255, .9); color: #333; font-size: 12px;
+  font-weight: 600; text-align: center; }
+.found .gone { color: #5b6270; font-size: 13px; }
+.found figcaption { padding: 6px 10px 9px; line-height: 1.4; font-size: 13px; }
+.found .facts { display: flex; align-items: baseline; justify-content: space-between;
+  gap: 4px; white-space: nowrap; }
+.found .score { font-size: 18px; font-weight: 650; font-variant-numeric: tabular-nums; }
+.found .name { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+  font-size: 12px; }
+.note { padding: 40px 20px; text-align: center; border: 1px dashed var(--border-color-primary);
+  border-radius: 8px; }
+.dark #heading p, .dark .found-line, .dark .note, .dark .found .name { color: #a9b0bd; }
+"""
+
+
+def note(text: str) -> str:
+    """Return a message in place of results."""
+    return f'<div class="note">{escape(text)}</div>'
+
+
+def results(found: Found, num_images: int) -> str:
+    """Return the page of a search.
+
+    Args:
+        found (Found): Its outcome.
+        num_images (int): Images of the gallery.
+    """
+    if found.best is None:
+        return note('The gallery has no image under the other cameras.')
+    if not found.matches:
+        best = similarity_text(found.best.similarity)
+        return note(f'No image is that similar. The most similar one has {best}.')
+    line = (
+        f'<p class="found-line"><b>{len(found.matches)}</b> of {num_images} images, most similar '
+        f'first &middot; {1000 * found.seconds:.0f} ms</p>'
+    )
+    cards = (_card(rank, match) for rank, match in enumerate(found.matches, start=1))
+    return f'{line}<div class="found">{"".join(cards)}</div>'
+
+
+def _card(rank: int, match: Match) -> str:
+    record = match.record
+    camera = 'cam ?' if record.cam_id < 0 else f'cam {record.cam_id}'
+    name = escape(PurePath(record.path).name)
+    taken = f'<span class="name">{time_text(record.time)}</span>' if record.time is not None else ''
+    return (
+        f'<figure><div class="picture">{_picture(record.path, name)}'
+        f'<span class="rank">{rank}</span></div>'
+        f'<figcaption><div class="facts"><span class="score">{similarity_text(match.similarity)}'
+        f'</span><span>{camera}</span></div>{taken}'
+        f'<span class="name" title="{escape(record.path)}">{name}</span></figcaption></figure>'
+    )
+
+
+def _picture(path: str, name: str) -> str:
+    data = thumbnail(path)
+    if data is None:
+        return '<span class="gone">cannot be read</span>'
+    return f'<img alt="{name}" src="data:image/jpeg;base64,{base64.b64encode(data).decode()}">'
+
+
+@lru_cache(_CACHED)
+def thumbnail(path: str) -> bytes | None:
+    """Return a JPEG at most 256 pixels high, or None when the image cannot be read."""
+    try:
+        with open(path, 'rb') as file:
+            image = LoadPersonImage().decode(file.read())
+    # Of any type, as LoadPersonImage says.
+    except Exception:
+        return None
+    if image.shape[0] > _HEIGHT:
+        size = (max(1, round(image.shape[1] * _HEIGHT / image.shape[0])), _HEIGHT)
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    return data.tobytes()
