@@ -116,7 +116,7 @@ class LoadReport:
             problem = f'No parameter of {self.model} was loaded'
         elif self.share < min_share:
             problem = (
-                f'Only {self.share:.0%} of the backbone (or of a model without one) was loaded, '
+                f'Only {self.share:.1%} of the backbone (or of a model without one) was loaded, '
                 f'less than min_share={min_share:g}'
             )
         else:

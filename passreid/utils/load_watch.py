@@ -65,7 +65,7 @@ class LoadWatch:
             loaded=tuple(loaded),
             resized={n: shapes for n, shapes in notes.resized.items() if n in loaded},
             initialised=reasons,
-            merged=tuple(notes.merged),
+            merged=tuple(n for n in notes.merged if n in self.file_shapes),
             unused=tuple(n for n in self.file_shapes if n not in used),
             share=_share(tensors, loaded),
             has_loaded_parameters=any(isinstance(v, nn.Parameter) for v in loaded.values()),

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from mmengine.model.weight_init import PretrainedInit, trunc_normal_
+from mmengine.model.weight_init import PretrainedInit, trunc_normal_, update_init_info
 from mmpretrain.models import VisionTransformer
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -166,6 +166,9 @@ class PartViT(VisionTransformer):
     ) -> None:
         content = read_pretrained(checkpoint)
         report_pretrained(fill_model(self, content, checkpoint, prefix), min_share)
+        # What mmengine writes to the log file about each parameter; only a parent asks for it.
+        if hasattr(self, '_params_init_info'):
+            update_init_info(self, init_info=f'PretrainedInit: load from {checkpoint}')
 
     def forward(self, x: Tensor, part_ids: Tensor | None = None) -> tuple[Tensor]:
         """Encode images.

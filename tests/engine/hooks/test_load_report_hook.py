@@ -3,9 +3,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from foreign_vits import part_vit, timm_vit
 from mmengine.runner.checkpoint import _load_checkpoint_to_model
 
 from passreid.engine import LoadReportHook
+from passreid.models.converters import part_vit_key
 
 
 @pytest.fixture
@@ -105,3 +107,44 @@ def test_counters_of_batch_normalisation_are_not_counted(runner, caplog):
     _load(runner, {'0.weight': torch.ones(3, 2)})
     message = _records(caplog)[0].getMessage()
     assert message.startswith('Checkpoint: 1 of 9 tensors') and 'num_batches' not in message
+
+
+class TestBackbones:
+    @pytest.fixture
+    def with_backbone(self, runner):
+        runner.model = torch.nn.ModuleDict(
+            {'backbone': torch.nn.Linear(3, 4), 'head': torch.nn.Linear(4, 9)}
+        )
+        # Where mmengine's models have it.
+        runner.model.backbone = runner.model['backbone']
+        return runner
+
+    def test_a_head_may_start_fresh(self, with_backbone, caplog):
+        weights = {'backbone.weight': torch.ones(4, 3), 'backbone.bias': torch.ones(4)}
+        _load(with_backbone, weights)
+        (record,) = _records(caplog)
+        assert '2 of 4 tensors' in record.getMessage() and record.levelname == 'WARNING'
+
+    def test_half_a_backbone_is_an_error(self, with_backbone):
+        head = {f'head.{n}': v for n, v in with_backbone.model['head'].state_dict().items()}
+        weights = head | {'backbone.bias': torch.ones(4)}
+        with pytest.raises(RuntimeError, match=r'Only 25.0% of the backbone(.|\n)*min_share'):
+            _load(with_backbone, weights)
+        _load(with_backbone, weights, LoadReportHook(min_share=0.25))
+
+
+def test_what_a_vit_did_with_its_weights_is_told(runner, caplog):
+    """A model of persons starts from a square ViT of timm."""
+    runner.model = torch.nn.Module()
+    runner.model.backbone = part_vit(num_parts=3, img_size=(64, 32))
+    weights = {
+        f'backbone.{part_vit_key(name)}': value
+        for name, value in timm_vit(num_classes=0).state_dict().items()
+    }
+    _load(runner, weights)
+    (record,) = _records(caplog)
+    first, resized, parts = record.getMessage().splitlines()
+    assert first == 'Checkpoint: 31 of 37 tensors of the model loaded'
+    assert resized.endswith('1: backbone.pos_embed (1, 16, 32) -> (1, 8, 32)')
+    assert parts.strip().startswith('started from [CLS] (initialised)    6: backbone.part_tokens.0')
+    assert record.levelname == 'INFO'

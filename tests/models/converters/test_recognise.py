@@ -1,8 +1,9 @@
 import pytest
 import torch
+from foreign_vits import dino_container, part_vit, timm_vit
 
 from passreid.models import PASS
-from passreid.models.converters import fit_checkpoint
+from passreid.models.converters import fit_checkpoint, pass_kind
 
 ARCH = dict(embed_dims=16, num_layers=1, num_heads=2, feedforward_channels=16)
 
@@ -124,3 +125,87 @@ def test_our_fine_tuned_models_keep_their_names(model, cluster_names, classifier
     head = {'head.neck.norms.0.weight': torch.ones(3), 'head.classifier.weight': torch.ones(2, 3)}
     assert fit_checkpoint({'state_dict': backbone | head, 'meta': {}}, cluster_names) is None
     assert fit_checkpoint({'state_dict': backbone | necks, 'meta': {}}, classifier_names) is None
+
+
+@pytest.fixture(scope='module')
+def plain():
+    return timm_vit(num_classes=0).state_dict()
+
+
+@pytest.fixture(scope='module')
+def backbone():
+    """Names of the weights of a backbone by itself."""
+    return set(part_vit(num_parts=3).state_dict())
+
+
+class TestOthers:
+    """Files of plain ViTs, for models with one backbone, with two, and for a backbone alone."""
+
+    def test_dino_is_told_from_pass(self, plain, reference):
+        content = dino_container(plain)
+        assert pass_kind(content) is None
+        authors = {k.removeprefix('sd/'): v for k, v in reference('vit_tiny').items()}
+        authors = {k: v for k, v in authors.items() if '/' not in k}
+        assert pass_kind(dino_container(authors)) == 'pretrain'
+
+    def test_dino_for_a_classifier(self, plain, backbone):
+        wanted = {f'backbone.{name}' for name in backbone} | {'head.classifier.weight'}
+        found, text = fit_checkpoint(dino_container(plain), wanted)
+        assert text == "Recognised a teacher's backbone."
+        assert torch.equal(found['backbone.cls_token'], plain['cls_token'])
+        assert found.keys() - wanted == {'head.mlp.0.weight'}
+
+    def test_dino_for_pre_training(self, plain, backbone):
+        owners = ('backbone.', 'teacher.backbone.')
+        wanted = {owner + name for owner in owners for name in backbone}
+        found, _ = fit_checkpoint(dino_container(plain), wanted | {'head.centres'})
+        for owner in owners:
+            assert found[f'{owner}cls_token'] is found['backbone.cls_token']
+        assert torch.equal(found['backbone.cls_token'], plain['cls_token'])
+
+    @pytest.mark.parametrize('owner', ['', 'backbone.'])
+    def test_deit_and_what_is_beside_it(self, plain, backbone, owner):
+        content = {'model': plain | {'head.weight': torch.ones(5, 32)}}
+        wanted = {owner + name for name in backbone}
+        found, text = fit_checkpoint(content, wanted)
+        assert text == 'Recognised a bare backbone.'
+        assert found.keys() - wanted == {f'{owner}head.weight'}
+
+    def test_whole_models_for_a_backbone_alone(self, plain, backbone, model):
+        tuned = {f'backbone.{k}': v for k, v in plain.items()} | {
+            'head.fc.weight': plain['norm.bias']
+        }
+        found, text = fit_checkpoint({'state_dict': tuned, 'meta': {}}, backbone)
+        assert found.keys() <= backbone and text == 'Recognised a backbone.'
+        weights = distinct(model.state_dict())
+        found, text = fit_checkpoint({'state_dict': weights}, backbone)
+        assert found['part_tokens.1'] is weights['teacher.backbone.part_tokens.1']
+        assert text == "Recognised a pre-training checkpoint; its teacher's backbone is used."
+
+    def test_authors_fine_tuning_for_a_backbone_alone(self, reference, backbone):
+        data = reference('vit_tiny')
+        weights = {f'base.{k.removeprefix("sd/")}': v for k, v in data.items() if k[:3] == 'sd/'}
+        weights |= {'bottleneck.weight': torch.ones(3), 'classifier.weight': torch.ones(2, 3)}
+        found, _ = fit_checkpoint(weights, backbone)
+        assert torch.equal(found['part_tokens.2'], data['sd/part_token3'])
+        assert found.keys() == backbone
+
+    def test_mmpretrain_for_pre_training_fills_both(self, backbone):
+        weights = {f'backbone.{k}': v for k, v in part_vit().state_dict().items()}
+        weights |= {'head.layers.head.weight': torch.ones(2, 32)}
+        owners = ('backbone.', 'teacher.backbone.')
+        found, _ = fit_checkpoint(
+            {'state_dict': weights}, {owner + name for owner in owners for name in backbone}
+        )
+        assert found['teacher.backbone.cls_token'] is weights['backbone.cls_token']
+        assert 'head.layers.head.weight' in found
+
+    def test_a_model_without_vit(self, plain):
+        assert fit_checkpoint(plain, {'conv.weight'}) is None
+
+    def test_swiglu_is_refused_unless_the_model_has_it(self, plain):
+        weights = {k.replace('mlp.fc1', 'mlp.w12'): v for k, v in plain.items()}
+        with pytest.raises(ValueError, match='SwiGLU'):
+            fit_checkpoint(weights, {'cls_token', 'pos_embed'})
+        own = {'cls_token': plain['cls_token'], 'layers.0.ffn.w12.weight': plain['cls_token']}
+        assert fit_checkpoint(own, set(own)) is None
