@@ -11,7 +11,7 @@ from .memory_store import MemoryStore
 
 _FLAT = 'Flat'
 # Graph nodes or lists that a search looks at, where faiss's own defaults find too little.
-_NODES, _LIST_SHARE = 128, 1 / 16
+_NODES, _LISTS, _LIST_SHARE = 128, 8, 1 / 16
 # Of so few images that a filter allows, all are compared: an index would miss most of them.
 _FEW = 2000
 # So many images to a centre are what faiss asks for to find the centres.
@@ -39,8 +39,8 @@ class FaissStore(MemoryStore):
         index (str, optional): A string of ``faiss.index_factory``. Defaults to that of the folder,
             else 'Flat'.
         effort (int, optional): Nodes (``efSearch``) or lists (``nprobe``) that a search looks
-            at; more when a filter leaves images out. Defaults to 128 nodes or a sixteenth of the
-            lists.
+            at; more when a filter leaves images out. Defaults to 128 nodes, or a sixteenth of the
+            lists, but 8.
 
     Raises:
         ImportError: When faiss is not installed.
@@ -123,7 +123,7 @@ class FaissStore(MemoryStore):
         if isinstance(index, faiss.IndexHNSW):
             effort = int((self._effort or _NODES) / share)
             return faiss.SearchParametersHNSW(efSearch=max(effort, wanted), **options)
-        effort = int((self._effort or max(1, _LIST_SHARE * index.nlist)) / share)
+        effort = int((self._effort or max(_LISTS, _LIST_SHARE * index.nlist)) / share)
         return faiss.SearchParametersIVF(nprobe=min(effort, index.nlist), **options)
 
     def _is_ready(self) -> bool:

@@ -1,0 +1,215 @@
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from gallery_world import DIM, MODEL, NASTY, random_features, records
+
+from passreid.search import GalleryRecord, MilvusStore, SearchFilter, milvus_store
+
+pymilvus = pytest.importorskip('pymilvus')
+
+
+@pytest.fixture(scope='module')
+def database(tmp_path_factory):
+    path = str(tmp_path_factory.mktemp('milvus') / 'galleries.db')
+    with MilvusStore(path, 1, 'none', 'unused'):
+        yield path
+
+
+@pytest.fixture
+def store(database, request):
+    name = ''.join(char if char.isalnum() else '_' for char in request.node.name)
+    with MilvusStore(database, DIM, MODEL, name) as opened:
+        yield opened
+
+
+def test_stamps_of_more_than_a_page(store, monkeypatch):
+    monkeypatch.setattr(milvus_store, '_MOST', 3)
+    known = [GalleryRecord(text, stamp=text) for text in NASTY] + records(10)
+    store.add(random_features(len(known)), known)
+    assert store.stamps() == {record.path: record.stamp for record in known}
+
+
+def test_changes_of_more_than_a_batch(store, monkeypatch):
+    monkeypatch.setattr(milvus_store, '_BATCH', 4)
+    store.add(random_features(30), records(30))
+    with pytest.raises(ValueError, match='2 images are in the gallery already'):
+        store.add(random_features(30), records(30, 28))
+    store.update(random_features(30), records(30, 28))
+    assert len(store) == 58 and store.delete(store.stamps()) == 58 and len(store) == 0
+
+
+def test_more_queries_than_a_call_takes(store, monkeypatch):
+    store.add(random_features(30), records(30))
+    queries = random_features(7, seed=1)
+    expected = store.search(queries, 3)
+    monkeypatch.setattr(milvus_store, '_HITS_PER_CALL', 6)
+    for before, after in zip(expected, store.search(queries, 3), strict=True):
+        assert [match.record for match in before] == [match.record for match in after]
+
+
+def test_paths_are_bounded_in_bytes(store):
+    longest = GalleryRecord('ü' * 2048)
+    store.add(random_features(1), [longest])
+    assert store.search(random_features(1))[0][0].record == longest
+    for path in ('ü' * 2049, 'a' * 4097):
+        with pytest.raises(ValueError, match=r'the path has 409[78] bytes in UTF-8, but 4096 is'):
+            store.add(random_features(1), [GalleryRecord(path)])
+    with pytest.raises(ValueError, match='the stamp has 1025 bytes'):
+        store.add(random_features(1), [GalleryRecord('a', stamp='s' * 1025)])
+
+
+def test_paths_that_are_no_utf8_are_refused(store):
+    with pytest.raises(ValueError, match='Milvus keeps UTF-8 alone, and the path is none'):
+        store.add(random_features(1), [GalleryRecord('a\udcff.jpg')])
+    assert store.delete(['a\udcff.jpg']) == 0
+
+
+def test_more_than_milvus_finds_is_refused(store):
+    with pytest.raises(ValueError, match='ask for 16385 images, but Milvus finds at most 16384'):
+        store.search(random_features(1), 16384, SearchFilter(not_paths=['a']))
+
+
+@pytest.mark.parametrize('index', ['HNSW', 'IVF_FLAT'])
+def test_other_indices(database, index):
+    params = dict(
+        HNSW=(dict(M=8, efConstruction=64), dict(ef=64)), IVF_FLAT=(dict(nlist=4), dict(nprobe=4))
+    )
+    making, search = params[index]
+    options = dict(index=index, index_params=making, search_params=search)
+    with MilvusStore(database, DIM, MODEL, f'with_{index}', **options) as store:
+        store.add(random_features(60), records(60))
+        found = store.search(random_features(60), 1)
+        assert [matches[0].record.path for matches in found] == sorted(store.stamps())
+
+
+def test_values_are_those_that_other_programs_see(store):
+    store.add(np.eye(DIM)[:1], [GalleryRecord('a.jpg', 3, None, dict(old=True), 's')])
+    client = pymilvus.MilvusClient(store.uri)
+    entity = client.query(
+        store.collection, filter='old == true and cam_id == 3', output_fields=['*']
+    )[0]
+    assert entity.pop('vector') == pytest.approx([1, *[0] * (DIM - 1)])
+    assert entity == dict(path='a.jpg', cam_id=3, time=None, old=True, stamp='s')
+
+
+def test_collection_of_others_is_refused(database):
+    client = pymilvus.MilvusClient(database)
+    client.create_collection('other', dimension=DIM)
+    with pytest.raises(
+        ValueError, match='collection other, is no gallery of passreid: choose anot'
+    ):
+        MilvusStore(database, DIM, MODEL, 'other')
+
+
+def test_origin_in_the_description_will_do(store, monkeypatch):
+    """Where a server keeps no properties of its own."""
+    described = store._client.describe_collection(store.collection)
+    origin = '{"passreid.format": "1", "passreid.model": "model-7"}'
+    answers = [
+        dict(described, properties={}, description=text) for text in (origin, '{}', 'mine', '[]')
+    ]
+    monkeypatch.setattr(store._client, 'describe_collection', lambda name: answers.pop(0))
+    assert store._read_origin('there') == (DIM, 'model-7')
+    while answers:
+        with pytest.raises(ValueError, match='there is no gallery'):
+            store._read_origin('there')
+
+
+def test_newer_format_is_refused(store, monkeypatch):
+    described = store._client.describe_collection(store.collection)
+    described['properties']['passreid.format'] = '2'
+    monkeypatch.setattr(store._client, 'describe_collection', lambda name: described)
+    with pytest.raises(ValueError, match='has the format 2, but 1 is known'):
+        store._read_origin('there')
+
+
+OTHER_PROCESS = """
+import sys
+from milvus_lite import MilvusLite
+database = MilvusLite(sys.argv[1])
+print(database.get_collection('passreid').num_entities, flush=True)
+input()
+"""
+
+
+def test_file_is_free_once_its_last_store_is_closed(tmp_path):
+    path = tmp_path / 'new' / 'gallery.db'
+
+    def open_elsewhere():
+        command = [sys.executable, '-c', OTHER_PROCESS, str(path)]
+        pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return subprocess.Popen(command, text=True, **pipes)
+
+    first = MilvusStore(path, DIM, MODEL)
+    second = MilvusStore(path, DIM, MODEL)
+    first.add(random_features(3), records(3))
+    assert len(second) == 3
+    first.close()
+    first.close()
+    assert len(second) == 3
+    assert 'another process holds the lock' in open_elsewhere().communicate(timeout=60)[1]
+    second.close()
+    other = open_elsewhere()
+    assert other.stdout.readline() == '3\n'
+    with pytest.raises(ConnectionError, match=r'gallery\.db: another process may have it open'):
+        MilvusStore(path)
+    other.communicate('\n', timeout=60)
+    with MilvusStore(path) as third:
+        assert len(third) == 3
+
+
+def test_server_that_is_not_there():
+    start = time.monotonic()
+    with pytest.raises(
+        ConnectionError, match='cannot open http://127.0.0.1:9: is the address right'
+    ):
+        MilvusStore('http://127.0.0.1:9', DIM, MODEL)
+    assert time.monotonic() - start < 5
+
+
+def test_server_that_does_not_answer_and_passwords():
+    with socket.socket() as server:
+        server.bind(('127.0.0.1', 0))
+        server.listen()
+        address = f'127.0.0.1:{server.getsockname()[1]}'
+        start = time.monotonic()
+        with pytest.raises(ConnectionError) as caught:
+            MilvusStore(f'http://anna:secret@{address}', DIM, MODEL, timeout=0.5)
+    assert time.monotonic() - start < 5
+    assert f'cannot open http://{address}' in str(caught.value)
+    assert 'secret' not in str(caught.value)
+
+
+def test_other_files_are_refused(tmp_path):
+    with pytest.raises(ValueError, match='neither an address, http://HOST:PORT, nor a file whose'):
+        MilvusStore(tmp_path / 'gallery.sqlite', DIM, MODEL)
+    (tmp_path / 'crop.db').write_text('something else')
+    with pytest.raises(
+        ConnectionError, match=r'crop\.db: another process may have it open, or it is no'
+    ):
+        MilvusStore(tmp_path / 'crop.db', DIM, MODEL)
+
+
+def test_missing_pymilvus_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, 'pymilvus', None)
+    with pytest.raises(ImportError, match=r"pip install 'passreid\[search\]'"):
+        MilvusStore(tmp_path / 'gallery.db', DIM, MODEL)
+
+
+def test_token_of_the_environment(monkeypatch):
+    tokens = []
+
+    def connect(uri, token, timeout):
+        tokens.append((token, timeout))
+        raise ConnectionError
+
+    monkeypatch.setattr(milvus_store, 'connect', connect)
+    monkeypatch.setenv('MILVUS_TOKEN', 'of the environment')
+    for options in ({}, dict(token='mine', timeout=3)):
+        with pytest.raises(ConnectionError):
+            MilvusStore('http://milvus', DIM, MODEL, **options)
+    assert tokens == [('of the environment', 10), ('mine', 3)]
