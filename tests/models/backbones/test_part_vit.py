@@ -222,3 +222,12 @@ def test_layer_depth_of_tokens():
         assert model.get_layer_depth(f'backbone.{name}', 'backbone.') == (0, 4)
     assert model.get_layer_depth('backbone.layers.1.ln1.weight', 'backbone.') == (2, 4)
     assert model.get_layer_depth('head.centres', 'backbone.') == (3, 4)
+
+
+def test_a_file_leaves_later_draws_alone(tmp_path):
+    torch.save({'state_dict': tiny().state_dict()}, tmp_path / 'weights.pth')
+    init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'weights.pth'))
+    model = PartViT(ARCH, (64, 32), patch_size=16, init_cfg=init_cfg)
+    before = torch.get_rng_state()
+    model.init_weights()
+    assert torch.equal(torch.get_rng_state(), before)
