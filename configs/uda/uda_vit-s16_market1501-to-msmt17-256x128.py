@@ -2,7 +2,5 @@
 _base_ = ['../usl/usl_vit-s16_msmt17-256x128.py']
 
 # What was learned with labels on Market-1501, with the fusion of this model.
-init_cfg = dict(
-    checkpoint='work_dirs/vit-s16-mean_market1501-256x128/epoch_120.pth', prefix='backbone.'
-)
+init_cfg = dict(checkpoint='work_dirs/vit-s16-mean_market1501-256x128/epoch_120.pth')
 model = dict(backbone=dict(init_cfg=init_cfg), neck=dict(multi_neck=True))

@@ -1,5 +1,5 @@
 # From what was learned with labels on domain a to domain b without.
 _base_ = ['../usl/usl_vit-t8_synthetic.py']
 
-init_cfg = dict(checkpoint='work_dirs/vit-t8-all_synthetic/epoch_30.pth', prefix='backbone.')
+init_cfg = dict(checkpoint='work_dirs/vit-t8-all_synthetic/epoch_30.pth')
 model = dict(backbone=dict(init_cfg=init_cfg), neck=dict(multi_neck=True))
