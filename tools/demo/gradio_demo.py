@@ -40,9 +40,9 @@ def parse_args() -> argparse.Namespace:
         'without --gallery it is searched as it is',
     )
     parser.add_argument(
-        '--camera',
+        '--camera-pattern',
         default=r'_c(?P<camera>\d+)',
-        metavar='PATTERN',
+        metavar='REGEX',
         help='regular expression that finds the camera in the names of the crops '
         '(default: %(default)s)',
     )
@@ -85,7 +85,7 @@ def open_search(args: argparse.Namespace) -> CropSearch:
         args (argparse.Namespace): The command line.
     """
     options = dict(device=args.device, flip=args.flip, num_workers=args.num_workers)
-    records = CameraNames(args.camera)
+    records = CameraNames(args.camera_pattern)
     if not args.store:
         gallery = dict(gallery=args.gallery, records=records)
         return CropSearch(ReIDInferencer(args.config, args.checkpoint, **gallery, **options))
@@ -209,7 +209,7 @@ def main() -> None:
     import_gradio()
     search = open_search(args)
     paths = search.inferencer.gallery.stamps()
-    cameras = {CameraNames(args.camera)(path).cam_id for path in paths} - {-1}
+    cameras = {CameraNames(args.camera_pattern)(path).cam_id for path in paths} - {-1}
     with search.inferencer.gallery:
         launch(build_page(search, sorted(cameras)), args.host, args.port)
 
