@@ -17,17 +17,16 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
-from passreid.apis import load_config
+from passreid.apis import load_config, load_weights
 from passreid.datasets.image_files import list_images
 from passreid.models import PartViT
-from passreid.models.converters import fit_checkpoint
 from passreid.registry import DATASETS, MODELS
 from passreid.utils import register_all_modules
-from passreid.utils.checkpoint_loading import load_checkpoint_file
 from passreid.utils.config_options import add_config_options, apply_config_options
 from passreid.visualization import draw_part_attention, write_png
 
 _BATCH = 32
+_NAMES_SHOWN = 5
 
 
 def parse_args() -> argparse.Namespace:
@@ -68,26 +67,18 @@ def load_backbone(cfg: Config, checkpoint: str) -> PartViT:
 
     Raises:
         TypeError: If the backbone of the config has no part tokens.
-        ValueError: If the checkpoint does not fill it.
+        RuntimeError: If next to nothing in the checkpoint fits.
+        ValueError: If the checkpoint does not fill all of the backbone.
     """
     settings = {key: value for key, value in cfg.model.backbone.items() if key != 'init_cfg'}
     backbone = MODELS.build(settings)
     if not isinstance(backbone, PartViT):
         raise TypeError(f'{cfg.filename}: {settings["type"]} has no part tokens; a PartViT has')
-    content = load_checkpoint_file(checkpoint)
-    # Without names of a teacher: of a pre-training checkpoint its teacher's backbone is given.
-    fitted = fit_checkpoint(content, {f'backbone.{name}' for name in backbone.state_dict()})
-    weights = fitted[0] if fitted else content.get('state_dict', content)
-    weights = {name.removeprefix('module.'): value for name, value in weights.items()}
-    prefix = 'backbone.'
-    try:
-        backbone.load_state_dict(
-            {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
-        )
-    except RuntimeError as error:
+    if missing := sorted(load_weights(backbone, checkpoint).initialised):
         raise ValueError(
-            f'{checkpoint} does not fill the backbone of {cfg.filename}: {error}'
-        ) from error
+            f'{checkpoint} does not fill the backbone of {cfg.filename}: it lacks '
+            f'{", ".join(missing[:_NAMES_SHOWN])}'
+        )
     backbone.train(False)
     return backbone
 
