@@ -18,7 +18,7 @@ from .gallery_checks import (
 )
 from .gallery_record import GalleryRecord, Match, SearchFilter
 from .gallery_store import GalleryStore
-from .milvus_connection import connect, disconnect, shown
+from .milvus_connection import connect, disconnect, is_address, shown
 from .milvus_filter import any_of, filter_expression, literal
 from .stale_gallery import check_origin, no_gallery
 
@@ -80,6 +80,9 @@ class MilvusStore(GalleryStore):
         self.uri = os.fsdecode(uri)
         self.collection = collection
         self._search_params = dict(metric_type='IP', params=dict(search_params or {}))
+        is_file = not is_address(self.uri)
+        if is_file and (dim is None or model is None) and not os.path.exists(self.uri):
+            raise no_gallery(self.uri)
         self._client = connect(self.uri, token or os.environ.get('MILVUS_TOKEN'), timeout)
         try:
             where = f'{shown(self.uri)}, collection {collection},'

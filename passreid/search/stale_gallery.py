@@ -38,7 +38,7 @@ def check_origin(
 def no_gallery(where: str) -> FileNotFoundError:
     """Return the error that a gallery is not there, and that one cannot be made."""
     return FileNotFoundError(
-        f'there is no gallery in {where} yet: to make one, its dim and model are needed'
+        f'there is no gallery in {where} yet: index images first, or give its dim and model'
     )
 
 

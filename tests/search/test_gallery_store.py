@@ -348,7 +348,7 @@ def test_gallery_of_another_model_is_refused(filled, open_again, origin):
 
 @pytest.mark.parametrize('kind', KEPT, indirect=True)
 def test_gallery_that_is_not_there(open_again):
-    with pytest.raises(FileNotFoundError, match='to make one, its dim and model are needed'):
+    with pytest.raises(FileNotFoundError, match='index images first, or give its dim and model'):
         open_again(None, None)
 
 

@@ -26,7 +26,7 @@ def test_kept_galleries(tmp_path, form, kind):
     pytest.importorskip('faiss')
     pytest.importorskip('pymilvus')
     where = form.format(tmp_path)
-    with pytest.raises(FileNotFoundError, match='to make one, its dim and model are needed'):
+    with pytest.raises(FileNotFoundError, match='index images first, or give its dim and model'):
         open_store(where)
     with open_store(where, DIM, MODEL) as store:
         assert type(store) is kind
