@@ -19,7 +19,8 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl'),
 )
 
-# Add dict(type='TensorboardVisBackend') for curves; it needs `pip install tensorboard`.
+# Curves for TensorBoard, besides the log of the local backend (needs `pip install tensorboard`).
+# tensorboard = True
 visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')])
 log_level = 'INFO'
 
@@ -27,3 +28,7 @@ randomness = dict(seed=0, deterministic=False)
 launcher = 'none'
 load_from = None
 resume = False
+
+# Backbones compiled by torch.compile, in training and in tests (needs a C++ compiler); a dict holds
+# its arguments, such as dict(mode='max-autotune'). It takes minutes, and gains little on a CPU.
+# compile = True

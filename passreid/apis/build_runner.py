@@ -23,10 +23,12 @@ from passreid.utils.quiet import KnownNoiseFilter, silence_known_warnings
 from passreid.utils.setup_env import SCOPE, register_all_modules
 
 from .auto_resume import resolve_auto_resume
+from .compile_backbones import compile_backbones
 from .device_fitness import fit_to_device
 from .num_classes import fill_num_classes
 from .pretrained_weights import skip_pretrained_weights
 from .sampler_batch import fill_batch_size
+from .tensorboard import add_tensorboard
 from .total_batch import count_accumulated_batches, describe_total_batch
 
 # Hooks of every run; a config may list one itself to set its arguments. Without SyncBuffersHook
@@ -45,6 +47,9 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     train set where a head leaves it out, averages batch statistics over the processes after each
     epoch, and makes checkpoints load without running code. A resumed run does not ask for the
     pre-trained weights it once began with. Several runners can live in one process.
+
+    Two switches are read here: ``compile`` (:func:`.compile_backbones`) and ``tensorboard``
+    (:func:`.add_tensorboard`).
 
     The config written to the work directory is the one given, not the one fitted to
     this machine, so that it serves on another.
@@ -78,6 +83,7 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     notes = resolve_auto_resume(fitted) + fit_to_device(fitted)
     facts = fill_num_classes(fitted)
     fill_batch_size(fitted)
+    add_tensorboard(fitted)
     skip_pretrained_weights(fitted)
     count_accumulated_batches(fitted)
     _make_names_unique(fitted)
@@ -91,10 +97,11 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
         runner.logger.warning(note)
     if batch := describe_total_batch(given, runner.world_size):
         facts.append(batch)
-    for fact in facts:
-        runner.logger.info(fact)
     runner.cfg = given
     runner.dump_config()
+    facts += compile_backbones(runner.model, runner.cfg)
+    for fact in facts:
+        runner.logger.info(fact)
     return runner
 
 

@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 
 from .dataloader_configs import dataloader_configs
 
-# Read from the config by the Runner, besides the arguments of its constructor.
+# Read from the config by the Runner and by `build_runner`, besides the constructor's arguments.
 _MORE_KEYS = (
     'activation_checkpointing',
     'compile',
@@ -20,6 +20,7 @@ _MORE_KEYS = (
     'find_unused_parameters',
     'model_wrapper_cfg',
     'sync_bn',
+    'tensorboard',
 )
 
 
