@@ -11,7 +11,8 @@ from .utils.model_zoo import register_model_zoo  # noqa: E402
 from .version import __version__  # noqa: E402
 
 if TYPE_CHECKING:
-    from .apis import ReIDInferencer, get_model
+    from .apis.get_model import get_model
+    from .apis.reid_inferencer import ReIDInferencer
 
 __all__ = ['ReIDInferencer', '__version__', 'get_model']
 

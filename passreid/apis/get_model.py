@@ -65,9 +65,12 @@ def get_model(
         config = load_config(model)
     if not config.get('model'):
         raise ValueError(f'{config.filename or "the config"} has no `model`')
+    if kwargs:
+        config.merge_from_dict(dict(model=kwargs))
+    config.model.setdefault('data_preprocessor', config.get('data_preprocessor'))
     # The model alone: mmpretrain asks the test data for class names, and expects one test set.
     built = mmpretrain.get_model(
-        Config(dict(model=dict(config.model, _scope_='passreid'))), device=device, **kwargs
+        Config(dict(model=dict(config.model, _scope_='passreid'))), device=device
     )
     built._config, built._metainfo = config, metainfo
     if pretrained is not None:

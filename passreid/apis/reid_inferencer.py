@@ -358,10 +358,7 @@ def _build(
                 f'{name} has RANDOM weights, and so its features mean nothing: name a checkpoint '
                 'with `pretrained`'
             )
-        built = get_model(model, pretrained, **options)
-        # The fingerprint is that of the model as it is.
-        built._config.merge_from_dict(dict(model=options))
-        return built
+        return get_model(model, pretrained, **options)
     if options:
         raise ValueError(f'the model is built already: it takes no {", ".join(sorted(options))}')
     if not isinstance(getattr(model, '_config', None), Config):

@@ -48,6 +48,14 @@ def test_config_is_not_changed(tmp_path):
 def test_entries_can_be_overridden(tmp_path):
     model = get_model(small_config(tmp_path), backbone=dict(num_parts=1), head=dict(num_parts=1))
     assert len(model.backbone.part_tokens) == 1
+    assert model._config.model.backbone.num_parts == 1
+
+
+def test_preprocessor_of_the_config_is_that_of_the_model(tmp_path):
+    cfg = small_config(tmp_path)
+    cfg.data_preprocessor = cfg.model.pop('data_preprocessor')
+    cfg.data_preprocessor.mean = [1.0, 2.0, 3.0]
+    assert get_model(cfg).data_preprocessor.mean.flatten().tolist() == [1.0, 2.0, 3.0]
 
 
 def test_weights_are_loaded(tmp_path):
