@@ -9,10 +9,9 @@ Example:
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from cluster_gallery_files import check_output, write_gallery
@@ -20,6 +19,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from passreid.apis import build_runner, load_config, prepare_test
+from passreid.apis.inference_pipeline import inference_pipeline
 from passreid.clustering import ClusterStatistics, cluster_pseudo_labels, cluster_statistics
 from passreid.datasets import LUPerson
 from passreid.datasets.transforms import LoadPersonImage
@@ -32,7 +32,7 @@ from passreid.utils.device import array_device
 # More unreadable images than this share of a folder are a mistake.
 _MAX_BAD_SHARE = 0.5
 _NAMES_SHOWN = 5
-_LOADER_KEYS = ('batch_size', 'num_workers', 'pin_memory', 'collate_fn')
+_LOADER_KEYS = ('batch_size', 'num_workers', 'pin_memory')
 
 
 def parse_args() -> argparse.Namespace:
@@ -92,38 +92,23 @@ def read_from_folder(cfg: Config, folder: Path) -> None:
         folder (Path): The images.
 
     Raises:
-        ValueError: When the config does not say how images are loaded for a test.
+        ValueError: When the config does not say how images are loaded.
     """
     loaders = [cfg.get(f'{name}_dataloader') for name in ('test', 'val', 'train')]
     test, val, train = (entry[0] if isinstance(entry, list) else entry for entry in loaders)
-    loader = test or val
-    pipeline = loader.dataset.pipeline if loader else next(_clustered_pipelines(cfg), None)
-    if pipeline is None:
-        raise ValueError(
-            f'{cfg.filename} does not say how images are loaded for a test: it has no '
-            'test_dataloader, val_dataloader or PseudoLabelHook. Take a config of '
-            'configs/supervised or configs/usl that has the same backbone'
-        )
-    template = loader or train
+    template = test or val or train
     cfg.test_dataloader = dict(
         {key: template[key] for key in _LOADER_KEYS if key in template},
         sampler=dict(type='DefaultSampler', shuffle=False),
         dataset=dict(
             type='LUPerson',
             data_root=str(folder),
-            pipeline=pipeline,
+            pipeline=inference_pipeline(cfg),
             max_bad_share=_MAX_BAD_SHARE,
         ),
     )
     # A Runner wants all three or none.
     cfg.test_evaluator, cfg.test_cfg = dict(type='ReIDMetric'), {}
-
-
-def _clustered_pipelines(cfg: Config) -> Iterator[Any]:
-    """Yield the pipelines of hooks that extract features."""
-    for hook in (cfg.get('default_hooks') or {}).values():
-        if hook and str(hook.get('type')).split('.')[-1] == 'PseudoLabelHook':
-            yield hook.pipeline
 
 
 def extract(runner: Runner) -> tuple[LUPerson, PersonFeatures]:

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from pass_run import pass_config
 from reid_run import ARCH, HEIGHT, WIDTH, quick_start, reid_config, shrink
 
-from passreid.apis import build_runner
+from passreid.apis import build_runner, get_model
 from passreid.clustering import ClusterStatistics
 from passreid.datasets.bad_images import BadImageError, TooManyBadImagesError
 
@@ -178,11 +179,12 @@ def test_model_that_was_trained_on_clusters(run, base, tmp_path):
     assert 'unused of the file' in text
 
 
-def test_config_without_a_test_is_refused(run):
-    config = ROOT / 'configs' / 'pass' / 'pass_vit-s16_lup.py'
-    with pytest.raises(ValueError, match=r'pass_vit-s16_lup\.py does not say how images are load'):
-        run(config=config)
-    assert not Path('clusters').exists()
+def test_model_of_pre_training_sorts_too(run, base, tmp_path):
+    cfg = pass_config(ROOT, base / 'crops', tmp_path / 'work')
+    cfg.dump(tmp_path / 'pass.py')
+    torch.save({'state_dict': get_model(cfg).state_dict()}, tmp_path / 'pass.pth')
+    run(*CLUSTER, config=tmp_path / 'pass.py', weights=tmp_path / 'pass.pth')
+    assert clusters().keys() == EXPECTED.keys()
 
 
 @pytest.mark.parametrize('workers', [0, 2])
