@@ -17,7 +17,9 @@ Example:
 import argparse
 import json
 import os
+import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 
 from mmengine.config import DictAction
@@ -236,6 +238,9 @@ def _field(text: str) -> tuple[str, FieldValue]:
 def main() -> None:
     """Do what the command line says."""
     args = parse_args()
+    # Paths may hold bytes that are no UTF-8.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors='backslashreplace')
     args.run(args)
 
 

@@ -85,7 +85,7 @@ def match_page(results: Sequence[QueryResult], gallery: Sequence[str]) -> str:
     """
     sections: list[Section] = [Section('Gallery', gallery)]
     for result in results:
-        name, number = PurePath(result.path).name, len(result.matches)
+        name, number = _printable(PurePath(result.path).name), len(result.matches)
         found = f'{number} image{"s"[: number != 1]}, most similar first.'
         text = found if number else 'The gallery has no such image.'
         sections.append(MatchSection(name, [text], result=result))
@@ -123,8 +123,12 @@ def _line(text: str, title: str | None = None) -> str:
 
 
 def _text(text: str) -> str:
-    # Paths may hold bytes that are no UTF-8.
-    return escape(text.encode('utf-8', 'replace').decode())
+    return escape(_printable(text))
+
+
+def _printable(text: str) -> str:
+    """Replace bytes that are no UTF-8, which paths may hold."""
+    return text.encode('utf-8', 'replace').decode()
 
 
 def _time(time: float) -> str:
