@@ -111,11 +111,16 @@ class ExportableModel(nn.Module):
         options: dict[str, Any] = dict(
             input_size=self.image_size,
             raw_input=self.raw_input,
-            mean=tuple(self.mean.flatten().tolist()),
-            std=tuple(self.std.flatten().tolist()),
+            mean=_rounded(self.mean),
+            std=_rounded(self.std),
             normalize=self.normalize,
             flip=self.flip,
         )
         zeros = self.mean.new_zeros(1, 3, *self.image_size)
         options['feature_dim'] = self(zeros).shape[1]
         return ExportInfo(config=config, fingerprint=fingerprint(self, options), **options)
+
+
+def _rounded(values: Tensor) -> tuple[float, ...]:
+    """Read float32 numbers as somebody wrote them."""
+    return tuple(float(f'{value:.7g}') for value in values.flatten().tolist())

@@ -95,7 +95,7 @@ def _compare(quantized: ExportedModel, original: ExportedModel, min_cosine: floa
     least = F.cosine_similarity(quantized(images), original(images)).min().item()
     if not least >= min_cosine:
         raise ExportMismatchError(
-            f'{quantized.path}: features of int8 have a cosine of {least:.3f} with those of '
+            f'{quantized.path.name}: features of int8 have a cosine of {least:.4f} with those of '
             f'{original.path}, less than {min_cosine}'
         )
     return least

@@ -43,6 +43,8 @@ def verify_export(
         ExportMismatchError: When it is larger than the tolerance, or the file does not run.
     """
     exported = open_exported(path)
+    # The folder may be one that nobody will see.
+    name = exported.path.name
     batches = [model.example(size) for size in batch_sizes]
     if images is not None:
         batches.append(images)
@@ -53,11 +55,11 @@ def verify_export(
             features = exported(batch.cpu())
         except RuntimeError as error:
             raise ExportMismatchError(
-                f'{path} does not run on {len(batch)} images: {error}'
+                f'{name} does not run on {len(batch)} images: {error}'
             ) from error
         if features.shape != expected.shape:
             raise ExportMismatchError(
-                f'{path}: features of {len(batch)} images have shape {tuple(features.shape)}, not '
+                f'{name}: features of {len(batch)} images have shape {tuple(features.shape)}, not '
                 f'{tuple(expected.shape)}'
             )
         lengths = expected.norm(dim=1, keepdim=True)
@@ -65,7 +67,7 @@ def verify_export(
         # Written so that what is not a number fails, too.
         if not difference <= tolerance:
             raise ExportMismatchError(
-                f'{path}: features of {len(batch)} images differ from those of torch by up to '
+                f'{name}: features of {len(batch)} images differ from those of torch by up to '
                 f'{difference:.1e}, more than {tolerance:.0e}'
             )
         largest = max(largest, difference)

@@ -1,0 +1,55 @@
+"""Test an exported file: mAP, CMC and mINP on the test set of a config.
+
+Data and metric are those of tools/test.py, so that the figures can be compared.
+
+Example:
+    python tools/deployment/test_onnx.py configs/supervised/vit-t8_synthetic.py model.int8.onnx
+"""
+
+import argparse
+
+from passreid.apis import build_runner, load_config, prepare_test
+from passreid.deployment import ExportedTestModel
+from passreid.utils import close_process_group
+from passreid.utils.config_options import add_run_options, apply_run_options
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config file, for example configs/supervised/NAME.py')
+    parser.add_argument('model', help='exported file: .onnx, .pt (TorchScript) or .pt2')
+    parser.add_argument(
+        '--rerank', action='store_true', help='report figures after re-ranking as well'
+    )
+    parser.add_argument(
+        '--out', metavar='DIR', help='save features and rankings, for tools/visualization'
+    )
+    parser.add_argument(
+        '--threads', type=int, default=0, help='of onnxruntime (default: it chooses)'
+    )
+    add_run_options(parser)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Test, and end the process in order."""
+    args = parse_args()
+    cfg = load_config(args.config)
+    apply_run_options(cfg, args)
+    cfg.model = dict(
+        type=ExportedTestModel.__name__,
+        path=args.model,
+        data_preprocessor=cfg.model.data_preprocessor,
+        num_threads=args.threads,
+    )
+    prepare_test(cfg, None, out=args.out, rerank=args.rerank)
+    runner = build_runner(cfg)
+    runner.test()
+    close_process_group(runner)
+
+
+if __name__ == '__main__':
+    main()
