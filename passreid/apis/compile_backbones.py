@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from mmcv.cnn.bricks import DropPath
 from mmengine.config import Config
 from torch import nn
 
@@ -45,10 +44,5 @@ def compile_backbones(model: nn.Module, cfg: Config) -> list[str]:
     if not names:
         raise ValueError(f'compile: {type(model).__name__} has no module called backbone')
     for name in names:
-        backbone = model.get_submodule(name)
-        for module in backbone.modules():
-            if isinstance(module, DropPath):
-                # mmpretrain makes them scalars of numpy, which would break the graph at each layer.
-                module.drop_prob = float(module.drop_prob)
-        backbone.compile(**arguments)
+        model.get_submodule(name).compile(**arguments)
     return [f'Compiled when they first run, which takes a minute or more: {", ".join(names)}.']

@@ -3,7 +3,7 @@
 from .export_info import ExportInfo
 from .exportable_model import ExportableModel
 from .exported_model import ExportedModel, open_exported
-from .exported_test_model import ExportedTestModel
+from .exported_test_model import ExportedTestModel, use_exported
 from .onnx_export import export_onnx
 from .quantize import quantize_onnx
 from .torch_export import export_program, export_torchscript
@@ -20,5 +20,6 @@ __all__ = [
     'export_torchscript',
     'open_exported',
     'quantize_onnx',
+    'use_exported',
     'verify_export',
 ]

@@ -93,6 +93,8 @@ def _open_onnx(path: Path, num_threads: int) -> tuple[str, Callable[[Tensor], Te
     onnxruntime = import_optional('onnxruntime')
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads
+    # Threads that wait busily would take the processor from whatever else the process does.
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
     text = session.get_modelmeta().custom_metadata_map.get(INFO_KEY, '')
     (images_name,) = (node.name for node in session.get_inputs())

@@ -1,8 +1,10 @@
 """Tests of exported files."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmpretrain.structures import DataSample
 from torch import Tensor
@@ -52,3 +54,19 @@ class ExportedTestModel(BaseModel):
         if mode != 'predict':
             raise ValueError(f'an exported file has no mode {mode!r}, only "predict"')
         return put_features(self.exported(inputs.cpu().to(torch.float32)), data_samples)
+
+
+def use_exported(cfg: Config, path: str | Path, num_threads: int = 0) -> None:
+    """Let a config test an exported file instead of its model, in place.
+
+    Args:
+        cfg (Config): The config of a runner. It is changed.
+        path (str | Path): The file; see :func:`open_exported`.
+        num_threads (int): Threads of onnxruntime; 0 lets it choose. Defaults to 0.
+    """
+    cfg.model = dict(
+        type=ExportedTestModel.__name__,
+        path=str(path),
+        data_preprocessor=cfg.model.data_preprocessor,
+        num_threads=num_threads,
+    )

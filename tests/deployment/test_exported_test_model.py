@@ -10,6 +10,7 @@ from passreid.deployment import (
     ExportedTestModel,
     export_program,
     export_torchscript,
+    use_exported,
 )
 from passreid.registry import MODELS
 
@@ -45,11 +46,7 @@ def exported(config, tmp_path):
         path = tmp_path / 'model.pt'
         export_torchscript(ExportableModel(runner.model, flip=flip, **options), path)
         figures = runner.test()
-        config.model = dict(
-            type='ExportedTestModel',
-            path=str(path),
-            data_preprocessor=config.model.data_preprocessor,
-        )
+        use_exported(config, path)
         return figures, build_runner(config)
 
     return make

@@ -9,7 +9,7 @@ Example:
 import argparse
 
 from passreid.apis import build_runner, load_config, prepare_test
-from passreid.deployment import ExportedTestModel
+from passreid.deployment import use_exported
 from passreid.utils import close_process_group
 from passreid.utils.config_options import add_run_options, apply_run_options
 
@@ -39,12 +39,7 @@ def main() -> None:
     args = parse_args()
     cfg = load_config(args.config)
     apply_run_options(cfg, args)
-    cfg.model = dict(
-        type=ExportedTestModel.__name__,
-        path=args.model,
-        data_preprocessor=cfg.model.data_preprocessor,
-        num_threads=args.threads,
-    )
+    use_exported(cfg, args.model, args.threads)
     prepare_test(cfg, None, out=args.out, rerank=args.rerank)
     runner = build_runner(cfg)
     runner.test()

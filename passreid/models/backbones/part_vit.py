@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from mmcv.cnn.bricks import DropPath
 from mmengine.model.weight_init import PretrainedInit, trunc_normal_, update_init_info
 from mmpretrain.models import VisionTransformer
 from torch import Tensor, nn
@@ -122,6 +123,10 @@ class PartViT(VisionTransformer):
         self.part_positions = nn.ParameterList(vector() for _ in range(num_parts))
         for layer in self.layers:
             layer.attn.scaled_dot_product_attention = attention
+        for module in self.modules():
+            if isinstance(module, DropPath):
+                # The parent's is a scalar of numpy, at which torch.compile breaks the graph.
+                module.drop_prob = float(module.drop_prob)
         if self.frozen_stages > 0:
             self._freeze_stages()
 
