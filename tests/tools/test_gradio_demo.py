@@ -155,14 +155,6 @@ def test_cards(crop_search, cards, base, tmp_path):
     assert not re.search(r'(src|href)="(?!data:)', html)
 
 
-def test_thumbnails_are_small(cards, tmp_path):
-    cv2.imwrite(str(tmp_path / 'large.png'), np.full((1000, 500, 3), (200, 100, 0), np.uint8))
-    data = np.frombuffer(cards.thumbnail(str(tmp_path / 'large.png')), np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    assert image.shape == (256, 128, 3)
-    np.testing.assert_allclose(image[9, 9], (200, 100, 0), atol=3)
-
-
 def test_what_the_page_shows(demo, search, base):
     path, crop = crop_of(base)
     assert 'Drop a picture' in demo.show(search, None, 5, 0, [])

@@ -1,19 +1,14 @@
 """What was found, as HTML without anything that is fetched from elsewhere."""
 
-import base64
 from functools import lru_cache
 from html import escape
 from pathlib import PurePath
 
-import cv2
 from crop_search import Found
 
-from passreid.datasets.transforms import LoadPersonImage
 from passreid.search import Match
-from passreid.visualization import similarity_text, time_text
+from passreid.visualization import similarity_text, thumbnail_uri, time_text
 
-_HEIGHT = 256
-_QUALITY = 88
 _CACHED = 512
 
 CSS = """
@@ -84,23 +79,11 @@ def _card(rank: int, match: Match) -> str:
 
 
 def _picture(path: str, name: str) -> str:
-    data = thumbnail(path)
-    if data is None:
+    uri = thumbnail(path)
+    if uri is None:
         return '<span class="gone">cannot be read</span>'
-    return f'<img alt="{name}" src="data:image/jpeg;base64,{base64.b64encode(data).decode()}">'
+    return f'<img alt="{name}" src="{uri}">'
 
 
-@lru_cache(_CACHED)
-def thumbnail(path: str) -> bytes | None:
-    """Return a JPEG at most 256 pixels high, or None when the image cannot be read."""
-    try:
-        with open(path, 'rb') as file:
-            image = LoadPersonImage().decode(file.read())
-    # Of any type, as LoadPersonImage says.
-    except Exception:
-        return None
-    if image.shape[0] > _HEIGHT:
-        size = (max(1, round(image.shape[1] * _HEIGHT / image.shape[0])), _HEIGHT)
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    return data.tobytes()
+# The same images are found again and again.
+thumbnail = lru_cache(_CACHED)(thumbnail_uri)
