@@ -77,12 +77,22 @@ class FaissStore(MemoryStore):
     def close(self) -> None:
         """Flush, and keep the index."""
         super().close()
-        if self._folder and self._is_ready() and self._index.ntotal > self._num_kept:
-            file = self._folder.index_file(replace(self._state, index=self._kind))
-            unfinished = file.with_name(f'unfinished-{os.getpid()}-{file.name}')
-            self._faiss.write_index(self._index, str(unfinished))
-            unfinished.replace(file)
-            self._num_kept = self._index.ntotal
+        if not self._folder or not self._is_ready() or self._index.ntotal <= self._num_kept:
+            return
+        try:
+            self._folder.lock()
+        except TimeoutError:
+            # Who changes the gallery now will need another index anyway.
+            return
+        try:
+            if self._folder.read() == self._state:
+                file = self._folder.index_file(replace(self._state, index=self._kind))
+                unfinished = file.with_name(f'unfinished-{file.name}')
+                self._faiss.write_index(self._index, str(unfinished))
+                unfinished.replace(file)
+                self._num_kept = self._index.ntotal
+        finally:
+            self._folder.unlock()
 
     def _nearest(
         self,

@@ -121,27 +121,28 @@ class LocalStore(GalleryStore):
         """Write what was changed; in memory there is nothing to be done."""
         if not self._is_changed or not self._folder:
             return
-        state = self._state
+        state, kept = self._state, self._records
         parts, blocks = list(state.parts), list(self._blocks)
-        if self._records.alive.all():
+        if kept.alive.all():
             # A part is joined with those before it that are no longer: few parts, little writing.
             start = sum(map(len, blocks))
-            while blocks and len(blocks[-1]) <= len(self._records) - start:
+            while blocks and len(blocks[-1]) <= len(kept) - start:
                 start -= len(blocks.pop())
                 parts.pop()
-            rows = np.arange(start, len(self._records))
-            records = self._records.take(rows)
+            rows = np.arange(start, len(kept))
+            written = kept.take(rows)
         else:
-            parts, blocks, rows = [], [], np.flatnonzero(self._records.alive)
-            records = self._records = self._records.take(rows)
+            parts, blocks, rows = [], [], np.flatnonzero(kept.alive)
+            written = kept = kept.take(rows)
             state = replace(state, layout=state.layout + 1)
         if len(rows):
             chunks = np.split(rows, range(_ROWS_PER_WRITE, len(rows), _ROWS_PER_WRITE))
-            parts.append(self._folder.write_part(map(self._rows, chunks), self.dim, records))
+            parts.append(self._folder.write_part(map(self._rows, chunks), self.dim, written))
             blocks.append(self._folder.open_features(parts[-1]))
         state = replace(state, parts=tuple(parts))
         self._folder.commit(state)
-        self._state, self._blocks, self._tail = state, blocks, self._no_rows()
+        self._state, self._records, self._blocks = state, kept, blocks
+        self._tail = self._no_rows()
         self._is_changed = False
         self._folder.unlock()
 

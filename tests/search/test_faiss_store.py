@@ -113,6 +113,17 @@ def test_index_follows_deletions(tmp_path):
     assert same > 0.9
 
 
+def test_index_of_a_gallery_that_others_have_changed_is_not_kept(tmp_path):
+    with MemoryStore(DIM, MODEL, tmp_path, 'cpu') as writer:
+        writer.add(random_features(20), records(20))
+    reader = FaissStore(folder=tmp_path)
+    reader.search(QUERIES, 5)
+    writer.delete(['0001.jpg'])
+    writer.flush()
+    reader.close()
+    assert list(tmp_path.glob('*index*')) == []
+
+
 def test_damaged_index_is_made_anew(tmp_path):
     with approximate('Flat', tmp_path) as store:
         expected = store.search(QUERIES, 5)

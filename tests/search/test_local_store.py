@@ -189,6 +189,29 @@ def test_crash_leaves_the_old_gallery_or_the_new_one(folder, call):
     }
 
 
+@pytest.mark.parametrize('change', ['delete', 'add'])
+def test_failed_write_can_be_repeated(folder, change, monkeypatch):
+    store = fill(folder)
+    store.flush()
+    if change == 'delete':
+        store.delete(['0000.jpg', '0004.jpg'])
+    else:
+        store.add(random_features(3, seed=4), records(3, 50))
+    query = random_features(2, seed=5)
+    expected = store.search(query, 30)
+
+    def full(*args):
+        raise OSError('no space left')
+
+    monkeypatch.setattr(gallery_folder.RecordTable, 'save', full)
+    with pytest.raises(OSError, match='no space left'):
+        store.flush()
+    assert store.search(query, 30) == expected and len(open_gallery(folder)) == 20
+    monkeypatch.undo()
+    store.flush()
+    assert store.search(query, 30) == open_gallery(folder).search(query, 30) == expected
+
+
 def test_part_that_vanishes_while_it_is_opened(folder, monkeypatch):
     fill(folder).flush()
     opened = gallery_folder.GalleryFolder.open_part
@@ -214,6 +237,7 @@ def test_gallery_that_another_model_has_taken_over(folder):
         store.delete(['0000.jpg'])
 
 
+@pytest.mark.slow
 def test_opening_a_large_gallery_takes_little_memory(folder):
     number, dim = 20_000, 512
     with MemoryStore(dim, MODEL, folder, 'cpu') as store:

@@ -162,6 +162,28 @@ def test_file_is_free_once_its_last_store_is_closed(tmp_path):
         assert len(third) == 3
 
 
+def test_server(tmp_path):
+    """The same code, by address; the server is that of milvus-lite."""
+    from milvus_lite.adapter.grpc.server import start_server_in_thread
+
+    server, database, port = start_server_in_thread(str(tmp_path / 'served'), '127.0.0.1', 0)
+    try:
+        uri = f'http://127.0.0.1:{port}'
+        with MilvusStore(uri, DIM, MODEL) as store, MilvusStore(uri) as other:
+            store.add(random_features(9), records(9))
+            where = SearchFilter(not_cameras=[0], fields=dict(old=False))
+            assert other.search(random_features(2), 5, where) == store.search(
+                random_features(2), 5, where
+            )
+            assert other.delete(['0001.jpg']) == 1 and len(store) == 8
+        # Who closes a connection leaves the server as it is.
+        with MilvusStore(uri) as again:
+            assert len(again) == 8
+    finally:
+        server.stop(grace=0)
+        database.close()
+
+
 def test_server_that_is_not_there():
     start = time.monotonic()
     with pytest.raises(
