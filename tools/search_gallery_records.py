@@ -54,9 +54,9 @@ class NameRecords:
 
     Examples:
         >>> names = NameRecords(Path('/crops'), r'(?P<person>\d+)_c(?P<camera>\d)')
-        >>> names('/crops/monday/0042_c3_17.jpg')
-        GalleryRecord(path='/crops/monday/0042_c3_17.jpg', cam_id=3, time=None, \
-fields={'person': '0042'}, stamp='')
+        >>> record = names('/crops/monday/0042_c3_17.jpg')
+        >>> record.cam_id, record.fields
+        (3, {'person': '0042'})
     """
 
     def __init__(self, folder: Path, pattern: str) -> None:
