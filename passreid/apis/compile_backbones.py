@@ -5,6 +5,8 @@ from typing import Any
 from mmengine.config import Config
 from torch import nn
 
+from passreid.utils.unwrap import unwrap_model
+
 
 def compile_backbones(model: nn.Module, cfg: Config) -> list[str]:
     """Compile the backbones of a model as the entry ``compile`` of a config says, in place.
@@ -40,6 +42,7 @@ def compile_backbones(model: nn.Module, cfg: Config) -> list[str]:
     if not arguments.keys() & {'mode', 'options', 'backend'}:
         # Stochastic depth is then that of an uncompiled run.
         arguments['options'] = {'fallback_random': True}
+    model = unwrap_model(model)
     names = [name for name, _ in model.named_modules() if name.split('.')[-1] == 'backbone']
     if not names:
         raise ValueError(f'compile: {type(model).__name__} has no module called backbone')
