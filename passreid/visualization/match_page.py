@@ -11,8 +11,6 @@ from .html_report import Section, html_report
 from .rank_list import similarity_text, time_text
 from .thumbnail import thumbnail_uri
 
-# Seconds of which no date can be made.
-_LATEST_TIME = 2.5e11
 _STYLE = """
 body { max-width: 84rem; }
 .found { display: flex; gap: 1.4rem; align-items: flex-start; margin: 1rem 0 2.6rem; }
@@ -96,7 +94,7 @@ def match_page(results: Sequence[QueryResult], gallery: Sequence[str]) -> str:
 def _card(rank: int, match: Match) -> str:
     record = match.record
     camera = f'cam {record.cam_id}' if record.cam_id >= 0 else 'cam ?'
-    lines = [_line(_time(record.time))] if record.time is not None else []
+    lines = [_line(time_text(record.time))] if record.time is not None else []
     lines += [_line(f'{name}: {_value(value)}') for name, value in record.fields.items()]
     lines.append(_line(PurePath(record.path).name, record.path))
     facts = (
@@ -129,10 +127,6 @@ def _text(text: str) -> str:
 def _printable(text: str) -> str:
     """Replace bytes that are no UTF-8, which paths may hold."""
     return text.encode('utf-8', 'replace').decode()
-
-
-def _time(time: float) -> str:
-    return time_text(time) if abs(time) < _LATEST_TIME else f'{time:g} s'
 
 
 def _value(value: FieldValue) -> str:

@@ -135,12 +135,15 @@ def time_text(time: float) -> str:
     """Write a time: seconds of Unix as date and time (UTC), fewer than 10^8 as h:mm:ss.
 
     Args:
-        time (float): Seconds.
+        time (float): Seconds; what is no date of the calendar is written as seconds.
     """
     if abs(time) < _EARLIEST_UNIX_TIME:
         minutes, seconds = divmod(int(time), 60)
         return f'{minutes // 60}:{minutes % 60:02d}:{seconds:02d}'
-    return f'{datetime.fromtimestamp(time, timezone.utc):%Y-%m-%d %H:%M:%S}'
+    try:
+        return f'{datetime.fromtimestamp(time, timezone.utc):%Y-%m-%d %H:%M:%S}'
+    except (OverflowError, OSError, ValueError):
+        return f'{time:g} s'
 
 
 class _Page:

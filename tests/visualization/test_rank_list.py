@@ -160,7 +160,13 @@ def test_nothing_found(image):
 
 @pytest.mark.parametrize(
     ('time', 'text'),
-    [(0, '0:00:00'), (3723.9, '1:02:03'), (100e6, '1973-03-03 09:46:40')],
+    [
+        (0, '0:00:00'),
+        (3723.9, '1:02:03'),
+        (100e6, '1973-03-03 09:46:40'),
+        (1e12, '1e+12 s'),
+        (1e300, '1e+300 s'),
+    ],
 )
 def test_times(time, text):
     assert time_text(time) == text
