@@ -22,7 +22,7 @@ def import_optional(name: str) -> Any:
         return import_module(name)
     except ImportError as error:
         raise ImportError(
-            f'This needs the package {name.split(".")[0]}: pip install "passreid[export]"'
+            f'This needs the package {name.split(".")[0]}: pip install onnx onnxruntime onnxscript'
         ) from error
 
 

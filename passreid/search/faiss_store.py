@@ -188,6 +188,6 @@ def _import_faiss() -> Any:
         import faiss
     except ImportError as error:
         raise ImportError(
-            "search with faiss needs an optional package: pip install 'passreid[search]'"
+            'search with faiss needs an optional package: pip install faiss-cpu'
         ) from error
     return faiss

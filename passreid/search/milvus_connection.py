@@ -31,7 +31,7 @@ def connect(uri: str, token: str | None, timeout: float) -> Any:
         from pymilvus import MilvusClient, MilvusException
     except ImportError as error:
         raise ImportError(
-            "galleries in Milvus need optional packages: pip install 'passreid[search]'"
+            'galleries in Milvus need optional packages: pip install pymilvus milvus-lite'
         ) from error
     is_local = not is_address(uri)
     if is_local:

@@ -218,7 +218,7 @@ def test_other_files_are_refused(tmp_path):
 
 def test_missing_pymilvus_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, 'pymilvus', None)
-    with pytest.raises(ImportError, match=r"pip install 'passreid\[search\]'"):
+    with pytest.raises(ImportError, match='pip install pymilvus'):
         MilvusStore(tmp_path / 'gallery.db', DIM, MODEL)
 
 

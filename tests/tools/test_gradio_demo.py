@@ -169,7 +169,7 @@ def test_what_the_page_shows(demo, search, base):
 
 def test_without_gradio(demo, monkeypatch):
     monkeypatch.setitem(sys.modules, 'gradio', None)
-    with pytest.raises(ImportError, match=r"pip install 'passreid\[demo\]'"):
+    with pytest.raises(ImportError, match='pip install gradio'):
         demo.import_gradio()
 
 

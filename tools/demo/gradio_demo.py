@@ -3,7 +3,7 @@ r"""Show a page on this machine where one drops a crop and sees who looks like i
 The gallery is a folder of crops, whose features are kept (see ``ReIDInferencer``), or a store that
 was filled before. CONFIG and CHECKPOINT are what ``tools/test.py`` takes. Nothing leaves the
 machine: the page is served to 127.0.0.1 alone and fetches nothing from elsewhere. It needs
-``pip install 'passreid[demo]'``.
+``pip install gradio``.
 
 Example:
     python tools/demo/gradio_demo.py CONFIG CHECKPOINT --gallery my_crops
@@ -74,7 +74,7 @@ def import_gradio() -> Any:
     try:
         import gradio
     except ImportError as error:
-        raise ImportError("the demo needs gradio: pip install 'passreid[demo]'") from error
+        raise ImportError('the demo needs gradio: pip install gradio') from error
     return gradio
 
 
