@@ -62,12 +62,15 @@ def is_command(line):
 
 
 def read_steps(page):
-    """List what a reader would run: our programs and unmarked pieces of Python, in their order."""
+    """List what a reader would run: our programs and unmarked pieces of Python, in their order.
+
+    Left out is what takes minutes and has tests of its own: a block marked ``compiles``.
+    """
     steps = []
     for block in read_blocks(page):
         if block.language == 'python' and not block.marker:
             steps.append(block)
-        elif block.language == 'bash':
+        elif block.language == 'bash' and block.marker != 'compiles':
             steps += [
                 Block('bash', block.marker, line)
                 for line in block.text.splitlines()

@@ -107,7 +107,8 @@ def make_small(cfg):
     Left alone is what data it reads, which classes do the work and what it writes where. The
     weights that it starts from are written if they are not there.
     """
-    if cfg.get('model'):
+    # A model that was exported has its own size.
+    if 'backbone' in (cfg.get('model') or {}):
         _make_model_small(cfg.model)
     for name in ('train', 'val', 'test'):
         loaders = cfg.get(f'{name}_dataloader') or ()

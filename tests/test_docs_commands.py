@@ -13,7 +13,14 @@ from documented_world import make_small, provide_checkpoint, provide_run, write_
 from reid_run import quick_start
 
 # Started by other tests, in processes of their own.
-ELSEWHERE = ('quickstart.py', 'dist_train.sh', 'dist_test.sh', 'slurm_train.sh', 'slurm_test.sh')
+ELSEWHERE = (
+    'quickstart.py',
+    'gradio_demo.py',
+    'dist_train.sh',
+    'dist_test.sh',
+    'slurm_train.sh',
+    'slurm_test.sh',
+)
 _MODULES = ('passreid.apis.build_runner', 'passreid.apis.get_model', 'passreid.apis')
 
 
@@ -78,6 +85,7 @@ def test_page_runs(page, place, monkeypatch):
     for step in steps:
         try:
             if step.language == 'python':
+                provide_what_is_named(re.findall(r"'([^']+\.pth)'", step.text), place)
                 exec(compile(step.text, page.name, 'exec'), {'__name__': '__main__'})
             else:
                 run_command(shlex.split(step.text), place, monkeypatch)
