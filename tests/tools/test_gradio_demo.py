@@ -174,8 +174,8 @@ def test_without_gradio(demo, monkeypatch):
 
 
 @pytest.mark.slow
-def test_main_serves_this_machine_alone(demo, base, monkeypatch):
-    served = {}
+def test_main_serves_this_machine_alone(demo, base, monkeypatch, capsys):
+    served, waited = {}, []
 
     def launch(page, **options):
         served.update(options)
@@ -185,9 +185,11 @@ def test_main_serves_this_machine_alone(demo, base, monkeypatch):
     monkeypatch.setattr(sys, 'argv', list(map(str, words)))
     gradio = pytest.importorskip('gradio')
     monkeypatch.setattr(gradio.Blocks, 'launch', launch)
+    monkeypatch.setattr(gradio.Blocks, 'block_thread', waited.append)
     demo.main()
+    assert len(waited) == 1 and 'http://127.0.0.1:7860' in capsys.readouterr().out
     assert served['server_name'] == '127.0.0.1'
-    assert not served['share'] and not served['prevent_thread_lock']
+    assert not served['share'] and served['quiet']
     assert os.environ['GRADIO_ANALYTICS_ENABLED'] == 'False'
 
 

@@ -193,13 +193,18 @@ def launch(page: Any, host: str, port: int, wait: bool = True) -> str:
         server_name=host,
         server_port=port,
         share=False,
-        prevent_thread_lock=not wait,
+        prevent_thread_lock=True,
+        # It would advise to share the page with the world.
+        quiet=True,
         theme=theme,
         css=CSS,
         footer_links=[],
         enable_monitoring=False,
         ssr_mode=False,
     )
+    print(f'The page is at {address}; Ctrl+C ends it.', flush=True)
+    if wait:
+        page.block_thread()
     return address
 
 
