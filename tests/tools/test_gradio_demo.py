@@ -185,7 +185,7 @@ def test_main_serves_this_machine_alone(demo, base, monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', list(map(str, words)))
     gradio = pytest.importorskip('gradio')
     monkeypatch.setattr(gradio.Blocks, 'launch', launch)
-    monkeypatch.setattr(gradio.Blocks, 'block_thread', waited.append)
+    monkeypatch.setattr(gradio.Blocks, 'block_thread', lambda page: waited.append(page))
     demo.main()
     assert len(waited) == 1 and 'http://127.0.0.1:7860' in capsys.readouterr().out
     assert served['server_name'] == '127.0.0.1'
