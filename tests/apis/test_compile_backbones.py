@@ -72,6 +72,7 @@ def fresh():
     torch._dynamo.reset()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', ['pass', 'reid'])
 def test_training_stays_the_same(config, kind):
     plain = build_runner(config(kind, 'plain'))
@@ -88,6 +89,7 @@ def test_training_stays_the_same(config, kind):
         torch.testing.assert_close(traced.model.state_dict()[name], value, atol=1e-4, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_checkpoints_are_those_of_other_runs(config, tmp_path):
     whole = build_runner(config('reid', 'whole'))
     whole.train()
@@ -102,6 +104,7 @@ def test_checkpoints_are_those_of_other_runs(config, tmp_path):
     assert last == pytest.approx(losses(whole)['train/loss'][-1], abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('flip', [False, True])
 def test_tests_run_compiled(config, tmp_path, flip):
     figures = []

@@ -42,6 +42,7 @@ def changed(settings, *keys, value):
     return dict(settings, **{key: changed(settings[key], *rest, value=value) if rest else value})
 
 
+@pytest.mark.slow
 def test_same_in_every_process():
     code = 'import test_model_fingerprint as test; print(test.fingerprint())'
     environment = dict(os.environ, PYTHONPATH=os.path.dirname(__file__), PYTHONHASHSEED='7')

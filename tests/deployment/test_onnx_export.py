@@ -103,6 +103,7 @@ def test_newer_operators(tmp_path):
     assert onnx.load(tmp_path / 'model.onnx').opset_import[0].version == 20
 
 
+@pytest.mark.slow
 def test_weights_too_large_for_one_file(tmp_path, monkeypatch):
     monkeypatch.setattr(onnx_export, '_MAX_BYTES', 1000)
     model = ExportableModel(people_model())

@@ -136,6 +136,7 @@ input()
 """
 
 
+@pytest.mark.slow
 def test_file_is_free_once_its_last_store_is_closed(tmp_path):
     path = tmp_path / 'new' / 'gallery.db'
 

@@ -45,6 +45,7 @@ def run(base, monkeypatch, capsys):
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 def test_table_with_accuracy(run, base):
     cfg = reid_config(ROOT, base / 'people', base / 'run')
     prepare_test(cfg, base / 'reid.pth')
@@ -64,6 +65,7 @@ def test_accuracy_needs_weights(run):
         run('--accuracy')
 
 
+@pytest.mark.slow
 def test_ways_give_the_same_features(base, run, monkeypatch, tmp_path):
     tool = importlib.import_module('benchmark_deployment')
     monkeypatch.setattr(sys, 'argv', ['x', str(base / 'reid.py')])

@@ -27,6 +27,7 @@ def test_both_sides_compute_the_same(tool, setting):
     assert of_gradients < tool.TOLERANCE
 
 
+@pytest.mark.slow
 def test_sides_that_differ_are_refused(tool, setting, monkeypatch):
     head_loss = tool.PlainPASS.head_loss
     monkeypatch.setattr(tool.PlainPASS, 'head_loss', lambda *args: 1.01 * head_loss(*args))
@@ -34,6 +35,7 @@ def test_sides_that_differ_are_refused(tool, setting, monkeypatch):
         tool.check_equality(setting)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('part', ['head', 'step'])
 def test_prints_times_and_their_ratio(tool, setting, part, capsys):
     sides = {name: (setting, name) for name in ('plain', 'ours')}

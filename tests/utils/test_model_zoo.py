@@ -31,6 +31,7 @@ ENTRIES = [
 entries = pytest.mark.parametrize(('folder', 'entry'), ENTRIES)
 
 
+@pytest.mark.slow
 def test_importing_passreid_is_enough():
     program = """if True:
         import passreid, mmpretrain
