@@ -145,12 +145,14 @@ class PartViT(VisionTransformer):
         pretrained = [cfg for cfg in others if cfg['type'] in ('Pretrained', PretrainedInit)]
         # mmengine would load the file by itself, before the weights below are drawn.
         self.init_cfg = [cfg for cfg in others if cfg not in pretrained]
-        # What a file replaces takes no numbers from those that neck and head are drawn with.
+        # As ever with a file: layers are drawn, what follows is not, so that neck and head get the
+        # numbers they would get from mmengine.
+        parent = super(VisionTransformer, self) if pretrained else super()
+        try:
+            parent.init_weights()
+        finally:
+            self.init_cfg = given
         with torch.random.fork_rng(devices=[], enabled=bool(pretrained)):
-            try:
-                super().init_weights()
-            finally:
-                self.init_cfg = given
             self._draw_weights()
         for cfg in pretrained:
             self._load_pretrained(**cfg)
