@@ -147,7 +147,7 @@ class PartViT(VisionTransformer):
         self.init_cfg = [cfg for cfg in others if cfg not in pretrained]
         # As ever with a file: layers are drawn, what follows is not, so that neck and head get the
         # numbers they would get from mmengine.
-        parent = super(VisionTransformer, self) if pretrained else super()
+        parent: Any = super(VisionTransformer, self) if pretrained else super()
         try:
             parent.init_weights()
         finally:
