@@ -15,6 +15,7 @@ from passreid.engine.hooks import (
     PlainCheckpointHook,
     ResumeNoticeHook,
 )
+from passreid.engine.runners import SafeRunner
 from passreid.models.converters import fit_checkpoint
 from passreid.utils.checkpoint_loading import secure_checkpoint_loading
 from passreid.utils.device import has_accelerator
@@ -87,7 +88,7 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     skip_pretrained_weights(fitted)
     count_accumulated_batches(fitted)
     _make_names_unique(fitted)
-    runner = Runner.from_cfg(fitted)
+    runner = SafeRunner.from_cfg(fitted)
     runner.register_hook(ConvertCheckpointHook(fit_checkpoint))
     for hook in _HOUSE_HOOKS:
         if not any(isinstance(present, hook) for present in runner.hooks):
