@@ -1,7 +1,14 @@
+import pytest
 from mmengine.registry import MODELS, DefaultScope, Registry
 
 from passreid import registry
 from passreid.utils import register_all_modules
+
+
+@pytest.fixture(autouse=True)
+def own_scopes(monkeypatch):
+    """Leave no scope behind for other tests."""
+    monkeypatch.setattr(DefaultScope, '_instance_dict', DefaultScope._instance_dict.copy())
 
 
 def test_notebook_resolves_unprefixed_types():
