@@ -18,6 +18,11 @@ from passreid.engine.hooks import (
 from passreid.engine.runners import SafeRunner
 from passreid.models.converters import fit_checkpoint
 from passreid.utils.checkpoint_loading import secure_checkpoint_loading
+from passreid.utils.config_error import ConfigError
+from passreid.utils.config_file import read_config
+from passreid.utils.config_keys import check_top_level
+from passreid.utils.config_mistakes import explained_mistakes
+from passreid.utils.config_values import check_values
 from passreid.utils.device import has_accelerator
 from passreid.utils.distributed import init_cpu_process_group
 from passreid.utils.quiet import KnownNoiseFilter, silence_known_warnings
@@ -66,6 +71,8 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
 
     Raises:
         FileNotFoundError: When there is no such config file or checkpoint.
+        ConfigError: When the config cannot be read, has no ``model``, or names a type, an argument
+            or an entry at the top that is not known; suggests the name that may be meant.
 
     Examples:
         >>> from passreid.apis import build_runner
@@ -76,9 +83,19 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     given.setdefault('work_dir', os.path.join('work_dirs', _stem(given)))
     given.setdefault('default_scope', SCOPE)
     given.setdefault('launcher', 'none')
+    if not given.get('model'):
+        raise ConfigError(f'{given.filename or "the config"} has no `model`')
+    check_top_level(given)
+    check_values(given)
     register_all_modules(init_default_scope=False)
     silence_known_warnings()
     secure_checkpoint_loading()
+    with explained_mistakes(given):
+        return _build(given)
+
+
+def _build(given: Config) -> Runner:
+    """Build the runner of a config whose entries at the top are in order."""
     fitted = copy.deepcopy(given)
     _prepare_processes(fitted)
     notes = resolve_auto_resume(fitted) + fit_to_device(fitted)
@@ -117,6 +134,7 @@ def load_config(cfg: Config | dict | str | Path) -> Config:
 
     Raises:
         FileNotFoundError: When there is no such file.
+        ConfigError: When it cannot be read.
     """
     if isinstance(cfg, Config):
         return copy.deepcopy(cfg)
@@ -124,7 +142,7 @@ def load_config(cfg: Config | dict | str | Path) -> Config:
         return Config(copy.deepcopy(cfg))
     if not Path(cfg).is_file():
         raise FileNotFoundError(f'There is no config file {cfg} (looked from {os.getcwd()})')
-    return Config.fromfile(cfg)
+    return read_config(cfg)
 
 
 def _stem(cfg: Config) -> str:

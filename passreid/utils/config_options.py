@@ -1,27 +1,13 @@
 """Overrides of config entries from a command line."""
 
 import argparse
-import difflib
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config, DictAction
-from mmengine.runner import Runner
 
+from .config_keys import keys_read, suggestion
 from .dataloader_configs import dataloader_configs
-
-# Read from the config by the Runner and by `build_runner`, besides the constructor's arguments.
-_MORE_KEYS = (
-    'activation_checkpointing',
-    'compile',
-    'custom_imports',
-    'efficient_conv_bn_eval',
-    'find_unused_parameters',
-    'model_wrapper_cfg',
-    'sync_bn',
-    'tensorboard',
-)
 
 
 class ConfigOptions(DictAction):
@@ -143,14 +129,13 @@ def merge_options(cfg: Config, options: dict[str, Any]) -> None:
             used already: mmengine would take it and nothing would change.
     """
     entries = cfg.to_dict()
-    read = {*inspect.signature(Runner.__init__).parameters, *_MORE_KEYS}
+    read = keys_read()
     for key in options:
         first = key.split('.')[0]
         if first in read:
             continue
         if first not in cfg:
-            close = difflib.get_close_matches(first, {*read, *cfg}, n=1)
-            hint = f'; did you mean {close[0]!r}?' if close else ''
+            hint = suggestion(first, {*read, *cfg})
             raise ValueError(f'--cfg-options {key}: the config has no entry {first!r}{hint}')
         used = [path for path in _places(entries[first], entries) if path.split('.')[0] in read]
         if used:

@@ -7,6 +7,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from passreid.registry import RUNNERS
+from passreid.utils.config_mistakes import explained_mistakes
 
 
 @RUNNERS.register_module()
@@ -36,5 +37,6 @@ class SafeRunner(Runner):
     @contextmanager
     def _explained_failures(self) -> Iterator[None]:
         """Add to errors of the loops what the user needs to know."""
-        with ExitStack():
+        with ExitStack() as stack:
+            stack.enter_context(explained_mistakes(self.cfg))
             yield
