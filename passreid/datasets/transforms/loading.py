@@ -1,5 +1,7 @@
 """Reading images that may be broken."""
 
+import os
+import stat
 from io import BytesIO
 
 import cv2
@@ -14,6 +16,8 @@ from ..bad_images import BadImageError
 # Pillow's other readers are not let near unknown files.
 _FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'TIFF')
 _JPEG_END = b'\xff\xd9'
+# 16-bit colour with transparency that compression made no smaller, and the metadata.
+_BYTES_PER_PIXEL, _MORE_BYTES = 8, 1 << 24
 
 
 @TRANSFORMS.register_module()
@@ -22,16 +26,17 @@ class LoadPersonImage(BaseTransform):
 
     A sound JPEG takes the fast way through OpenCV. Everything else goes through Pillow, which,
     unlike OpenCV, refuses truncated data. Both ways obey EXIF rotation. Greyscale, palette,
-    CMYK and 16-bit images become 8-bit colour; transparency is dropped. What is damaged in the
-    middle and still decodes cannot be told from a sound image.
+    CMYK and 16-bit images become 8-bit colour; transparency is dropped; of several pictures in a
+    file the first is read. What is damaged in the middle and still decodes cannot be told from a
+    sound image. Pipes, devices and sockets are refused, not waited for.
 
     **Required keys:** ``img_bytes`` (bytes; removed), else ``img_path`` (str).
 
     **Added keys:** ``img`` ((H, W, 3) uint8, BGR), ``img_shape`` and ``ori_shape`` ((H, W)).
 
     Args:
-        max_pixels (int): Larger images are refused before they are decoded.
-            Defaults to 50,000,000.
+        max_pixels (int): Larger images are refused before they are decoded, and files that even
+            such an image would not fill before they are read. Defaults to 50,000,000.
     """
 
     def __init__(self, max_pixels: int = 50_000_000) -> None:
@@ -52,8 +57,7 @@ class LoadPersonImage(BaseTransform):
         data = results.pop('img_bytes', None)
         try:
             if data is None:
-                with open(results['img_path'], 'rb') as file:
-                    data = file.read()
+                data = self._read(results['img_path'])
             img = self.decode(data)
         # Broken files make the decoders raise nearly anything, KeyError and struct.error too.
         except Exception as error:
@@ -92,11 +96,25 @@ class LoadPersonImage(BaseTransform):
         if image.format in ('JPEG', 'MPO') and data.find(_JPEG_END, file.tell()) < 0:
             raise ValueError('image file is truncated (it lacks the end marker)')
         image.load()
-        upright = _to_rgb(ImageOps.exif_transpose(image))
-        return cv2.cvtColor(np.asarray(upright), cv2.COLOR_RGB2BGR)
+        return cv2.cvtColor(np.asarray(_to_rgb(_upright(image))), cv2.COLOR_RGB2BGR)
+
+    def _read(self, path: str) -> bytes:
+        with open(path, 'rb', opener=_open_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ValueError('not a regular file')
+            allowed = self.max_pixels * _BYTES_PER_PIXEL + _MORE_BYTES
+            if status.st_size > allowed:
+                raise ValueError(f'{status.st_size} bytes; an image has at most {allowed}')
+            return file.read()
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(max_pixels={self.max_pixels})'
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # A pipe would be waited for until somebody writes into it.
+    return os.open(path, flags | getattr(os, 'O_NONBLOCK', 0))
 
 
 def _is_complete_jpeg(data: bytes) -> bool:
@@ -104,12 +122,21 @@ def _is_complete_jpeg(data: bytes) -> bool:
     return data.endswith(_JPEG_END) or data.rstrip(b'\0\n\r ').endswith(_JPEG_END)
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    # As OpenCV does it: broken metadata do not make a picture unreadable. Pillow raises anything.
+    except Exception:
+        return image
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith('I'):
         # Pillow would clip 16-bit values at 255.
         values = np.asarray(image)
-        if values.min() < 0 or values.max() > 65535:
-            raise ValueError('pixels of more than 16 bits')
+        wide = image.mode == 'I' and image.format == 'TIFF'
+        if wide or values.min() < 0 or values.max() > 65535:
+            raise ValueError('pixels of more than 16 bits or with a sign, whose range is unknown')
         image = Image.fromarray((values >> 8).astype(np.uint8))
     elif image.mode == 'F':
         raise ValueError('floating-point pixels, whose range is unknown')

@@ -1,5 +1,7 @@
 import io
+import os
 import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -184,3 +186,32 @@ def test_missing_file_and_folder(tmp_path):
 def test_registered():
     transform = TRANSFORMS.build({'type': 'LoadPersonImage', 'max_pixels': 7})
     assert repr(transform) == 'LoadPersonImage(max_pixels=7)'
+
+
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / 'pipe.jpg')
+    (tmp_path / 'zero.jpg').symlink_to('/dev/zero')
+    for name in ('pipe.jpg', 'zero.jpg'):
+        with pytest.raises(BadImageError, match=f'{name}: not a regular file'):
+            LoadPersonImage()({'img_path': str(tmp_path / name)})
+
+
+def test_file_too_large_for_any_image_is_not_read(tmp_path):
+    path = tmp_path / 'huge.jpg'
+    with path.open('wb') as file:
+        file.truncate(1 << 40)
+    with pytest.raises(BadImageError, match='1099511627776 bytes; an image has at most 416777216'):
+        LoadPersonImage()({'img_path': str(path)})
+
+
+def test_picture_with_broken_exif_is_read(photo):
+    sound = encode(photo, 'PNG')
+    chunk = b'eXIf' + b'no TIFF header'
+    exif = struct.pack('>I', 14) + chunk + struct.pack('>I', zlib.crc32(chunk))
+    np.testing.assert_array_equal(load(sound[:33] + exif + sound[33:]), load(sound))
+
+
+def test_integers_of_unknown_range_are_refused():
+    data = encode(Image.fromarray(np.full((4, 4), 200, np.int32)), 'TIFF')
+    with pytest.raises(BadImageError, match='more than 16 bits'):
+        load(data)
