@@ -171,8 +171,8 @@ class _Page:
 def _read(path: str) -> np.ndarray | None:
     """Return the pixels (H, W, 3) in RGB, or None when they cannot be read."""
     try:
-        with open(path, 'rb') as file:
-            return LoadPersonImage().decode(file.read())[..., ::-1]
+        load = LoadPersonImage()
+        return load.decode(load.read_file(path))[..., ::-1]
     # Of any type, as LoadPersonImage says: the tile then shows the name of the file.
     except Exception:
         return None

@@ -20,8 +20,8 @@ def thumbnail_uri(path: str, height: int = 256) -> str | None:
         str | None: 'data:image/jpeg;base64,...'; None when the image cannot be read.
     """
     try:
-        with open(path, 'rb') as file:
-            image = LoadPersonImage().decode(file.read())
+        load = LoadPersonImage()
+        image = load.decode(load.read_file(path))
     # Of any type, as LoadPersonImage says.
     except Exception:
         return None

@@ -16,6 +16,7 @@ from ..bad_images import BadImageError
 # Pillow's other readers are not let near unknown files.
 _FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'TIFF')
 _JPEG_END = b'\xff\xd9'
+_UNKNOWN_RANGE = 'pixels of more than 16 bits or with a sign, whose range is unknown'
 # 16-bit colour with transparency that compression made no smaller, and the metadata.
 _BYTES_PER_PIXEL, _MORE_BYTES = 8, 1 << 24
 
@@ -57,7 +58,7 @@ class LoadPersonImage(BaseTransform):
         data = results.pop('img_bytes', None)
         try:
             if data is None:
-                data = self._read(results['img_path'])
+                data = self.read_file(results['img_path'])
             img = self.decode(data)
         # Broken files make the decoders raise nearly anything, KeyError and struct.error too.
         except Exception as error:
@@ -95,10 +96,24 @@ class LoadPersonImage(BaseTransform):
         # Pillow has read up to the first scan; zeros after a cut would pass for its data.
         if image.format in ('JPEG', 'MPO') and data.find(_JPEG_END, file.tell()) < 0:
             raise ValueError('image file is truncated (it lacks the end marker)')
+        if image.mode == 'I' and image.format == 'TIFF':
+            raise ValueError(_UNKNOWN_RANGE)
         image.load()
         return cv2.cvtColor(np.asarray(_to_rgb(_upright(image))), cv2.COLOR_RGB2BGR)
 
-    def _read(self, path: str) -> bytes:
+    def read_file(self, path: str) -> bytes:
+        """Read a file that may be anything.
+
+        Args:
+            path (str): The file.
+
+        Returns:
+            bytes: Its contents.
+
+        Raises:
+            OSError: When it cannot be read.
+            ValueError: When it is no regular file, or too large to be an image of a permitted size.
+        """
         with open(path, 'rb', opener=_open_at_once) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
@@ -134,9 +149,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith('I'):
         # Pillow would clip 16-bit values at 255.
         values = np.asarray(image)
-        wide = image.mode == 'I' and image.format == 'TIFF'
-        if wide or values.min() < 0 or values.max() > 65535:
-            raise ValueError('pixels of more than 16 bits or with a sign, whose range is unknown')
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError(_UNKNOWN_RANGE)
         image = Image.fromarray((values >> 8).astype(np.uint8))
     elif image.mode == 'F':
         raise ValueError('floating-point pixels, whose range is unknown')
