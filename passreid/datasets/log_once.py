@@ -13,7 +13,21 @@ def log_once(level: int, text: str) -> None:
         text (str): The message.
     """
     logger = MMLogger.get_current_instance()
-    key = (logger.instance_name, text)
+    key = (current_logger(), text)
     if key not in _shown and logger.isEnabledFor(level):
         _shown.add(key)
         logger.log(level, text)
+
+
+def is_shown(level: int) -> bool:
+    """Whether the current logger would show a message now.
+
+    Args:
+        level (int): Level of :mod:`logging`.
+    """
+    return MMLogger.get_current_instance().isEnabledFor(level)
+
+
+def current_logger() -> str:
+    """Name of the logger that messages go to now, another for each run."""
+    return MMLogger.get_current_instance().instance_name
