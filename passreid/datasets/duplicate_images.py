@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from mmengine.dist import is_main_process
 
+from passreid.utils.printable import printable
+
 from .log_once import current_logger, is_shown, log_once
 from .transforms.loading import LoadPersonImage
 
@@ -37,10 +39,7 @@ def warn_of_duplicates(paths: Sequence[str], pids: Sequence[int], source: str) -
     groups = find_duplicates(paths, pids)
     if not groups:
         return
-    examples = '; '.join(
-        ' = '.join(f'{paths[index]} (id {pids[index]})' for index in _two_persons(group, pids))
-        for group in groups[:_PAIRS_SHOWN]
-    )
+    examples = '; '.join(_shown(group, paths, pids) for group in groups[:_PAIRS_SHOWN])
     log_once(
         logging.WARNING,
         f'{source} has {len(groups)} pictures, byte for byte, under several ids, in '
@@ -92,6 +91,8 @@ def _digest(path: str) -> bytes | None:
         return None
 
 
-def _two_persons(group: list[int], pids: Sequence[int]) -> list[int]:
+def _shown(group: list[int], paths: Sequence[str], pids: Sequence[int]) -> str:
+    """Name two files of a picture, of different persons."""
     first = group[0]
-    return [first, next(index for index in group if pids[index] != pids[first])]
+    pair = first, next(index for index in group if pids[index] != pids[first])
+    return ' = '.join(f'{printable(paths[index])} (id {pids[index]})' for index in pair)
