@@ -13,6 +13,7 @@ from passreid.engine.hooks import (
     ConvertCheckpointHook,
     LoadReportHook,
     PlainCheckpointHook,
+    ProcessBuffersHook,
     ResumeNoticeHook,
 )
 from passreid.engine.runners import SafeRunner
@@ -39,7 +40,13 @@ from .total_batch import count_accumulated_batches, describe_total_batch
 
 # Hooks of every run; a config may list one itself to set its arguments. Without SyncBuffersHook
 # each process would validate with the batch statistics of its own images.
-_HOUSE_HOOKS = (LoadReportHook, PlainCheckpointHook, ResumeNoticeHook, SyncBuffersHook)
+_HOUSE_HOOKS = (
+    LoadReportHook,
+    PlainCheckpointHook,
+    ProcessBuffersHook,
+    ResumeNoticeHook,
+    SyncBuffersHook,
+)
 
 _runner_numbers = itertools.count(1)
 

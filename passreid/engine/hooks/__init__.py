@@ -10,6 +10,7 @@ from .load_report_hook import LoadReportHook
 from .non_finite_hook import NonFiniteHook
 from .part_separation_hook import PartSeparationHook
 from .plain_checkpoint_hook import PlainCheckpointHook
+from .process_buffers_hook import ProcessBuffersHook
 from .pseudo_label_hook import PseudoLabelHook
 from .random_state_hook import RandomStateHook
 from .resume_notice_hook import ResumeNoticeHook
@@ -28,6 +29,7 @@ __all__ = [
     'NonFiniteHook',
     'PartSeparationHook',
     'PlainCheckpointHook',
+    'ProcessBuffersHook',
     'PseudoLabelHook',
     'RandomStateHook',
     'ResumeNoticeHook',

@@ -34,6 +34,11 @@ class SafeRunner(Runner):
         with self._explained_failures():
             return super().test()
 
+    def save_checkpoint(self, *args, **kwargs) -> None:
+        """Save a checkpoint; see mmengine. All processes must call this, the first one writes."""
+        self.call_hook('before_save_checkpoint_in_all')
+        super().save_checkpoint(*args, **kwargs)
+
     @contextmanager
     def _explained_failures(self) -> Iterator[None]:
         """Add to errors of the loops what the user needs to know."""
