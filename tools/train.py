@@ -4,10 +4,12 @@ import argparse
 from pathlib import Path
 
 from mmengine.config import Config
+from torch.distributed.elastic.multiprocessing.errors import record
 
 from passreid.apis import build_runner, load_config
 from passreid.utils import close_process_group
 from passreid.utils.config_options import add_run_options, apply_run_options
+from passreid.utils.lost_peers import leave_the_word_to_the_first
 from passreid.utils.mixed_precision import enable_mixed_precision
 
 
@@ -43,6 +45,8 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
         cfg.resume, cfg.load_from = True, args.resume
 
 
+@record
+@leave_the_word_to_the_first()
 def main() -> None:
     """Train, and end the processes in order."""
     args = parse_args()
