@@ -9,6 +9,7 @@ from .key_list import path_problem
 
 # More digits would not fit into 64 bits.
 _PID = re.compile('-1|[0-9]{1,18}')
+_SHOWN = 200
 
 
 def read_labelled_list(path: str) -> Iterator[tuple[str, str, int]]:
@@ -36,11 +37,11 @@ def read_labelled_list(path: str) -> Iterator[tuple[str, str, int]]:
             name = name.strip()
             if not _PID.fullmatch(pid):
                 raise ValueError(
-                    f'{place}, {line.strip()!r}, is not the path of an image and a pid, like '
-                    '"0001/0001_000_01_0303morning_0015_0.jpg 1"'
+                    f'{place}, {line.strip()[:_SHOWN]!r}, is not the path of an image and a pid, '
+                    'like "0001/0001_000_01_0303morning_0015_0.jpg 1"'
                 )
             if problem := path_problem(name):
-                raise ValueError(f'{place}: {name!r} {problem}')
+                raise ValueError(f'{place}: {name[:_SHOWN]!r} {problem}')
             if name in seen:
                 raise ValueError(f'{place}: {name!r} stands in line {seen[name]} already')
             seen[name] = number

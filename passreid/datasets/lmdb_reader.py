@@ -38,11 +38,12 @@ class LMDBReader:
 
         Raises:
             BadImageError: When there is no such key or its value cannot be read.
+            ValueError: When the file is no LMDB, or was not copied to its end.
         """
         environment = self._environment()
         try:
             with environment.begin() as transaction:
-                value = transaction.get(key.encode())
+                value = transaction.get(key.encode(errors='surrogateescape'))
         except lmdb.Error as error:
             raise BadImageError(key, f'{self.path} cannot be read: {error}') from error
         if value is None:
@@ -51,5 +52,25 @@ class LMDBReader:
 
     def _environment(self) -> lmdb.Environment:
         if self.path not in _OPEN:
-            _OPEN[self.path] = lmdb.open(self.path, readonly=True, lock=False, readahead=False)
+            file = os.path.join(self.path, 'data.mdb')
+            try:
+                environment = lmdb.open(self.path, readonly=True, lock=False, readahead=False)
+            except lmdb.Error as error:
+                if not os.path.exists(file):
+                    raise
+                raise ValueError(
+                    f'{file} is no LMDB, or was not copied to its end: {error}'
+                ) from error
+            _check_length(environment, file)
+            _OPEN[self.path] = environment
         return _OPEN[self.path]
+
+
+def _check_length(environment: lmdb.Environment, file: str) -> None:
+    """Make sure that all pages are there: to read a missing one ends the process, by SIGBUS."""
+    expected = (environment.info()['last_pgno'] + 1) * environment.stat()['psize']
+    if (size := os.path.getsize(file)) < expected:
+        environment.close()
+        raise ValueError(
+            f'{file} was not copied to its end: it has {size} of {expected} bytes. Copy it again'
+        )

@@ -4,6 +4,7 @@ import os.path as osp
 import re
 
 from passreid.registry import DATASETS
+from passreid.utils.printable import printable
 
 from .image_files import list_images
 from .reid_dataset import ReIDDataset, Sample
@@ -33,7 +34,7 @@ class Market1501(ReIDDataset):
     expected_counts = {'train': (751, 12936), 'query': (750, 3368), 'gallery': (751, 15913)}
     distractor_pids: tuple[int, ...] = (0,)
     # First group: the pid; second group: the camera, from 1.
-    name_pattern = r'(-1|[0-9]{1,18})_c0*([1-9][0-9]{0,8})'
+    name_pattern = r'(-1|[0-9]{1,18})_c0*([1-9][0-9]{0,8})(?![0-9])'
     example_name = '0002_c1s1_000451_03.jpg'
 
     def list_split(self, root: str, split: str) -> list[Sample]:
@@ -52,9 +53,10 @@ class Market1501(ReIDDataset):
         for name in list_images(osp.join(root, folder)):
             found = match(name)
             if found is None:
+                path = printable(osp.join(root, folder, name))
                 raise ValueError(
-                    f'the name of {osp.join(root, folder, name)} does not begin with pid and '
-                    f'camera (like {self.example_name}): rename or remove the file'
+                    f'the name of {path} does not begin with pid and camera '
+                    f'(like {self.example_name}): rename or remove the file'
                 )
             pid, camera = found.groups()
             samples.append((osp.join(folder, name), int(pid), int(camera) - 1))

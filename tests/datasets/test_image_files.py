@@ -18,3 +18,11 @@ def test_listing_is_sorted(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / 'folder').mkdir()
     assert list_images(str(tmp_path)) == ['B.jpg', 'a.png', 'b.jpg']
+
+
+def test_other_pictures_are_counted_and_logged(tmp_path, log):
+    for name in ('a.jpg', 'b.GIF', 'c.heic', 'Thumbs.db', '.d.gif', 'e.txt'):
+        (tmp_path / name).touch()
+    assert list_images(str(tmp_path)) == ['a.jpg']
+    assert f'2 pictures in {tmp_path} are left out' in log()
+    assert '.tiff: b.GIF, c.heic' in log()

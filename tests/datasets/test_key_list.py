@@ -1,5 +1,6 @@
 import os
 import pickle
+import resource
 
 import numpy as np
 import pytest
@@ -108,3 +109,41 @@ def test_bad_lines_are_named(tmp_path, line, reason):
     path.write_text(f'good.jpg\n\n{line}\n')
     with pytest.raises(ValueError, match=rf'line 3 of .*list\.txt.*{reason}'):
         list(read_path_list(str(path)))
+
+
+@pytest.mark.parametrize('put', [b'r\xff\xff\xff\x7f', b'p2147483647\n'])
+def test_number_of_a_memorised_object_takes_no_memory(tmp_path, put):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    content = b'\x80\x02]' + put + pickle.dumps('a', protocol=2)[2:-1] + b'a.'
+    assert read_pickled_keys(pickled(tmp_path, content)) == ['a']
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+
+
+def test_keys_that_look_like_such_numbers(tmp_path):
+    keys = ['person_0001', 'rrrrrrrr']
+    for protocol in range(6):
+        content = pickle.dumps(keys, protocol=protocol)
+        assert read_pickled_keys(pickled(tmp_path, content)) == keys
+
+
+def test_keys_that_are_no_text(tmp_path):
+    with pytest.raises(ValueError, match=r'keys\.pkl has keys that are no text'):
+        read_pickled_keys(pickled(tmp_path, ['a', '\ud800']))
+    assert read_pickled_keys(pickled(tmp_path, ['\udcff'])) == ['\udcff']
+
+
+def test_list_that_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / 'pipe')
+    for path in (tmp_path, tmp_path / 'pipe'):
+        with pytest.raises(ValueError, match=f'{path} is no file, but must be a list'):
+            list(read_path_list(str(path)))
+
+
+@pytest.mark.parametrize(
+    ('line', 'reason'),
+    [('a.jpg\rb.jpg', 'carriage return'), ('x' * 5000 + '.jpg', "'x{200}', is longer than")],
+)
+def test_lines_that_were_never_one_path(tmp_path, line, reason):
+    (tmp_path / 'list.txt').write_bytes(line.encode())
+    with pytest.raises(ValueError, match=rf'line 1 of .*list\.txt.*{reason}'):
+        list(read_path_list(str(tmp_path / 'list.txt')))

@@ -66,3 +66,16 @@ def test_pickled_by_path(path):
 def test_missing_folder_is_an_error_not_a_bad_image(tmp_path):
     with pytest.raises(lmdb.Error, match='none'):
         LMDBReader(str(tmp_path / 'none')).get('a')
+
+
+@pytest.mark.parametrize('length', [0, 10, 4096, 8192, -1])
+def test_file_that_was_not_copied_to_its_end(path, length):
+    file = os.path.join(path, 'data.mdb')
+    os.truncate(file, length if length >= 0 else os.path.getsize(file) + length)
+    with pytest.raises(ValueError, match=f'{file} .*was not copied to its end'):
+        LMDBReader(path).get('a')
+
+
+def test_key_that_is_no_utf8_is_a_bad_image(path):
+    with pytest.raises(BadImageError, match='has no such key'):
+        LMDBReader(path).get('\udcff')

@@ -81,3 +81,9 @@ def test_bad_image_is_replaced_in_training_only(root):
     assert dataset[0]['sample_idx'] in (1, 2)
     with pytest.raises(BadImageError, match=r'0002_c1s1_000451_03\.jpg: the file is empty'):
         DATASETS.build(config | {'test_mode': True})[0]
+
+
+def test_camera_of_too_many_digits_is_refused(tmp_path, write_images):
+    write_images(tmp_path / 'bounding_box_train', ['0002_c12345678901s1_000001_00.jpg'])
+    with pytest.raises(ValueError, match='does not begin with pid and camera'):
+        Market1501(str(tmp_path))
