@@ -36,6 +36,9 @@ class PASSHead(BaseModule):
             temperature, linear. Defaults to 0.
         centre_momentum (float): Weight of the old centre. Defaults to 0.9.
         init_cfg (dict, optional): Initialisation config.
+
+    Raises:
+        ValueError: If a temperature is not above 0.
     """
 
     centres: Tensor
@@ -54,6 +57,14 @@ class PASSHead(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        temperatures = {
+            'student_temperature': student_temperature,
+            'teacher_temperature': teacher_temperature,
+            'warmup_teacher_temperature': warmup_teacher_temperature,
+        }
+        for name, value in temperatures.items():
+            if value is not None and not value > 0:
+                raise ValueError(f'{name} must be above 0, but is {value}')
         self.student_temperature = student_temperature
         self.final_teacher_temperature = teacher_temperature
         self.warmup_teacher_temperature = warmup_teacher_temperature or teacher_temperature
@@ -150,11 +161,13 @@ class PASSHead(BaseModule):
         self.score_sums[token] += cosines.sum(0)
         if token == 0:
             self.score_count += len(cosines)
-        scores = cosines.sub_(self.centres[token]).div_(self.teacher_temperature)
-        q = scores.softmax(-1)
-        log_sums = scores.amax(-1) - q.amax(-1).log()
-        entropy = log_sums.mean() - (q.flatten() @ scores.flatten()) / len(q)
-        mean = q.mean(0)
-        entropy_of_mean = torch.special.entr(mean).sum()
+        # A sum over all scores, which under autocast would leave the range of float16.
+        with torch.autocast(cosines.device.type, enabled=False):
+            scores = cosines.sub_(self.centres[token]).div_(self.teacher_temperature)
+            q = scores.softmax(-1)
+            log_sums = scores.amax(-1) - q.amax(-1).log()
+            entropy = log_sums.mean() - (q.flatten() @ scores.flatten()) / len(q)
+            mean = q.mean(0)
+            entropy_of_mean = torch.special.entr(mean).sum()
         figures = (entropy, log(len(mean)) - entropy_of_mean, entropy_of_mean - entropy)
         return q.unflatten(0, (num_views, -1)), torch.stack(figures)

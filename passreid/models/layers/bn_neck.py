@@ -62,7 +62,15 @@ class BNNeck(nn.Module):
 
         Returns:
             Tensor: ``(B, out_channels)``.
+
+        Raises:
+            ValueError: In training with a single image, which has no statistics of a batch.
         """
+        if len(tokens) == 1 and any(norm.training for norm in self.norms):
+            raise ValueError(
+                'BNNeck normalises over the images of a process and cannot train on one: set '
+                'train_dataloader.batch_size to 2 or more, drop_last=True if the last is shorter'
+            )
         if not self.multi_neck:
             return self._unit(self.norms[0](self.fuse(tokens)))
         pairs = zip(self.norms, tokens.unbind(1), strict=True)

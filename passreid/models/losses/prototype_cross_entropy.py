@@ -159,11 +159,24 @@ def _loss_and_gradients(
         weighted = rows[chunk] * counts[chunk]
         if grad_weight is None:
             p, weighted = both[: len(lifted) + len(p)], torch.cat((pulled, weighted))
-            grad_weight = (p.T @ weighted.to(dtype)).to(precise)
+            grad_weight = _product(p.T, weighted, lift)
         elif dtype == precise:
             grad_weight.addmm_(p.T, weighted)
         else:
-            grad_weight += p.T @ weighted.to(dtype)
+            grad_weight += _product(p.T, weighted, lift)
     if grad_weight is None:
         return (loss,)
     return loss, grad_embeddings.view_as(embeddings).to(embeddings.dtype), grad_weight
+
+
+def _product(shares: Tensor, rows: Tensor, largest: float) -> Tensor:
+    """Give ``shares (K, R) @ rows (R, D)`` with the precision of ``rows``; see below for float16.
+
+    Where all images are alike, one prototype has all of their shares, each ``largest``, and the
+    sum over the rows leaves the range of float16: it is then computed on a smaller scale.
+    """
+    if shares.dtype != torch.float16:
+        return (shares @ rows.to(shares.dtype)).to(rows.dtype)
+    bound = rows.abs().amax() * (largest * len(rows))
+    scale = (torch.finfo(torch.float16).max / 2 / bound).clamp_(max=1)
+    return (shares @ (rows * scale).half()).to(rows.dtype) / scale

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from mmengine.model import BaseModule
 from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
@@ -76,12 +77,10 @@ class PASSNeck(BaseModule):
 
         Returns:
             tuple[Tensor, ...]: For each token kind, embeddings ``(R, D)`` of
-            unit length.
+            unit length, float32 under autocast too.
         """
-        return tuple(
-            F.normalize(projector(rows), dim=-1)
-            for projector, rows in zip(self.projectors, tokens, strict=True)
-        )
+        pairs = zip(self.projectors, tokens, strict=True)
+        return tuple(_unit(projector(rows)) for projector, rows in pairs)
 
     def prototype_weights(self) -> tuple[Tensor, ...]:
         """Prototypes of each token kind, ``(K, D)`` with rows of unit length."""
@@ -99,3 +98,8 @@ class PASSNeck(BaseModule):
         """
         pairs = zip(self(tokens), self.prototype_weights(), strict=True)
         return tuple(embeddings @ prototypes.T for embeddings, prototypes in pairs)
+
+
+def _unit(rows: Tensor) -> Tensor:
+    """Bring rows to unit length; in float16 the smallest length to divide by would be 0."""
+    return F.normalize(rows.to(torch.promote_types(rows.dtype, torch.float32)), dim=-1)

@@ -77,7 +77,7 @@ class ClusterMemory(nn.Module):
                 not count.
 
         Returns:
-            Tensor: Mean loss, a scalar in float32.
+            Tensor: Mean loss, a scalar in float32; 0 when no image counts.
 
         Raises:
             RuntimeError: If there are no centres yet.
@@ -87,7 +87,9 @@ class ClusterMemory(nn.Module):
         with torch.autocast(features.device.type, enabled=False):
             features = F.normalize(features.float(), dim=1)
             scores = features @ self.centres.T / self.temperature
-            loss = F.cross_entropy(scores, labels, ignore_index=-1)
+            loss = F.cross_entropy(scores, labels, ignore_index=-1, reduction='sum')
+            # A batch may hold nothing that counts.
+            loss = loss / (labels >= 0).sum().clamp_min(1)
             if self.training:
                 self._follow(features.detach(), labels)
         return loss

@@ -210,6 +210,20 @@ class TestStem:
             tiny(stem='ics', patch_size=7)
 
 
+def test_sizes_around_that_of_a_patch():
+    """The patch embedding pads to whole patches; the convolutions of the stem cannot."""
+    model = tiny()
+    for size in ((1, 1), (7, 3), (64, 5), (65, 33), (8, 800)):
+        tokens = model(torch.rand(1, 3, *size))[0]
+        assert tokens.shape[1] == 1 + model.num_parts
+        assert tokens.isfinite().all()
+    assert tiny(img_size=(4, 4))(torch.rand(1, 3, 64, 32))[0].isfinite().all()
+    with pytest.raises(ValueError, match=r'img_size=\(4, 4\) is smaller than a patch'):
+        tiny(img_size=(4, 4), stem='ics')
+    with pytest.raises(ValueError, match='Images of 1x64 pixels are smaller than a patch'):
+        tiny(stem='ics')(torch.rand(1, 3, 1, 64))
+
+
 def test_frozen_stages_hold_tokens_and_positions():
     model = PartViT(ARCH, (64, 32), frozen_stages=1)
     trainable = {name for name, p in model.named_parameters() if p.requires_grad}

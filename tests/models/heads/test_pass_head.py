@@ -188,3 +188,27 @@ class TestHealth:
         assert entropy == pytest.approx(0, abs=1e-6)
         assert kl_uniform == pytest.approx(torch.tensor(2.0).log().item())
         assert information == pytest.approx(torch.tensor(4.0).log().item())
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_health_is_exact_under_autocast(dtype):
+    """Of scores that the type holds exactly; of thousands of images their sum leaves float16."""
+    generator = torch.Generator().manual_seed(0)
+    embeddings = torch.randint(-1, 2, (8192, 4), generator=generator).float()
+    prototypes = 2 * torch.eye(4)
+    figures = []
+    for enabled in (False, True):
+        head = PASSHead(4, num_parts=0, teacher_temperature=0.04)
+        with torch.autocast('cpu', dtype, enabled=enabled):
+            losses = head.loss([embeddings], [prototypes], [embeddings], [prototypes])
+        figures.append({name: losses[name] for name in losses if 'loss' not in name})
+    torch.testing.assert_close(figures[1], figures[0])
+
+
+@pytest.mark.parametrize(
+    'name', ['student_temperature', 'teacher_temperature', 'warmup_teacher_temperature']
+)
+def test_temperatures_are_positive(name):
+    for value in (0.0, -0.1, float('nan')):
+        with pytest.raises(ValueError, match=f'{name} must be above 0, but is {value}'):
+            PASSHead(4, **{name: value})

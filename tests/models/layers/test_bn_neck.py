@@ -49,3 +49,12 @@ def test_biases_are_frozen():
     neck(torch.randn(4, 4, 8)).square().sum().backward()
     for norm in neck.norms:
         assert norm.bias.grad is None and norm.weight.grad is not None
+
+
+@pytest.mark.parametrize('multi_neck', [True, False])
+def test_one_image_has_no_statistics(multi_neck):
+    neck = BNNeck(8, multi_neck=multi_neck)
+    with pytest.raises(ValueError, match=r'cannot train on one: set train_dataloader\.batch_size'):
+        neck(torch.rand(1, 4, 8))
+    assert neck(torch.rand(2, 4, 8)).shape == (2, 16)
+    assert neck.eval()(torch.rand(1, 4, 8)).shape == (1, 16)

@@ -73,3 +73,22 @@ def test_teacher_gets_no_gradient():
     targets.requires_grad_()
     prototype_cross_entropy(embeddings, prototypes, targets).backward()
     assert targets.grad is None
+
+
+def test_float16_of_images_that_are_all_alike():
+    """One prototype then has the shares of all rows, whose sum float16 cannot hold."""
+    generator = torch.Generator().manual_seed(0)
+    alike = torch.nn.functional.normalize(torch.randn(16, generator=generator), dim=-1)
+    embeddings = alike.expand(11, 64, -1) + 0.01 * torch.randn(11, 64, 16, generator=generator)
+    prototypes = torch.randn(64, 16, generator=generator)
+    targets = (embeddings[:2] @ prototypes.T / 0.04).softmax(-1)
+    gradients = []
+    for enabled in (False, True):
+        leaves = [embeddings.clone().requires_grad_(), prototypes.clone().requires_grad_()]
+        with torch.autocast('cpu', torch.float16, enabled=enabled):
+            loss = prototype_cross_entropy(*leaves, targets, 0.1, normalize=True)
+        loss.backward()
+        gradients.append([loss.detach(), *(leaf.grad for leaf in leaves)])
+    for exact, half in zip(*gradients, strict=True):
+        # Roundings of 2^-11, of which the largest come with the scores.
+        assert (half - exact).norm() < 4 * 2**-11 * exact.norm()

@@ -249,3 +249,16 @@ def test_misuse_is_explained(random):
     for momentum in (-0.1, 1.1):
         with pytest.raises(ValueError, match=f'momentum must lie .* but is {momentum}'):
             ClusterMemory(momentum=momentum)
+
+
+@pytest.mark.parametrize('use_hard', [True, False])
+def test_a_batch_in_which_nothing_counts_changes_nothing(random, use_hard):
+    features, centres = random
+    memory = filled(centres, use_hard=use_hard)
+    before = memory.centres
+    features = features.clone().requires_grad_()
+    loss = memory(features, torch.full((len(features),), -1))
+    loss.backward()
+    assert loss == 0
+    assert not features.grad.any()
+    assert torch.equal(memory.centres, before)
