@@ -109,9 +109,7 @@ def joint(processes):
     return [sum(batches, []) for batches in steps]
 
 
-@pytest.mark.parametrize(
-    ('name', 'number'), [('pass', 2), ('pass', 4), ('pass_accumulated', 2)]
-)
+@pytest.mark.parametrize(('name', 'number'), [('pass', 2), ('pass', 4), ('pass_accumulated', 2)])
 def test_pre_training(outcomes, tried, name, number):
     (whole,) = outcomes['pass', 1]
     for process in outcomes[name, number]:
@@ -147,9 +145,7 @@ def test_unlabelled(outcomes, tried, name, number):
         assert len(process['memory']) == 9
         for own, other in zip(process['memory'], whole['memory'], strict=True):
             torch.testing.assert_close(own, other, atol=1e-5, rtol=0)
-    tried(
-        'processes', f'USL in {number} processes', 'labels, memory of each step, weights of one'
-    )
+    tried('processes', f'USL in {number} processes', 'labels, memory of each step, weights of one')
 
 
 @pytest.mark.parametrize('name', ['pass', 'reid', 'cluster', 'cluster_all'])
