@@ -36,7 +36,8 @@ def load_weights(
         FileNotFoundError: When there is no such file.
         UnsafeCheckpointError: When it holds what could run code.
         RuntimeError: When too little was loaded.
-        ValueError: When the file holds a ViT of another kind, or for another number of parts.
+        ValueError: When the file holds a ViT of another kind, or for another number of parts, or
+            values that are no finite floating-point numbers.
 
     Examples:
         >>> from passreid.apis import load_weights
@@ -46,7 +47,13 @@ def load_weights(
         >>> sorted(report.initialised)[:1]  # doctest: +SKIP
         ['part_positions.0']
     """
-    report = fill_model(unwrap_model(model), read_checkpoint(path), str(path))
+    content = read_checkpoint(path)
+    try:
+        report = fill_model(unwrap_model(model), content, str(path))
+    # A crafted or foreign file may make the conversion raise nearly anything.
+    except Exception as error:
+        kind = '' if isinstance(error, ValueError) else f'{type(error).__name__}: '
+        raise ValueError(f'the weights of {path} cannot be used: {kind}{error}') from error
     report.check(min_share)
     if strict and not report.clean:
         raise RuntimeError(f'Not everything fits (strict=True). {report.table()}')

@@ -96,12 +96,14 @@ def _readable_errors(path: str) -> Iterator[None]:
             f'code when loaded{_offender(error)}. Ask its author for a file of tensors and '
             "plain values only, such as torch.save({'state_dict': model.state_dict()}, path)."
         ) from None
-    except (RuntimeError, EOFError) as error:
-        if isinstance(error, EOFError) or 'PytorchStreamReader' in str(error):
-            raise RuntimeError(
-                f'{path} cannot be read, it is damaged or was not written to its end: {error}'
-            ) from error
+    except (OSError, torch.OutOfMemoryError):
         raise
+    # Damaged files make torch raise nearly anything, UnicodeDecodeError and KeyError too.
+    except Exception as error:
+        kind = '' if isinstance(error, RuntimeError) else f'{type(error).__name__}: '
+        raise RuntimeError(
+            f'{path} cannot be read, it is damaged or was not written to its end: {kind}{error}'
+        ) from error
 
 
 def _offender(error: pickle.UnpicklingError) -> str:

@@ -146,3 +146,15 @@ def test_other_loads_are_not_affected_afterwards(saved):
         torch.load(path, weights_only=True)
     assert torch.load(path, weights_only=False).kept == 1
     assert 'TORCH_FORCE_WEIGHTS_ONLY_LOAD' not in os.environ
+
+
+@pytest.mark.parametrize('legacy', [False, True])
+def test_damage_of_any_kind_is_named(tmp_path, legacy):
+    path = tmp_path / 'a.pth'
+    torch.save({'weight': torch.arange(9.0)}, path, _use_new_zipfile_serialization=not legacy)
+    data = path.read_bytes()
+    place = data.index(b'weight')
+    for damage in (b'\xff', b''):
+        path.write_bytes(data[:place] + damage + data[place + 1 :] if damage else data[:-9])
+        with pytest.raises(RuntimeError, match=f'{path} cannot be read, it is damaged'):
+            load_checkpoint_file(path)

@@ -9,8 +9,9 @@ from torch import nn
 from passreid.utils.load_report import LoadReport
 from passreid.utils.load_watch import LoadWatch, unneeded_names
 
+from .check_values import check_values
 from .recognise import fit_checkpoint
-from .vit_checkpoint import below_prefix, our_names
+from .vit_checkpoint import below_prefix, content_of, our_names
 
 
 def fill_model(
@@ -31,19 +32,22 @@ def fill_model(
         LoadReport: What was loaded.
 
     Raises:
-        ValueError: If no weight has the prefix, or the file holds a ViT that PartViT cannot be.
+        ValueError: If no weight has the prefix, the file holds a ViT that PartViT cannot be, or
+            weights that are no finite floating-point numbers.
     """
-    names = set(model.state_dict())
+    known = model.state_dict()
+    names = set(known)
     recognised = ''
     if prefix is not None:
         weights = our_names(below_prefix(checkpoint, prefix), names)
     elif fitted := fit_checkpoint(checkpoint, names):
         weights, recognised = fitted
     else:
-        content = checkpoint.get('state_dict', checkpoint)
-        weights = {name.removeprefix('module.'): value for name, value in content.items()}
+        content = content_of(checkpoint).items()
+        weights = {name.removeprefix('module.'): value for name, value in content}
     needless = unneeded_names(model) - names
     weights = {name: value for name, value in weights.items() if name not in needless}
+    check_values({k: v for k, v in weights.items() if k in known and known[k].is_floating_point()})
     watch = LoadWatch(model, weights)
     load_state_dict(model, weights, strict=False, logger='silent')
     return watch.report(source, type(model).__name__, recognised)

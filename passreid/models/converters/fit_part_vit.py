@@ -8,10 +8,11 @@ from torch import Tensor
 from passreid.utils.load_report import LoadNotes
 
 from ..layers import infer_grid, resize_table
+from .check_values import check_values
 from .layer_scale import add_layer_scale, fold_layer_scale, is_layer_scale
 from .patch_kernel import resize_patch_kernel
-from .position_rows import split_positions
-from .vit_keys import to_part_vit_keys
+from .position_rows import check_table, split_positions
+from .vit_keys import is_part_vit_key, to_part_vit_keys
 
 _KERNEL = 'patch_embed.projection.weight'
 _FROM_CLS = 'started from [CLS]'
@@ -31,10 +32,12 @@ def fit_part_vit(weights: dict[str, Tensor], model: Any) -> LoadNotes:
         LoadNotes: What was changed.
 
     Raises:
-        ValueError: If the number of parts differs, or the grid of the positions is not clear.
+        ValueError: If the number of parts differs, the grid of the positions is not clear, or
+            values are no finite floating-point numbers.
     """
     notes = LoadNotes()
     to_part_vit_keys(weights)
+    check_values({name: value for name, value in weights.items() if is_part_vit_key(name)})
     _check_parts(weights, model.num_parts)
     scales = [name for name, _ in model.named_parameters() if is_layer_scale(name)]
     if scales:
@@ -58,6 +61,8 @@ def _resize(weights: dict[str, Tensor], model: Any, notes: LoadNotes) -> None:
     if split_positions(weights, model.pos_embed_grid, target):
         notes.initialised['cls_position'] = 'zero (no position of [CLS] in the file)'
     table = weights.get('pos_embed')
+    if table is not None:
+        check_table(table)
     if table is None or table.shape[1] == target[0] * target[1]:
         return
     source = model.pos_embed_grid or infer_grid(table.shape[1])

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .cluster_keys import cluster_weights
 from .supervised_keys import supervised_weights
+from .vit_checkpoint import content_of
 from .vit_keys import part_vit_key
 
 _TOKENS = re.compile(r'^(mlp|last_layer)_(cls|pt(\d+))\.(.+)$')
@@ -44,7 +45,7 @@ def from_pass_checkpoint(state_dict: Mapping, kind: str = 'pretrain') -> dict[st
     """
     if kind not in ('pretrain', 'supervised', 'usl'):
         raise ValueError(f"Cannot convert kind={kind!r}; choose 'pretrain', 'supervised' or 'usl'")
-    state_dict = state_dict.get('state_dict', state_dict)
+    state_dict = content_of(state_dict)
     if kind == 'supervised':
         return supervised_weights(state_dict)
     if kind == 'usl':

@@ -29,11 +29,12 @@ def split_positions(
         bool: Whether the file had no position for [CLS].
 
     Raises:
-        ValueError: If ``grid`` contradicts the table.
+        ValueError: If ``grid`` contradicts the table, or it is none.
     """
     table = weights.get('pos_embed')
     if table is None or 'cls_position' in weights:
         return False
+    check_table(table)
     distillation = int('dist_token' in weights)
     registers = weights['reg_token'].shape[1] if 'reg_token' in weights else 0
     counts = sorted({1 + distillation + registers, 1 + distillation, 1, 0}, reverse=True)
@@ -41,6 +42,21 @@ def split_positions(
     weights['pos_embed'] = table[:, rows:]
     weights['cls_position'] = table[:, :1] if rows else torch.zeros_like(table[:, :1])
     return not rows
+
+
+def check_table(table: Tensor) -> None:
+    """Make sure that positions are a table.
+
+    Args:
+        table (Tensor): ``(1, L, C)``.
+
+    Raises:
+        ValueError: When the shape is another.
+    """
+    if table.ndim != 3 or table.shape[0] != 1 or not table.shape[1]:
+        raise ValueError(
+            f'pos_embed has the shape {tuple(table.shape)}; a table of positions has (1, rows, C)'
+        )
 
 
 def _number_of_rows(

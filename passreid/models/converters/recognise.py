@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .cluster_keys import has_cluster_neck
 from .pass_checkpoint import from_pass_checkpoint
-from .vit_checkpoint import best_prefix, flat_weights, our_names, vit_prefixes
+from .vit_checkpoint import best_prefix, content_of, flat_weights, our_names, vit_prefixes
 from .vit_keys import weights_below
 
 _STUDENT, _TEACHER = 'backbone.', 'teacher.backbone.'
@@ -32,7 +32,7 @@ def pass_kind(checkpoint: Mapping[str, Any]) -> str | None:
     Returns:
         str | None: ``kind`` for :func:`from_pass_checkpoint`; None when none of them did.
     """
-    content = checkpoint.get('state_dict', checkpoint)
+    content = content_of(checkpoint)
     networks = [content.get(name) for name in ('student', 'teacher')]
     named = [name for network in networks if isinstance(network, Mapping) for name in network]
     if any(_PART_TOKEN.search(name) for name in named):
@@ -91,7 +91,7 @@ def fit_checkpoint(
 
 def _content_names(checkpoint: Mapping[str, Any]) -> set[str]:
     """Return the names that mmengine would load by itself."""
-    return {name.removeprefix('module.') for name in checkpoint.get('state_dict', checkpoint)}
+    return {name.removeprefix('module.') for name in content_of(checkpoint)}
 
 
 def _with_our_names(

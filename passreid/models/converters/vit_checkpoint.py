@@ -174,4 +174,22 @@ def _unpack(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
         inner = checkpoint.get(name)
         if isinstance(inner, Mapping) and inner:
             return _unpack(inner)
+    if strange := [name for name in checkpoint if not isinstance(name, str)]:
+        raise ValueError(f'a weight is called {strange[0]!r}, but a name has to be text')
     return checkpoint
+
+
+def content_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what ``state_dict`` of a file holds, or the file itself when there is none.
+
+    Args:
+        checkpoint (Mapping[str, Any]): Content of the file.
+
+    Raises:
+        ValueError: When it holds something else than weights by name.
+    """
+    content = checkpoint.get('state_dict', checkpoint)
+    if not isinstance(content, Mapping):
+        kind = type(content).__name__
+        raise ValueError(f'state_dict of the file is a {kind}, but must be weights by name')
+    return content
