@@ -7,6 +7,8 @@ from mmengine.dist import get_rank
 from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
+from passreid.utils.printable import printable
+
 # Row 0 is the main process's.
 WORKER_ROWS = 257
 
@@ -20,7 +22,8 @@ class BadImageError(Exception):
     """
 
     def __init__(self, path: str, reason: str = '') -> None:
-        super().__init__(f'bad image {path}: {reason}' if reason else path)
+        name = printable(path)
+        super().__init__(f'bad image {name}: {printable(reason)}' if reason else name)
         self.path = path
         self.reason = reason
 
@@ -80,7 +83,8 @@ class BadImageCounter:
             error (BadImageError): What was wrong.
 
         Raises:
-            TooManyBadImagesError: When the share of bad images exceeds the limit.
+            TooManyBadImagesError: When the share of bad images exceeds the limit, or no image of
+                the data set is left.
         """
         self._counts.numpy()[_row(), 1] += 1
         if not self._is_bad[idx]:
@@ -89,6 +93,10 @@ class BadImageCounter:
             level = logging.WARNING if get_rank() == 0 else logging.ERROR
             print_log(f'{error}; another sample takes its place', 'current', level)
         seen, bad = self.seen, self.bad
+        if bad >= self.num_samples and self._is_bad.all():
+            raise TooManyBadImagesError(
+                f'none of the {self.num_samples} images can be read; the last one: {error}'
+            )
         if seen >= min(self.grace, self.num_samples) and bad > self.max_share * seen:
             raise TooManyBadImagesError(
                 f'{bad} of the {seen} images loaded so far are bad, which is more than '

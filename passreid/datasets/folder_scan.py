@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from mmengine.logging import MMLogger
 
-from .image_files import is_image_name
+from .image_files import is_image_name, is_other_picture, warn_of_other_pictures
 
 PROGRESS_EVERY = 500_000
 
@@ -57,8 +57,10 @@ class FolderScan:
         self.stamps[folder] = [stat.st_mtime_ns]
         with os.scandir(path) as found:
             entries = sorted(
-                (entry.name, entry.is_dir()) for entry in found if not entry.name.startswith('.')
+                (entry.name, _is_folder(entry)) for entry in found if not entry.name.startswith('.')
             )
+        others = [name for name, is_folder in entries if not is_folder and is_other_picture(name)]
+        warn_of_other_pictures(path, others)
         for name, is_folder in entries:
             if is_folder:
                 yield from self._scan(os.path.join(folder, name))
@@ -67,3 +69,11 @@ class FolderScan:
                 if self._num_images % PROGRESS_EVERY == 0:
                     logger.info(f'{self._num_images} images found in {self.root} so far')
                 yield os.path.join(folder, name)
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    # A link that leads to itself: if it has the name of an image, reading it is an error.
+    except OSError:
+        return False

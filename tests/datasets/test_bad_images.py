@@ -69,3 +69,9 @@ def test_other_ranks_log_as_errors(log, monkeypatch):
     )
     BadImageCounter(5000).count_bad(0, BadImageError('a.jpg'))
     assert levels == [logging.ERROR]
+
+
+def test_names_act_on_no_terminal():
+    error = BadImageError('a\x1b[2J\n.jpg', 'what\nelse')
+    assert str(error) == r'bad image a\x1b[2J\n.jpg: what\nelse'
+    assert error.path == 'a\x1b[2J\n.jpg'

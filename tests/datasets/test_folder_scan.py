@@ -79,3 +79,17 @@ def test_unreadable_folder_is_an_error(root, monkeypatch):
     monkeypatch.setattr(os, 'scandir', refuse)
     with pytest.raises(PermissionError, match='deep'):
         list(FolderScan(str(root)))
+
+
+def test_link_to_itself_is_found_as_an_image(tmp_path):
+    (tmp_path / 'a.jpg').symlink_to('a.jpg')
+    (tmp_path / 'b').symlink_to('b')
+    assert list(FolderScan(str(tmp_path))) == ['a.jpg']
+
+
+def test_other_pictures_are_counted_and_logged(tmp_path, log):
+    (tmp_path / 'a').mkdir()
+    for name in ('a/1.gif', 'a/2.heic', 'b.jpg'):
+        (tmp_path / name).touch()
+    assert list(FolderScan(str(tmp_path))) == ['b.jpg']
+    assert f'2 pictures in {tmp_path}/a are left out' in log()

@@ -237,3 +237,11 @@ def test_copy_with_another_pipeline(root):
     plain[0]
     assert dataset.bad_image_summary()['seen'] == before
     assert plain.bad_image_summary()['seen'] == 3
+
+
+def test_data_set_without_a_single_good_image(tmp_path):
+    for name in ('a.jpg', 'b.jpg'):
+        (tmp_path / name).touch()
+    dataset = LUPerson(str(tmp_path), pipeline=[{'type': 'LoadPersonImage'}], max_bad_share=1)
+    with pytest.raises(TooManyBadImagesError, match=r'none of the 2 images .*\.jpg: the file is e'):
+        dataset[0]
