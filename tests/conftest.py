@@ -1,5 +1,6 @@
 """Shared fixtures."""
 
+import gc
 import logging
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,13 @@ def pytest_addoption(parser):
 
 
 REFERENCE = Path(__file__).parent / 'data' / 'reference'
+
+
+@pytest.fixture(scope='module', autouse=True)
+def short_collections():
+    """Let data sets, each of which collects garbage, not look at all that was imported by now."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope='session')
