@@ -38,7 +38,8 @@ def _is_strange(value: Tensor) -> bool:
 
 
 def _is_no_float(value: Tensor) -> bool:
-    return not value.is_floating_point()
+    # Batch normalisation counts its batches, in a whole number.
+    return not value.is_floating_point() and value.ndim > 0
 
 
 def _is_not_finite(value: Tensor) -> bool:
