@@ -18,6 +18,7 @@ from passreid.engine.hooks import (
 )
 from passreid.engine.runners import SafeRunner
 from passreid.models.converters import fit_checkpoint
+from passreid.utils.activation_checkpointing import repair_activation_checkpointing
 from passreid.utils.checkpoint_loading import secure_checkpoint_loading
 from passreid.utils.config_error import ConfigError
 from passreid.utils.config_file import read_config
@@ -97,6 +98,7 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     register_all_modules(init_default_scope=False)
     silence_known_warnings()
     secure_checkpoint_loading()
+    repair_activation_checkpointing()
     with explained_mistakes(given):
         return _build(given)
 
