@@ -42,7 +42,7 @@ class FolderScan:
                 os.stat(os.path.join(self.root, folder)).st_mtime_ns == changed
                 for folder, [changed] in stamps.items()
             )
-        except OSError:
+        except (OSError, ValueError):
             return False
 
     def _scan(self, folder: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from mmengine.dataset import force_full_init
 
 from passreid.registry import DATASETS
 
+from .bad_images import BadImageError
 from .folder_scan import FolderScan
 from .key_list import read_path_list, read_pickled_keys
 from .lmdb_reader import LMDBReader
@@ -161,7 +162,7 @@ class LUPerson(RobustDataset):
             dict: The fields named above.
 
         Raises:
-            BadImageError: When the LMDB has no such key.
+            BadImageError: When the LMDB has no such key, or a cached name leaves ``data_root``.
         """
         info: dict[str, Any] = {
             'img_path': self.image_name(idx),
@@ -172,4 +173,11 @@ class LUPerson(RobustDataset):
         }
         if self._lmdb:
             info['img_bytes'] = self._lmdb.get(info['img_path'])
+        elif _leaves(self.data_list[idx]):
+            raise BadImageError(info['img_path'], f'leaves {self.data_root}: use rescan=True')
         return info
+
+
+def _leaves(name: str) -> bool:
+    """Whether a name, which may come from a list that somebody else has kept, leaves the root."""
+    return '..' in name and '..' in name.split('/') or name.startswith('/')

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 from mmengine.logging import MMLogger
@@ -98,11 +100,25 @@ class NameCache:
         return self.folder / f'{self.stem}.json'
 
     def _read_state(self) -> dict:
+        # A pipe would be waited for.
+        if not self._state_file.is_file():
+            return {}
         try:
             state = json.loads(self._state_file.read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
+        return state if self._is_sound(state) else {}
+
+    def _is_sound(self, state: Any) -> bool:
+        """Whether a state that lay beside somebody's images is one of ours, table and all."""
         if not isinstance(state, dict) or state.get('version') != FORMAT_VERSION:
-            return {}
-        files = [self.folder / f'{state["table"]}.{part}.npy' for part in ('names', 'ends')]
-        return state if all(file.is_file() for file in files) else {}
+            return False
+        table, stamps = state.get('table'), state.get('stamps')
+        if not (isinstance(table, str) and re.fullmatch(f'{self.stem}-[0-9a-f]+', table)):
+            return False
+        if not isinstance(state.get('finished'), int) or not isinstance(stamps, dict):
+            return False
+        lists = stamps.values()
+        if not all(isinstance(own, list) and own for own in lists):
+            return False
+        return NameTable.is_sound(str(self.folder / table))

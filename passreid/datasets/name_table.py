@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+_PARTS = ('ends', 'names')
+
 
 class NameTable(Sequence):
     """A read-only list of names, held in two memory-mapped files.
@@ -45,6 +47,26 @@ class NameTable(Sequence):
         np.save(f'{prefix}.names.npy', np.frombuffer(blob, np.uint8))
         np.save(f'{prefix}.ends.npy', np.frombuffer(ends, np.int64))
         return len(ends)
+
+    @staticmethod
+    def is_sound(prefix: str) -> bool:
+        """Whether there are two files of a table that fit each other.
+
+        Args:
+            prefix (str): As for :meth:`write`.
+        """
+        files = [f'{prefix}.{part}.npy' for part in _PARTS]
+        if not all(map(os.path.isfile, files)):
+            return False
+        try:
+            ends, blob = (np.load(file, mmap_mode='r') for file in files)
+        # Damaged files make numpy raise nearly anything.
+        except Exception:
+            return False
+        if (ends.dtype, blob.dtype, ends.ndim, blob.ndim) != (np.int64, np.uint8, 1, 1):
+            return False
+        rising = len(ends) and ends[0] >= 0 and bool((ends[1:] >= ends[:-1]).all())
+        return bool(rising and ends[-1] == len(blob))
 
     def __len__(self) -> int:
         return len(self._rows)

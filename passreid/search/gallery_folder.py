@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -82,8 +83,8 @@ class GalleryFolder:
             entries = json.loads(file.read_text(encoding='utf-8'))
             version = entries.pop('version')
             if version == FORMAT_VERSION:
-                return GalleryState(**dict(entries, parts=tuple(entries['parts'])))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+                return _checked(GalleryState(**dict(entries, parts=tuple(entries['parts']))))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError(f'{file} is damaged ({error!r}): {self._remedy}') from error
         raise ValueError(f'{file} has the format {version}, but {FORMAT_VERSION} is known: update')
 
@@ -202,6 +203,20 @@ class GalleryFolder:
     @property
     def _remedy(self) -> str:
         return f'delete {self.path} and index the images anew'
+
+
+def _checked(state: GalleryState) -> GalleryState:
+    """Return a state that was read, whose entries become names of files."""
+    names = (*state.parts, state.model, *([] if state.index is None else [state.index]))
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError('parts, model and index must be text')
+    if not all(re.fullmatch(f'{_PART}[0-9]+', part) for part in state.parts):
+        raise ValueError(f'parts are {state.parts}, but are called {_PART}NUMBER')
+    if len(set(state.parts)) < len(state.parts):
+        raise ValueError(f'parts are {state.parts}, but each counts once')
+    if not (type(state.dim) is int and state.dim > 0 and type(state.layout) is int):
+        raise ValueError(f'dim is {state.dim!r} and layout {state.layout!r}, but must be numbers')
+    return state
 
 
 def _reach_disk(file: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .column_checks import check_columns
 from .field_column import FieldColumn
 from .gallery_record import GalleryRecord, SearchFilter
 from .growing_array import GrowingArray
@@ -149,17 +150,26 @@ class RecordTable:
 
     @classmethod
     def load(cls, path: Path) -> 'RecordTable':
-        """Read what :meth:`save` wrote."""
-        with np.load(path, allow_pickle=False) as data:
-            table = cls()
-            table._paths = TextColumn(data['paths'], data['path_ends'])
-            table._stamps = TextColumn(data['stamps'], data['stamp_ends'])
-            table._cam_ids = GrowingArray(data['cam_ids'])
-            table._times = GrowingArray(data['times'])
-            table._alive = GrowingArray(np.ones(len(data['cam_ids']), bool))
-            values = json.loads(data['values'].tobytes())
-            columns = zip(values.items(), data['codes'], strict=True)
-            table._fields = {name: FieldColumn(known, codes) for (name, known), codes in columns}
+        """Read what :meth:`save` wrote, whoever wrote it.
+
+        Args:
+            path (Path): The file.
+
+        Raises:
+            Exception: Of any type, when it holds anything else.
+        """
+        with np.load(path, allow_pickle=False) as file:
+            data = {name: file[name] for name in file.files}
+        values = json.loads(data['values'].tobytes())
+        check_columns(data, values)
+        table = cls()
+        table._paths = TextColumn(data['paths'], data['path_ends'])
+        table._stamps = TextColumn(data['stamps'], data['stamp_ends'])
+        table._cam_ids = GrowingArray(data['cam_ids'])
+        table._times = GrowingArray(data['times'])
+        table._alive = GrowingArray(np.ones(len(data['cam_ids']), bool))
+        columns = zip(values.items(), data['codes'], strict=True)
+        table._fields = {name: FieldColumn(known, codes) for (name, known), codes in columns}
         return table
 
 

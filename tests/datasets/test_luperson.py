@@ -257,3 +257,14 @@ def test_batches_of_clusters_without_cameras(tmp_path, write_images):
 def test_registered(nested):
     dataset = DATASETS.build({'type': 'LUPerson', 'data_root': str(nested), 'pipeline': [LOAD]})
     assert len(dataset) == 3
+
+
+def test_cached_name_out_of_the_root_is_a_bad_image(nested):
+    LUPerson(str(nested))
+    prefix = str(next((nested / '.passreid_cache').glob('*.ends.npy')))[: -len('.ends.npy')]
+    NameTable.write(prefix, ['c.jpg', '../secret.jpg', '/secret.jpg'])
+    dataset = LUPerson(str(nested), pipeline=[LOAD], test_mode=True)
+    assert dataset[0]['img_path'] == str(nested / 'c.jpg')
+    for idx in (1, 2):
+        with pytest.raises(BadImageError, match=f'secret.jpg: leaves {nested}'):
+            dataset[idx]

@@ -160,3 +160,30 @@ def test_read_only_root_is_cached_at_home(tmp_path, monkeypatch):
     monkeypatch.setenv('HOME', str(tmp_path / 'home'))
     source.load(root)
     assert len(list((tmp_path / 'home' / '.cache' / 'passreid').glob('*.npy'))) == 2
+
+
+@pytest.mark.parametrize(
+    'entries',
+    [
+        {'table': '../../other'},
+        {'table': 7},
+        {'stamps': []},
+        {'stamps': {'': []}},
+        {'finished': 'today'},
+        {'version': 99},
+        {},
+    ],
+)
+def test_state_of_strangers_is_not_used(tmp_path, entries):
+    cache = NameCache(str(tmp_path), str(tmp_path))
+    found = []
+
+    def load():
+        return list(cache.load(lambda: (found.append(1) or ['a.jpg'], {'': [1]}), lambda _: True))
+
+    assert load() == load() == ['a.jpg']
+    assert len(found) == 1
+    file = next(cache.folder.glob('*.json'))
+    file.write_text(json.dumps(json.loads(file.read_text()) | entries) if entries else '[' * 99999)
+    assert load() == ['a.jpg']
+    assert len(found) == 2

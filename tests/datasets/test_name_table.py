@@ -55,3 +55,26 @@ def test_a_pickle_does_not_hold_the_names(tmp_path):
 def test_nothing_is_written_for_no_names(tmp_path):
     assert NameTable.write(str(tmp_path / 'none'), []) == 0
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ('part', 'array'),
+    [
+        ('ends', np.array([1, 10**12])),
+        ('ends', np.array([-5, 3])),
+        ('ends', np.array([3, 1])),
+        ('ends', np.array([1])),
+        ('ends', np.array([1.0, 3.0])),
+        ('ends', np.array([[1, 3]])),
+        ('ends', np.zeros(0, np.int64)),
+        ('names', np.zeros(3, np.int64)),
+        ('names', np.array([{}], dtype=object)),
+    ],
+)
+def test_files_that_are_no_table(tmp_path, part, array):
+    prefix = str(tmp_path / 'table')
+    assert not NameTable.is_sound(prefix)
+    NameTable.write(prefix, ['a', 'bc'])
+    assert NameTable.is_sound(prefix)
+    np.save(f'{prefix}.{part}.npy', array, allow_pickle=True)
+    assert not NameTable.is_sound(prefix)

@@ -95,3 +95,24 @@ def test_lock_can_be_released_by_another_thread(folder):
         assert pool.submit(store.delete, ['0001.jpg']).result() == 1
     store.flush()
     assert len(MemoryStore(folder=folder)) == 4
+
+
+@pytest.mark.parametrize(
+    'entries',
+    [
+        {'parts': ['../../etc']},
+        {'parts': ['/etc']},
+        {'parts': [3]},
+        {'parts': ['part-000001', 'part-000001']},
+        {'dim': '4'},
+        {'dim': -4},
+        {'layout': '../x'},
+        {'model': 7},
+        {'index': 7},
+    ],
+)
+def test_state_of_strangers_is_refused(folder, entries):
+    file = folder / 'gallery.json'
+    file.write_text(json.dumps(json.loads(file.read_text()) | entries))
+    with pytest.raises(ValueError, match=f'{file} is damaged'):
+        GalleryFolder(folder).read()

@@ -85,15 +85,23 @@ def load_result(folder: str | Path, rerank: bool = False) -> SavedResult:
             f'there is no {path}: save a result with tools/test.py --out, or save_dir of ReIDMetric'
         )
     prefix = 'rerank_' if rerank else ''
-    with np.load(path, allow_pickle=False) as data:
-        missing = {*_SAMPLES, *_RANKING} - set(data.files)
-        if missing:
-            raise ValueError(f'{path} was not written by ReIDMetric: it lacks {sorted(missing)}')
-        if f'{prefix}indices' not in data.files:
-            raise ValueError(f'{path} has no re-ranked lists: the test ran without re-ranking')
-        query = data['is_query']
-        samples = {name: data[name] for name in _SAMPLES[1:]}
-        ranking = {name: data[f'{prefix}{name}'] for name in _RANKING}
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            names = set(data.files)
+            wanted = {*_SAMPLES[1:], *(f'{prefix}{name}' for name in _RANKING)}
+            arrays = {name: data[name] for name in wanted & names}
+    # A damaged file makes numpy raise nearly anything.
+    except Exception as error:
+        raise ValueError(f'{path} is damaged, or no result: {error}') from error
+    if missing := {*_SAMPLES, *_RANKING} - names:
+        raise ValueError(f'{path} was not written by ReIDMetric: it lacks {sorted(missing)}')
+    if f'{prefix}indices' not in names:
+        raise ValueError(f'{path} has no re-ranked lists: the test ran without re-ranking')
+    samples = {name: arrays[name] for name in _SAMPLES[1:]}
+    ranking = {name: arrays[f'{prefix}{name}'] for name in _RANKING}
+    if problem := _problem(samples, ranking):
+        raise ValueError(f'{path} is damaged: {problem}')
+    query = samples['is_query']
     return SavedResult(
         samples['img_paths'][query],
         samples['pids'][query],
@@ -103,3 +111,21 @@ def load_result(folder: str | Path, rerank: bool = False) -> SavedResult:
         samples['cam_ids'][~query],
         **ranking,
     )
+
+
+def _problem(samples: dict[str, np.ndarray], ranking: dict[str, np.ndarray]) -> str:
+    """Say what contradicts itself; '' when nothing does."""
+    kinds = {'pids': 'i', 'cam_ids': 'i', 'is_query': 'b', 'img_paths': 'U'}
+    number = len(samples['is_query']) if samples['is_query'].ndim else 0
+    for name, array in samples.items():
+        if array.dtype.kind != kinds[name] or array.shape != (number,):
+            return f'{name} is {array.dtype} of shape {array.shape}, of {number} samples'
+    queries = int(samples['is_query'].sum())
+    indices, distances = ranking['indices'], ranking['distances']
+    if indices.dtype.kind != 'i' or indices.ndim != 2 or len(indices) != queries:
+        return f'indices are {indices.dtype} of shape {indices.shape}, of {queries} queries'
+    if distances.shape != indices.shape or ranking['average_precision'].shape != (queries,):
+        return 'distances and average_precision are not those of the indices'
+    if indices.size and not -1 <= indices.min() <= indices.max() < number - queries:
+        return f'indices name images beyond the {number - queries} of the gallery'
+    return ''
