@@ -236,7 +236,10 @@ class PartViT(VisionTransformer):
         size = patches.shape[0]
         prefix = [(self.cls_token + self.cls_position).expand(size, -1, -1)]
         if self.num_parts:
-            parts = torch.cat(tuple(self.part_tokens), 1) + torch.cat(tuple(self.part_positions), 1)
+            # Added one by one: the gradients of two joined tables would be views of one memory, to
+            # which accumulation and loss scaling would then do everything twice.
+            pairs = zip(self.part_tokens, self.part_positions, strict=True)
+            parts = torch.cat([token + position for token, position in pairs], 1)
             if part_ids is None:
                 prefix.append(parts.expand(size, -1, -1))
             else:

@@ -210,6 +210,22 @@ class TestStem:
             tiny(stem='ics', patch_size=7)
 
 
+@pytest.mark.parametrize('stem', ['patch', 'ics'])
+def test_gradients_have_memory_of_their_own(stem):
+    """Or what is done to one in place, as by accumulation, is done to another as well."""
+    model, images = tiny(stem=stem), torch.rand(2, 3, 64, 32)
+    gradients = []
+    for times in (1, 2):
+        model.zero_grad()
+        for _ in range(times):
+            model(images)[0].square().sum().backward()
+        gradients.append([value.grad.clone() for value in model.parameters()])
+        places = {value.grad.data_ptr() for value in model.parameters()}
+        assert len(places) == len(gradients[0])
+    for once, twice in zip(*gradients, strict=True):
+        assert torch.equal(2 * once, twice)
+
+
 def test_sizes_around_that_of_a_patch():
     """The patch embedding pads to whole patches; the convolutions of the stem cannot."""
     model = tiny()
