@@ -93,9 +93,13 @@ class PseudoLabelHook(Hook):
         """Prepare the loader that features come from.
 
         Raises:
+            ImportError: When faiss is wanted and not installed.
             TypeError: When data set, sampler or model cannot take labels.
-            ValueError: When the checkpoint that is resumed belongs to other images.
+            ValueError: When the checkpoint that is resumed belongs to other images, or a setting
+                of the clustering is out of range.
         """
+        # Two images show what is wrong with the settings before the features of all are extracted.
+        cluster_pseudo_labels(np.eye(2, dtype=np.float32), **self.settings)
         loader = runner.train_dataloader
         for part, method, advice in (
             (loader.sampler, 'set_labels', 'use CrossCameraIdentitySampler'),

@@ -1,5 +1,6 @@
 import re
 import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -357,3 +358,25 @@ def test_parts_that_cannot_take_labels(part, message):
     runner = SimpleNamespace(model=parts['model'], train_dataloader=loader)
     with pytest.raises(TypeError, match=f'cannot work with object, which {message}'):
         PseudoLabelHook(pipeline=[]).before_train(runner)
+
+
+@pytest.mark.parametrize(
+    ('settings', 'error', 'message'),
+    [
+        (dict(eps=1.0), ValueError, r'eps is 1\.0, expected between 0 and 1'),
+        (dict(min_samples=0), ValueError, 'min_samples is 0'),
+        (dict(k1=0), ValueError, 'k1 is 0'),
+        (dict(search='nearest'), ValueError, "search is 'nearest'"),
+        (dict(search='faiss'), ImportError, 'pip install faiss-cpu'),
+    ],
+)
+def test_bad_settings_fail_before_any_feature(
+    people, tmp_path, monkeypatch, settings, error, message
+):
+    module = 'passreid.engine.hooks.pseudo_label_hook'
+    monkeypatch.setattr(f'{module}.extract_features', lambda *args: pytest.fail('extracted'))
+    monkeypatch.setitem(sys.modules, 'faiss', None)
+    cfg = config(people, tmp_path)
+    cfg.default_hooks.pseudo_labels.update(settings)
+    with pytest.raises(error, match=message):
+        build_runner(cfg).train()
