@@ -1,12 +1,15 @@
 """Train a model from a config."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.runner import Runner
 from torch.distributed.elastic.multiprocessing.errors import record
 
 from passreid.apis import build_runner, load_config
+from passreid.engine import Preempted
 from passreid.utils import close_process_group
 from passreid.utils.config_options import add_run_options, apply_run_options
 from passreid.utils.lost_peers import leave_the_word_to_the_first
@@ -53,9 +56,24 @@ def main() -> None:
     cfg = load_config(args.config)
     apply_arguments(cfg, args)
     runner = build_runner(cfg)
-    runner.train()
-    runner.logger.info(f'Finished. Logs and checkpoints are in {runner.work_dir}')
+    preempted = train(runner)
     close_process_group(runner)
+    if preempted:
+        sys.exit(preempted)
+
+
+def train(runner: Runner) -> int:
+    """Train to the end, or until the process is told to end.
+
+    Returns:
+        int: Exit status: 0, or 143 when the run was told to end and is to be resumed.
+    """
+    try:
+        runner.train()
+    except Preempted as preempted:
+        return preempted.code
+    runner.logger.info(f'Finished. Logs and checkpoints are in {runner.work_dir}')
+    return 0
 
 
 if __name__ == '__main__':

@@ -10,9 +10,11 @@ from mmengine.hooks import SyncBuffersHook
 from mmengine.runner import Runner
 
 from passreid.engine.hooks import (
+    AccumulatedGradientsHook,
     ConvertCheckpointHook,
     LoadReportHook,
     PlainCheckpointHook,
+    PreemptionHook,
     ProcessBuffersHook,
     ResumeNoticeHook,
 )
@@ -42,8 +44,10 @@ from .total_batch import count_accumulated_batches, describe_total_batch
 # Hooks of every run; a config may list one itself to set its arguments. Without SyncBuffersHook
 # each process would validate with the batch statistics of its own images.
 _HOUSE_HOOKS = (
+    AccumulatedGradientsHook,
     LoadReportHook,
     PlainCheckpointHook,
+    PreemptionHook,
     ProcessBuffersHook,
     ResumeNoticeHook,
     SyncBuffersHook,
@@ -72,13 +76,14 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
         cfg (Config | dict | str | Path): A config, or the file that holds it. It is not
             changed. ``work_dir`` defaults to ``work_dirs/<name of the config file>``,
             ``default_scope`` to 'passreid'. ``resume='auto'`` continues from the latest
-            checkpoint of the work directory, if there is one.
+            checkpoint of the work directory that is whole, if there is one.
 
     Returns:
         Runner: Ready for ``train()``, ``val()`` or ``test()``.
 
     Raises:
         FileNotFoundError: When there is no such config file or checkpoint.
+        RuntimeError: When the work directory holds damaged checkpoints only.
         ConfigError: When the config cannot be read, has no ``model``, or names a type, an argument
             or an entry at the top that is not known; suggests the name that may be meant.
 

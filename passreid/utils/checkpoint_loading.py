@@ -8,6 +8,7 @@ https://pytorch.org/docs/stable/notes/serialization.html#weights-only
 """
 
 import argparse
+import errno
 import os
 import pickle
 import re
@@ -96,14 +97,28 @@ def _readable_errors(path: str) -> Iterator[None]:
             f'code when loaded{_offender(error)}. Ask its author for a file of tensors and '
             "plain values only, such as torch.save({'state_dict': model.state_dict()}, path)."
         ) from None
-    except (OSError, torch.OutOfMemoryError):
+    except torch.OutOfMemoryError:
         raise
     # Damaged files make torch raise nearly anything, UnicodeDecodeError and KeyError too.
     except Exception as error:
+        # Of the errors of the disk, one means the file: torch looks for the end of an archive in
+        # front of the beginning of a short file.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         kind = '' if isinstance(error, RuntimeError) else f'{type(error).__name__}: '
-        raise RuntimeError(
-            f'{path} cannot be read, it is damaged or was not written to its end: {kind}{error}'
-        ) from error
+        raise damaged_file(path, f'{kind}{error}') from error
+
+
+def damaged_file(path: str | Path, reason: str) -> RuntimeError:
+    """Return the error to raise for a file that its reader cannot read.
+
+    Args:
+        path (str | Path): The file.
+        reason (str): What its reader says.
+    """
+    return RuntimeError(
+        f'{path} cannot be read, it is damaged or was not written to its end: {reason}'
+    )
 
 
 def _offender(error: pickle.UnpicklingError) -> str:

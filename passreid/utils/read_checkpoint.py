@@ -1,13 +1,12 @@
 """Reading of a file of weights, wherever it is."""
 
-import errno
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from .checkpoint_loading import load_checkpoint_file, secure_checkpoint_loading
+from .checkpoint_loading import damaged_file, load_checkpoint_file, secure_checkpoint_loading
 
 
 def read_checkpoint(source: str | Path) -> Mapping[str, Any]:
@@ -34,23 +33,13 @@ def read_checkpoint(source: str | Path) -> Mapping[str, Any]:
     elif Path(source).suffix == '.safetensors':
         content = _read_safetensors(source)
     else:
-        content = _read_torch(source)
+        content = load_checkpoint_file(source)
     if not isinstance(content, Mapping):
         raise TypeError(
             f'{source} holds a {type(content).__name__}, not weights by name. Save the state_dict '
             'of the model instead of the model itself'
         )
     return content
-
-
-def _read_torch(path: str | Path) -> Any:
-    try:
-        return load_checkpoint_file(path)
-    except OSError as error:
-        # torch looks for the end of the archive in front of the beginning of a short file.
-        if error.errno != errno.EINVAL:
-            raise
-        raise _damaged(path, error) from error
 
 
 def _read_safetensors(path: str | Path) -> Mapping[str, Any]:
@@ -62,10 +51,4 @@ def _read_safetensors(path: str | Path) -> Mapping[str, Any]:
     try:
         return load_file(path)
     except SafetensorError as error:
-        raise _damaged(path, error) from error
-
-
-def _damaged(path: str | Path, error: Exception) -> RuntimeError:
-    return RuntimeError(
-        f'{path} cannot be read, it is damaged or was not written to its end: {error}'
-    )
+        raise damaged_file(path, str(error)) from error

@@ -1,5 +1,6 @@
 """Hooks, one a file."""
 
+from .accumulated_gradients_hook import AccumulatedGradientsHook
 from .collapse_hook import CollapseHook
 from .convert_checkpoint_hook import ConvertCheckpointHook
 from .export_teacher_hook import ExportTeacherHook
@@ -10,15 +11,18 @@ from .load_report_hook import LoadReportHook
 from .non_finite_hook import NonFiniteHook
 from .part_separation_hook import PartSeparationHook
 from .plain_checkpoint_hook import PlainCheckpointHook
+from .preemption_hook import Preempted, PreemptionHook
 from .process_buffers_hook import ProcessBuffersHook
 from .pseudo_label_hook import PseudoLabelHook
 from .random_state_hook import RandomStateHook
 from .resume_notice_hook import ResumeNoticeHook
+from .safe_checkpoint_hook import SafeCheckpointHook
 from .teacher_hook import TeacherHook
 from .training_info_hook import TrainingInfoHook
 from .views_picture_hook import ViewsPictureHook
 
 __all__ = [
+    'AccumulatedGradientsHook',
     'CollapseHook',
     'ConvertCheckpointHook',
     'ExportTeacherHook',
@@ -29,10 +33,13 @@ __all__ = [
     'NonFiniteHook',
     'PartSeparationHook',
     'PlainCheckpointHook',
+    'Preempted',
+    'PreemptionHook',
     'ProcessBuffersHook',
     'PseudoLabelHook',
     'RandomStateHook',
     'ResumeNoticeHook',
+    'SafeCheckpointHook',
     'TeacherHook',
     'TrainingInfoHook',
     'ViewsPictureHook',

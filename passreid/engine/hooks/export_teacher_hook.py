@@ -1,14 +1,13 @@
 """The teacher's backbone as a file of its own."""
 
-import os
 from pathlib import Path
 
-import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from passreid.registry import HOOKS
+from passreid.utils.atomic_file import save_atomically
 from passreid.utils.unwrap import unwrap_model
 
 
@@ -29,11 +28,16 @@ class ExportTeacherHook(Hook):
 
     @master_only
     def after_train(self, runner: Runner) -> None:
-        """Write the file; a reader never sees half of it."""
+        """Write the file; a reader never sees half of it.
+
+        Args:
+            runner (Runner): The runner.
+
+        Raises:
+            NotSavedError: When it cannot be written. A resumed run tries again.
+        """
         weights = unwrap_model(runner.model).teacher['backbone'].state_dict()
         weights = {name: value.cpu() for name, value in weights.items()}
         path = Path(runner.work_dir) / self.filename
-        partial = path.with_suffix('.partial')
-        torch.save({'state_dict': weights, 'meta': {'epoch': runner.epoch}}, partial)
-        os.replace(partial, path)
+        save_atomically({'state_dict': weights, 'meta': {'epoch': runner.epoch}}, path)
         runner.logger.info(f"The teacher's backbone is in {path}")

@@ -2,27 +2,52 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
 
+from mmengine.dist import broadcast_object_list
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import Runner
 from torch import nn
+from torch.utils.data import DataLoader
 
 from passreid.registry import RUNNERS
+from passreid.utils.atomic_file import NotSavedError
 from passreid.utils.config_mistakes import explained_mistakes
+from passreid.utils.last_checkpoint import read_last_checkpoint
+from passreid.utils.loader_worker import start_worker
+
+from ..atomic_checkpoints import atomic_checkpoints
+
+_PLAIN_CHECKPOINTS = ('CheckpointHook', 'mmengine.CheckpointHook', CheckpointHook)
 
 
 @RUNNERS.register_module()
 class SafeRunner(Runner):
-    """A Runner that says what went wrong, in words that help to mend it.
+    """A Runner that loses nothing, and says what went wrong in words that help to mend it.
+
+    - A checkpoint is there as a whole or not at all; mmengine's ``CheckpointHook`` becomes
+      :class:`SafeCheckpointHook`.
+    - All processes resume from what the first one chose.
+    - Workers of data loaders end with their process, see :func:`watch_over_worker`.
 
     Args:
         *args: Of :class:`mmengine.runner.Runner`.
         **kwargs: The same.
     """
 
+    # mmengine's, which names no types.
+    _resume: bool
+    _load_from: str | None
+
     def train(self) -> nn.Module:
         """Train; see :meth:`mmengine.runner.Runner.train`."""
         with self._explained_failures():
-            return super().train()
+            try:
+                return super().train()
+            finally:
+                self.call_hook('after_train_or_failure')
 
     def val(self) -> dict:
         """Validate; see :meth:`mmengine.runner.Runner.val`."""
@@ -35,9 +60,43 @@ class SafeRunner(Runner):
             return super().test()
 
     def save_checkpoint(self, *args, **kwargs) -> None:
-        """Save a checkpoint; see mmengine. All processes must call this, the first one writes."""
+        """Save a checkpoint; see mmengine. All processes must call this, the first one writes.
+
+        Raises:
+            NotSavedError: When a local file cannot be written; those before are as they were.
+        """
         self.call_hook('before_save_checkpoint_in_all')
-        super().save_checkpoint(*args, **kwargs)
+        try:
+            with atomic_checkpoints():
+                super().save_checkpoint(*args, **kwargs)
+        except NotSavedError as error:
+            raise NotSavedError(error.errno, f'{error.strerror} {self._last_good()}') from error
+
+    def load_or_resume(self) -> None:
+        """Load what the first process chose to load or resume from; see mmengine."""
+        choice: list[Any] = [self._resume, self._load_from]
+        broadcast_object_list(choice)
+        self._resume, self._load_from = choice
+        super().load_or_resume()
+
+    def register_hook(self, hook: Hook | dict, *args, **kwargs) -> None:
+        """Register a hook, the safe one where mmengine's CheckpointHook is asked for; see there."""
+        if isinstance(hook, dict) and hook.get('type') in _PLAIN_CHECKPOINTS:
+            hook['type'] = 'SafeCheckpointHook'
+        super().register_hook(hook, *args, **kwargs)
+
+    @staticmethod
+    def build_dataloader(*args, **kwargs) -> DataLoader:
+        """Build a data loader with workers that are watched over; see mmengine."""
+        loader = Runner.build_dataloader(*args, **kwargs)
+        loader.worker_init_fn = partial(start_worker, loader.worker_init_fn)
+        return loader
+
+    def _last_good(self) -> str:
+        named = read_last_checkpoint(self.work_dir)
+        if named and Path(named).is_file():
+            return f'The last good checkpoint is {named}: make room and go on with --resume.'
+        return 'There is no checkpoint before it.'
 
     @contextmanager
     def _explained_failures(self) -> Iterator[None]:

@@ -1,0 +1,91 @@
+import errno
+import os
+import resource
+import signal
+import stat
+
+import pytest
+import torch
+
+from passreid.utils.atomic_file import (
+    PARTIAL,
+    NotSavedError,
+    atomic_file,
+    remove_partial_files,
+    save_atomically,
+    write_text_atomically,
+)
+
+CONTENT = {'weights': torch.arange(50_000.0), 'parts': [torch.ones(3)]}
+
+
+@pytest.fixture
+def file_limit():
+    """Let this process write files of so many bytes only."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_what_is_saved_loads(tmp_path):
+    path = tmp_path / 'new' / 'file.pth'
+    save_atomically(CONTENT, path)
+    loaded = torch.load(path, weights_only=True)
+    assert torch.equal(loaded['weights'], CONTENT['weights'])
+    assert os.listdir(path.parent) == ['file.pth']
+    mask = os.umask(0)
+    os.umask(mask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
+
+
+def test_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path):
+    path = tmp_path / 'file'
+    path.write_text('old')
+    with atomic_file(path) as file:
+        file.write(b'new')
+        file.flush()
+        assert path.read_text() == 'old'
+    assert path.read_text() == 'new'
+
+
+@pytest.mark.parametrize('size', [0, 100, 100_000, 200_000])
+def test_full_disk(tmp_path, file_limit, size):
+    path = tmp_path / 'file.pth'
+    path.write_text('old')
+    file_limit(size)
+    with pytest.raises(NotSavedError, match=r'file\.pth could not be saved: File too') as caught:
+        save_atomically(CONTENT, path)
+    assert caught.value.errno == errno.EFBIG
+    assert 'It needs 0.20 MB' in str(caught.value)
+    assert path.read_text() == 'old'
+    assert os.listdir(tmp_path) == ['file.pth']
+
+
+def test_full_disk_for_text(tmp_path, file_limit):
+    (tmp_path / 'file').write_text('old')
+    file_limit(2)
+    with pytest.raises(NotSavedError, match='file could not be written: File too large'):
+        write_text_atomically('longer', tmp_path / 'file')
+    assert (tmp_path / 'file').read_text() == 'old'
+
+
+def test_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / 'taken').touch()
+    with pytest.raises(NotSavedError, match='Not a directory|File exists'):
+        save_atomically(CONTENT, tmp_path / 'taken' / 'file.pth')
+
+
+def test_other_errors_stay_what_they_are(tmp_path):
+    with pytest.raises(Exception, match='pickle'):
+        save_atomically({'function': lambda: None}, tmp_path / 'file.pth')
+    assert os.listdir(tmp_path) == []
+
+
+def test_leftovers_of_a_kill_are_removed_and_nothing_else(tmp_path):
+    others = {'epoch_1.pth', 'epoch_2.pth.partial', f'{PARTIAL}.txt'}
+    for name in others | {f'epoch_2.pth{PARTIAL}'}:
+        (tmp_path / name).touch()
+    assert remove_partial_files(tmp_path) == [tmp_path / f'epoch_2.pth{PARTIAL}']
+    assert set(os.listdir(tmp_path)) == others
