@@ -28,7 +28,7 @@ from passreid.utils.config_keys import check_top_level
 from passreid.utils.config_mistakes import explained_mistakes
 from passreid.utils.config_values import check_values
 from passreid.utils.device import has_accelerator
-from passreid.utils.distributed import init_cpu_process_group
+from passreid.utils.distributed import choose_port, init_cpu_process_group
 from passreid.utils.quiet import KnownNoiseFilter, silence_known_warnings
 from passreid.utils.setup_env import SCOPE, register_all_modules
 
@@ -171,6 +171,7 @@ def _prepare_processes(cfg: Config) -> None:
     # One thread a process unless told otherwise: mmengine's choice, without its warning.
     for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS'):
         os.environ.setdefault(name, '1')
+    choose_port(cfg.launcher)
     if not has_accelerator():
         dist_cfg = cfg.get('env_cfg', {}).get('dist_cfg', {})
         init_cpu_process_group(cfg.launcher, dist_cfg.get('timeout'))

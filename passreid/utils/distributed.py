@@ -46,22 +46,43 @@ def init_cpu_process_group(launcher: str, timeout: float | None = None) -> None:
         os.environ[variable] = os.environ[name]
     if 'MASTER_ADDR' not in os.environ:
         os.environ['MASTER_ADDR'] = _first_host(launcher)
-    os.environ.setdefault('MASTER_PORT', '29500')
+    choose_port(launcher)
     patience = None if timeout is None else datetime.timedelta(seconds=timeout)
     dist.init_process_group('gloo', timeout=patience)
 
 
+def choose_port(launcher: str) -> None:
+    """Set ``MASTER_PORT``, where all processes meet, unless it is set.
+
+    Jobs of Slurm that share a machine get ports of their own: one from 15000 to 29999, by the
+    numbers of job and step. Otherwise it is 29500.
+
+    Args:
+        launcher (str): 'pytorch', 'slurm' or 'mpi'.
+    """
+    numbers = [os.environ.get(name, '') for name in ('SLURM_JOB_ID', 'SLURM_STEP_ID')]
+    port = 29500
+    if launcher == 'slurm' and numbers[0].isdecimal():
+        port = 15000 + sum(int(number) for number in numbers if number.isdecimal()) % 15000
+    os.environ.setdefault('MASTER_PORT', str(port))
+
+
 def _first_host(launcher: str) -> str:
     """Return the host all processes meet on, where the launcher knows it."""
-    if launcher != 'slurm':
+    nodes = os.environ.get('SLURM_NODELIST') or os.environ.get('SLURM_JOB_NODELIST')
+    if launcher != 'slurm' or not nodes:
         raise RuntimeError(f'launcher={launcher!r} needs the environment variable MASTER_ADDR')
-    hosts = subprocess.run(
-        ['scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST']],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return hosts.stdout.split()[0]
+    command = ['scontrol', 'show', 'hostnames', nodes]
+    try:
+        hosts = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = getattr(error, 'stderr', None) or error
+        raise RuntimeError(
+            f'"{" ".join(command)}" failed: {reason}. Set MASTER_ADDR to the first of the nodes'
+        ) from error
+    if not hosts:
+        raise RuntimeError(f'"{" ".join(command)}" names no host: set MASTER_ADDR to the first one')
+    return hosts[0]
 
 
 def close_process_group(runner: Runner) -> None:

@@ -1,14 +1,18 @@
+import os
+
 import pytest
 import torch.distributed as dist
 
 from passreid.utils import close_process_group, init_cpu_process_group
-from passreid.utils.distributed import _RANK_VARIABLES
+from passreid.utils.distributed import _RANK_VARIABLES, choose_port
+
+SLURM = ('SLURM_NODELIST', 'SLURM_JOB_NODELIST', 'SLURM_JOB_ID', 'SLURM_STEP_ID')
 
 
 @pytest.fixture
 def clean_environment(monkeypatch):
     variables = {name for names in _RANK_VARIABLES.values() for name in names}
-    for name in variables | {'MASTER_ADDR', 'MASTER_PORT', 'SLURM_NODELIST'}:
+    for name in variables | {'MASTER_ADDR', 'MASTER_PORT', *SLURM}:
         # Set first, so that monkeypatch removes what the code under test sets.
         monkeypatch.setenv(name, '')
         monkeypatch.delenv(name)
@@ -78,6 +82,42 @@ def test_slurm_finds_its_first_host(clean_environment, free_port, tmp_path):
     _set_ranks(clean_environment, 'slurm')
     init_cpu_process_group('slurm', timeout=20)
     close_process_group(Finished())
+
+
+@pytest.mark.parametrize(
+    ('answer', 'message'),
+    [
+        ('exit 0', 'names no host'),
+        ('echo no such node >&2; exit 1', 'failed: no such node'),
+        (None, 'failed: .*scontrol'),
+    ],
+)
+def test_slurm_without_hosts_is_explained(clean_environment, tmp_path, answer, message):
+    if answer:
+        (tmp_path / 'scontrol').write_text(f'#!/bin/sh\n{answer}\n')
+        (tmp_path / 'scontrol').chmod(0o755)
+    clean_environment.setenv('PATH', str(tmp_path))
+    clean_environment.setenv('SLURM_JOB_NODELIST', 'node[1-2]')
+    _set_ranks(clean_environment, 'slurm')
+    with pytest.raises(RuntimeError, match=rf'show hostnames node\[1-2\]" {message}'):
+        init_cpu_process_group('slurm')
+
+
+@pytest.mark.parametrize(
+    ('launcher', 'given', 'port'),
+    [
+        ('pytorch', dict(SLURM_JOB_ID='7'), '29500'),
+        ('slurm', {}, '29500'),
+        ('slurm', dict(SLURM_JOB_ID='30007'), '15007'),
+        ('slurm', dict(SLURM_JOB_ID='30007', SLURM_STEP_ID='2'), '15009'),
+        ('slurm', dict(SLURM_JOB_ID='30007', MASTER_PORT='1234'), '1234'),
+    ],
+)
+def test_jobs_of_slurm_have_ports_of_their_own(clean_environment, launcher, given, port):
+    for name, value in given.items():
+        clean_environment.setenv(name, value)
+    choose_port(launcher)
+    assert os.environ['MASTER_PORT'] == port
 
 
 def test_closing_without_a_group_leaves_the_runner_alone():
