@@ -12,6 +12,7 @@ from filelock import FileLock
 from mmengine.logging import MMLogger
 
 from passreid.utils.cache_folder import cache_folder, source_digest
+from passreid.utils.printable import printable
 
 from .name_table import NameTable
 
@@ -66,7 +67,7 @@ class NameCache:
     def _renew(self, find: Callable[[], tuple[Iterable[str], Stamps]]) -> NameTable:
         start = time.time_ns()
         logger = MMLogger.get_current_instance()
-        logger.info(f'Listing the images of {self.source}; this happens once')
+        logger.info(f'Listing the images of {printable(self.source)}; this happens once')
         table = f'{self.stem}-{start:x}'
         names, stamps = find()
         count = NameTable.write(str(self.folder / table), names)
@@ -91,7 +92,8 @@ class NameCache:
             if not old.name.startswith(table):
                 old.unlink()
         logger.info(
-            f'{count} images listed in {(finished - start) / 1e9:.1f} s; kept in {written.parent}'
+            f'{count} images listed in {(finished - start) / 1e9:.1f} s; kept in '
+            f'{printable(str(written.parent))}'
         )
         return NameTable(str(self.folder / table))
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from passreid.registry import DATASETS
+from passreid.utils.printable import printable
 
 from .duplicate_images import warn_of_duplicates
 from .log_once import log_once
@@ -131,7 +132,7 @@ class ReIDDataset(RobustDataset):
         self._report(root, rows)
         if self.check_duplicates:
             files = [sample['img_path'] for sample in samples]
-            warn_of_duplicates(files, persons, f'the {self.split} split of {root}')
+            warn_of_duplicates(files, persons, f'the {self.split} split of {printable(root)}')
         return samples
 
     def has_split(self, root: str, split: str) -> bool:
@@ -160,7 +161,7 @@ class ReIDDataset(RobustDataset):
         )
 
     def _report(self, root: str, rows: list[tuple[str, int, int, int]]) -> None:
-        name = type(self).__name__
+        name, root = type(self).__name__, printable(root)
         table = [f'{name} in {root}']
         table.append(f'{"split":<10}{"ids":>8}{"images":>10}{"cameras":>10}')
         table += (f'{split:<10}{ids:>8}{n:>10}{cameras:>10}' for split, ids, n, cameras in rows)
