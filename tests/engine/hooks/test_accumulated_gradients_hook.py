@@ -1,0 +1,79 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from killed_run import Kill, KilledError
+
+from passreid.apis import build_runner
+from passreid.engine.hooks import AccumulatedGradientsHook, accumulated_gradients_hook
+
+
+def config(toy_config, tmp_path, name):
+    cfg = toy_config(
+        optim_wrapper={
+            'type': 'OptimWrapper',
+            'accumulative_counts': 3,
+            'optimizer': {'type': 'AdamW', 'lr': 0.05},
+        },
+        train_cfg={'type': 'ResumableEpochLoop', 'max_epochs': 2},
+        resume='auto',
+    )
+    cfg['work_dir'] = str(tmp_path / name)
+    cfg['train_dataloader']['sampler'] = {'type': 'ResumableSampler'}
+    cfg['default_hooks']['checkpoint'] = {'type': 'CheckpointHook', 'by_epoch': False}
+    cfg['default_hooks']['checkpoint']['interval'] = 1
+    return cfg
+
+
+def train(cfg, kill_at=None):
+    runner = build_runner(cfg)
+    if kill_at is not None:
+        runner.register_hook(Kill(kill_at))
+    runner.train()
+    return runner
+
+
+@pytest.mark.parametrize('kill_at', [1, 2, 3, 4, 5, 7])
+def test_resumed_in_the_middle_of_a_step(toy_config, tmp_path, kill_at):
+    whole = train(config(toy_config, tmp_path, 'whole'))
+    cfg = config(toy_config, tmp_path, 'killed')
+    with pytest.raises(KilledError):
+        train(cfg, kill_at)
+    resumed = train(cfg)
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(resumed.model.state_dict()[name], value), name
+    files = [
+        torch.load(tmp_path / 'killed' / f'iter_{number}.pth', weights_only=True)
+        for number in range(1, 9)
+    ]
+    held = [number for number, file in enumerate(files, 1) if 'accumulated_gradients' in file]
+    # 8 iterations are two steps of 3 and one of 2.
+    assert held == [1, 2, 4, 5, 7]
+
+
+def test_mean_of_the_processes_is_saved(monkeypatch):
+    model = torch.nn.Linear(2, 1)
+    model.weight.grad = torch.tensor([[1.0, 2.0]])
+    runner = SimpleNamespace(
+        model=model, optim_wrapper=SimpleNamespace(should_update=lambda: False)
+    )
+
+    def with_another(value, operation):
+        assert operation == 'mean'
+        value.add_(3).div_(2)
+
+    monkeypatch.setattr(accumulated_gradients_hook, 'all_reduce', with_another)
+    hook, checkpoint = AccumulatedGradientsHook(), {'optimizer': {}}
+    hook.before_save_checkpoint_in_all(runner)
+    hook.before_save_checkpoint(runner, checkpoint)
+    assert checkpoint['accumulated_gradients']['weight'].tolist() == [[2.0, 2.5]]
+    # That of this process is as it was; the bias has none.
+    assert model.weight.grad.tolist() == [[1.0, 2.0]]
+    assert list(checkpoint['accumulated_gradients']) == ['weight']
+
+
+def test_best_checkpoint_holds_none():
+    hook, checkpoint = AccumulatedGradientsHook(), {'state_dict': {}}
+    hook._gradients = {'weight': torch.ones(1)}
+    hook.before_save_checkpoint(None, checkpoint)
+    assert list(checkpoint) == ['state_dict']

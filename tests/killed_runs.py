@@ -1,0 +1,227 @@
+"""Runs in processes of their own that are killed, and what is left of them."""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import time
+import zlib
+from contextlib import nullcontext
+from pathlib import Path
+from pkgutil import resolve_name
+from unittest import mock
+
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from reid_run import quick_start
+from torch import Tensor
+
+from passreid.apis import build_runner
+from passreid.utils.atomic_file import PARTIAL
+from passreid.utils.last_checkpoint import examine, read_last_checkpoint
+
+DEADLINE = 120
+STARTED, SEEN = 'started', 'seen.jsonl'
+ATOMIC = 'passreid.utils.atomic_file'
+SAVING = 'passreid.engine.hooks.safe_checkpoint_hook'
+
+
+def die(*args, **kwargs):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DieAt:
+    """Stand in for a function; the n-th call that meets a condition kills the process."""
+
+    def __init__(self, function, number, condition=lambda *args: True):
+        self.function, self.left, self.condition = function, number, condition
+
+    def __call__(self, *args, **kwargs):
+        if self.condition(*args):
+            self.left -= 1
+            if not self.left:
+                die()
+        return self.function(*args, **kwargs)
+
+
+def die_writing(num_bytes):
+    """Return a patch that cuts a checkpoint off; the bytes are counted over all of them."""
+    left = num_bytes
+
+    def write(self, data):
+        nonlocal left
+        data = bytes(data)
+        if len(data) >= left:
+            self._file.write(data[:left])
+            self._file.flush()
+            die()
+        left -= len(data)
+        return self._file.write(data)
+
+    return mock.patch(f'{ATOMIC}._Witness.write', write)
+
+
+def die_calling(target, condition=lambda *args: True):
+    """Return a maker of patches that let the n-th call of a function kill the process."""
+
+    def make(number):
+        function = DieAt(resolve_name(target), number, condition)
+        # A plain function, so that a method gets its object.
+        return mock.patch(target, lambda *args, **kwargs: function(*args, **kwargs))
+
+    return make
+
+
+def _of_checkpoint(source, target):
+    return str(target).endswith('.pth')
+
+
+def _of_pointer(source, target):
+    return str(target).endswith('last_checkpoint')
+
+
+def _existing(hook, path):
+    return os.path.exists(path)
+
+
+# Where a run is killed; the number is that of the call, or of the bytes.
+PLACES = {
+    'writing a checkpoint': die_writing,
+    'before it takes its name': die_calling(f'{ATOMIC}.os.replace', _of_checkpoint),
+    'before last_checkpoint is written': die_calling(f'{SAVING}.write_last_checkpoint'),
+    'writing last_checkpoint': die_calling(f'{ATOMIC}.os.replace', _of_pointer),
+    'before the oldest is removed': die_calling(f'{SAVING}.SafeCheckpointHook._remove', _existing),
+    'clustering': die_calling('passreid.engine.hooks.pseudo_label_hook.cluster_pseudo_labels'),
+    'extracting': die_calling('passreid.engine.feature_extraction.read_batch'),
+    'ranking': die_calling('passreid.evaluation.metrics.reid_metric.rank_features'),
+}
+
+
+class SeenBatches(Hook):
+    """Write down the checksum of each batch, at once, and that training has begun."""
+
+    priority = 'LOWEST'
+
+    def before_train(self, runner):
+        Path(runner.work_dir, STARTED).touch()
+        self.file = os.open(Path(runner.work_dir, SEEN), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        line = json.dumps([runner.iter, checksum(data_batch)])
+        os.write(self.file, f'{line}\n'.encode())
+
+
+def checksum(value, start=0):
+    """Return a checksum of all tensors in a batch."""
+    if isinstance(value, Tensor):
+        return zlib.crc32(value.numpy().tobytes(), start)
+    if hasattr(value, 'gt_label'):
+        return checksum(value.gt_label, start)
+    for part in value.values() if isinstance(value, dict) else value:
+        if not isinstance(part, int | str | float):
+            start = checksum(part, start)
+    return start
+
+
+def train(config, place=None, number=1):
+    """Train as ``tools/train.py --resume`` does, and be killed at a place."""
+    torch.set_num_threads(1)
+    with quick_start(), PLACES[place](number) if place else nullcontext():
+        cfg = Config.fromfile(config)
+        cfg.resume = 'auto'
+        runner = build_runner(cfg)
+        runner.register_hook(SeenBatches())
+        runner.train()
+
+
+class Run:
+    """A run of a config, in as many processes as it takes, one after the other."""
+
+    def __init__(self, config, work_dir):
+        self.config, self.work_dir = str(config), Path(work_dir)
+        self.context = multiprocessing.get_context('forkserver')
+        self.context.set_forkserver_preload(['passreid.apis', 'killed_runs', 'sklearn.cluster'])
+
+    def go(self, place=None, number=1, after=None):
+        """Return whether the run came to its end.
+
+        Args:
+            place (str, optional): Of :data:`PLACES`, where it is to be killed.
+            number (int): See there.
+            after (float, optional): Seconds of training after which it is to be killed.
+        """
+        started = self.work_dir / STARTED
+        started.unlink(missing_ok=True)
+        process = self.context.Process(target=train, args=(self.config, place, number))
+        process.start()
+        if after is not None:
+            while not started.exists() and process.is_alive():
+                time.sleep(0.001)
+            process.join(after)
+            if process.is_alive():
+                process.kill()
+        process.join(DEADLINE)
+        if process.is_alive():
+            process.kill()
+            raise TimeoutError(f'{self.config} hangs at {place or "nothing"}')
+        assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
+        return process.exitcode == 0
+
+    def files(self):
+        """Return the names of the checkpoints, none of which is damaged."""
+        paths = sorted(self.work_dir.glob('*.pth'))
+        for path in paths:
+            assert examine(path).damage is None, path
+        return [path.name for path in paths]
+
+    def partial(self):
+        """Return the names of what was left half-written."""
+        return [path.name for path in self.work_dir.glob(f'*{PARTIAL}')]
+
+    def seen(self):
+        """Return the batch of each iteration, by its checksum; all attempts saw the same ones."""
+        batches = {}
+        for line in (self.work_dir / SEEN).read_text().splitlines():
+            iteration, batch = json.loads(line)
+            assert batches.setdefault(iteration, batch) == batch, iteration
+        return batches
+
+    def outcome(self):
+        """Return what the last checkpoint holds that is no time."""
+        path = self.work_dir / Path(read_last_checkpoint(self.work_dir)).name
+        content = torch.load(path, weights_only=True)
+        hub = content.pop('message_hub')
+        meta = content.pop('meta')
+        content['progress'] = meta['epoch'], meta['iter']
+        content['losses'] = {
+            name: value['history_buffer']
+            for name, value in hub['log_scalars'].items()
+            if 'loss' in name
+        }
+        content['best'] = hub['runtime_info'].get('best_score')
+        return content
+
+
+def assert_equal(own, expected, name=''):
+    """Assert that nested values are equal, bit by bit."""
+    assert type(own) is type(expected), name
+    if isinstance(expected, Tensor):
+        assert own.dtype == expected.dtype and torch.equal(own, expected), name
+    elif isinstance(expected, dict):
+        assert own.keys() == expected.keys(), name
+        for key, value in expected.items():
+            assert_equal(own[key], value, f'{name}.{key}')
+    elif isinstance(expected, list | tuple):
+        assert len(own) == len(expected), name
+        for index, value in enumerate(expected):
+            assert_equal(own[index], value, f'{name}.{index}')
+    else:
+        assert own == expected, name
+
+
+def moments(seed, count, seconds):
+    """Return random moments of a run that takes so long."""
+    generator = random.Random(seed)
+    return [generator.uniform(0, seconds) for _ in range(count)]
