@@ -5,12 +5,10 @@ import logging
 import torch
 from mmengine.dist import get_rank
 from mmengine.logging import print_log
-from torch.utils.data import get_worker_info
 
 from passreid.utils.printable import printable
 
-# Row 0 is the main process's.
-WORKER_ROWS = 257
+from .worker_row import WORKER_ROWS, worker_row
 
 
 class BadImageError(Exception):
@@ -73,7 +71,7 @@ class BadImageCounter:
 
     def count_seen(self) -> None:
         """Count an image that is about to be loaded."""
-        self._counts.numpy()[_row(), 0] += 1
+        self._counts.numpy()[worker_row(), 0] += 1
 
     def count_bad(self, idx: int, error: BadImageError) -> None:
         """Count a bad image and log it the first time that it is met.
@@ -86,7 +84,7 @@ class BadImageCounter:
             TooManyBadImagesError: When the share of bad images exceeds the limit, or no image of
                 the data set is left.
         """
-        self._counts.numpy()[_row(), 1] += 1
+        self._counts.numpy()[worker_row(), 1] += 1
         if not self._is_bad[idx]:
             self._is_bad[idx] = True
             # mmengine shows nothing below an error on the other ranks.
@@ -107,8 +105,3 @@ class BadImageCounter:
     def __deepcopy__(self, memo: dict) -> 'BadImageCounter':
         """A counter of its own that starts from nothing."""
         return BadImageCounter(self.num_samples, self.max_share, self.grace)
-
-
-def _row() -> int:
-    worker = get_worker_info()
-    return 0 if worker is None else 1 + worker.id % (WORKER_ROWS - 1)

@@ -1,16 +1,20 @@
 """What all data sets of passreid share: seeded samples and bad images replaced."""
 
 import copy
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from mmengine.dataset import BaseDataset, Compose
+from mmengine.logging import print_log
 
 from passreid.registry import TRANSFORMS
+from passreid.utils.printable import printable
 
 from .bad_images import BadImageCounter, BadImageError
 from .repeated_index import visit_of
 from .sample_seed import SampleSeed
+from .samples_in_work import SamplesInWork
 
 
 class RobustDataset(BaseDataset):
@@ -22,6 +26,8 @@ class RobustDataset(BaseDataset):
     - In training, a sample whose pipeline raises :class:`BadImageError` is counted, logged by
       name and replaced by another that its own seed determines; too many of them stop the
       training. In test mode a bad image is an error: nothing is replaced in an evaluation.
+    - Any other error, and the death of a worker (:func:`named_lost_samples`), is reported with the
+      name of the sample.
 
     Args:
         pipeline (list | tuple): Transforms, or configs of transforms. Defaults to none.
@@ -46,6 +52,7 @@ class RobustDataset(BaseDataset):
         **kwargs,
     ) -> None:
         self._sample_seed = SampleSeed(seed)
+        self._in_work = SamplesInWork()
         self._bad_images = BadImageCounter(0, max_bad_share, bad_grace)
         super().__init__(pipeline=_build_pipeline(pipeline).transforms, **kwargs)
 
@@ -69,6 +76,7 @@ class RobustDataset(BaseDataset):
         other.pipeline = _build_pipeline(pipeline)
         other._sample_seed = copy.deepcopy(self._sample_seed)
         other._bad_images = copy.deepcopy(self._bad_images)
+        other._in_work = SamplesInWork()
         return other
 
     def as_part(self, first_index: int, transform: Callable[[dict], dict]) -> 'RobustDataset':
@@ -132,12 +140,17 @@ class RobustDataset(BaseDataset):
         """
         self._bad_images.count_seen()
         try:
-            return super().prepare_data(idx)
+            with self._in_work.begun(self.image_name(idx)):
+                return super().prepare_data(idx)
         except BadImageError as error:
             if self.test_mode:
                 raise
             self._bad_images.count_bad(idx, error)
             return None
+        except Exception:
+            text = f'sample {idx}, {printable(self.image_name(idx))}, could not be made'
+            print_log(text, 'current', logging.ERROR)
+            raise
 
     def __getitem__(self, idx: int) -> Any:
         """Run the pipeline on a sample, in training on another if its image is bad.

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
+from passreid.datasets.lost_workers import named_lost_samples
 from passreid.registry import RUNNERS
 from passreid.utils.atomic_file import NotSavedError
 from passreid.utils.config_mistakes import explained_mistakes
@@ -103,4 +104,5 @@ class SafeRunner(Runner):
         """Add to errors of the loops what the user needs to know."""
         with ExitStack() as stack:
             stack.enter_context(explained_mistakes(self.cfg))
+            stack.enter_context(named_lost_samples())
             yield
