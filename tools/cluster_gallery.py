@@ -28,6 +28,7 @@ from passreid.evaluation.metrics.person_features import PersonFeatures
 from passreid.evaluation.metrics.progress_log import ProgressLog
 from passreid.utils.config_options import ConfigOptions, merge_options
 from passreid.utils.device import array_device
+from passreid.utils.printable import printable
 
 # More unreadable images than this share of a folder are a mistake.
 _MAX_BAD_SHARE = 0.5
@@ -207,7 +208,7 @@ def summarise(figures: ClusterStatistics, num_images: int, unreadable: Sequence[
     if unreadable:
         more = len(unreadable) - _NAMES_SHOWN
         tail = f' and {more} others' if more > 0 else ''
-        names = ', '.join(unreadable[:_NAMES_SHOWN])
+        names = ', '.join(map(printable, unreadable[:_NAMES_SHOWN]))
         lines.append(f'Not read, -1 in the list; the log says why: {names}{tail}')
     return '\n'.join(lines)
 

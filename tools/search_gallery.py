@@ -31,6 +31,7 @@ from passreid.apis.gallery_index import record_path
 from passreid.apis.image_inputs import list_inputs
 from passreid.search import FieldValue, GalleryStore, SearchFilter, open_store
 from passreid.search.milvus_connection import shown
+from passreid.utils.printable import printable
 from passreid.visualization import QueryResult, match_page
 
 _NAMES_SHOWN = 5
@@ -211,7 +212,8 @@ def _write(path: Path, text: str) -> None:
 def _some(names: Sequence[str]) -> str:
     """Name some of what may be many."""
     more = len(names) - _NAMES_SHOWN
-    return ', '.join(names[:_NAMES_SHOWN]) + (f' and {more} others' if more > 0 else '')
+    first = ', '.join(map(printable, names[:_NAMES_SHOWN]))
+    return first + (f' and {more} others' if more > 0 else '')
 
 
 def _time(text: str) -> float:

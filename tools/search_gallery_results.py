@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 
 from passreid.search import Match
+from passreid.utils.printable import printable
 from passreid.visualization import QueryResult, Table, similarity_text, time_text
 
 
@@ -48,7 +49,7 @@ def result_text(result: QueryResult) -> str:
     """
     rows = [_row(rank, match) for rank, match in enumerate(result.matches, start=1)]
     table = Table(('rank', 'similarity', 'camera', 'time', 'path'), rows)
-    title = f'{result.path}: {len(rows)} images found'
+    title = f'{printable(result.path)}: {len(rows)} images found'
     return f'{title}\n{table.to_text()}\n' if rows else f'{title}\n'
 
 
@@ -56,4 +57,4 @@ def _row(rank: int, match: Match) -> tuple[str, ...]:
     record = match.record
     camera = '' if record.cam_id < 0 else str(record.cam_id)
     time = '' if record.time is None else f'{record.time:.15g}'
-    return str(rank), similarity_text(match.similarity), camera, time, record.path
+    return str(rank), similarity_text(match.similarity), camera, time, printable(record.path)

@@ -107,6 +107,8 @@ def mount_image(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def _width(text: str, font: FontProperties) -> float:
     """Width of a line in pixels."""
+    # A dollar sign would begin a formula.
+    text = text.replace('$', r'\$')
     # The outline ends before the room that the last character takes.
     twice, once = (
         TextPath((0, 0), f'{text * times}.', prop=font).get_extents().x1 for times in (2, 1)

@@ -19,6 +19,11 @@ pre { background: #f5f5f5; padding: .7rem 1rem; overflow-x: auto; font-size: .85
 """
 
 
+def _text(text: str) -> str:
+    """Escape a text; bytes that are no UTF-8, which paths may hold, are replaced."""
+    return html.escape(text.encode('utf-8', 'replace').decode())
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows of text below a heading.
@@ -35,11 +40,11 @@ class Table:
 
     def to_html(self) -> str:
         """Return the table as HTML."""
-        head = ''.join(f'<th>{html.escape(text)}</th>' for text in self.header)
+        head = ''.join(f'<th>{_text(text)}</th>' for text in self.header)
         body = ''
         for number, row in enumerate(self.rows):
             mark = ' class="best"' if number == self.best else ''
-            cells = ''.join(f'<td>{html.escape(text)}</td>' for text in row)
+            cells = ''.join(f'<td>{_text(text)}</td>' for text in row)
             body += f'<tr{mark}>{cells}</tr>\n'
         return f'<table>\n<tr>{head}</tr>\n{body}</table>\n'
 
@@ -76,19 +81,19 @@ class Section:
 
     def to_html(self) -> str:
         """Return the section as HTML."""
-        parts = [f'<h2>{html.escape(self.title)}</h2>']
-        parts += [f'<p>{html.escape(text)}</p>' for text in self.paragraphs]
+        parts = [f'<h2>{_text(self.title)}</h2>']
+        parts += [f'<p>{_text(text)}</p>' for text in self.paragraphs]
         if self.table:
             parts.append(self.table.to_html())
         for caption, png in self.pictures:
             data = base64.b64encode(png).decode()
-            text = html.escape(caption)
+            text = _text(caption)
             parts.append(
                 f'<figure><img alt="{text}" src="data:image/png;base64,{data}">'
                 f'<figcaption>{text}</figcaption></figure>'
             )
         if self.code:
-            parts.append(f'<pre>{html.escape(self.code)}</pre>')
+            parts.append(f'<pre>{_text(self.code)}</pre>')
         return '\n'.join(parts)
 
 
@@ -102,7 +107,7 @@ def html_report(title: str, sections: Sequence[Section]) -> str:
     Returns:
         str: The document. Everything that was passed in as text is escaped.
     """
-    heading = html.escape(title)
+    heading = _text(title)
     body = '\n'.join(section.to_html() for section in sections)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'

@@ -37,6 +37,7 @@ def write_png(figure: Figure, path: str | Path, dpi: int = 100) -> None:
     path = Path(path)
     data = png_bytes(figure, dpi)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f'.{path.name}.{os.getpid()}')
+    # A name may be as long as names can be.
+    unfinished = path.with_name(f'.{os.getpid()}.{path.name[:40]}')
     unfinished.write_bytes(data)
     unfinished.replace(path)

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from passreid.datasets.transforms import LoadPersonImage
+from passreid.utils.printable import printable
 
 # Told apart by those who see no difference between red and green too.
 _RIGHT, _WRONG, _QUERY, _UNKNOWN = '#008a5e', '#d0310e', '#333333', '#8a8a8a'
@@ -154,7 +155,9 @@ class _Page:
         self.width, self.height, self.tile_height = width, height, tile_height
 
     def text(self, left: float, top: float, text: str, **style) -> None:
-        self.figure.text(left / self.width, 1 - top / self.height, text, **style)
+        # What stands between dollar signs is no formula.
+        place = left / self.width, 1 - top / self.height
+        self.figure.text(*place, text, parse_math=False, **style)
 
     def tile(self, left: float, top: float) -> Axes:
         bottom = self.height - top - self.tile_height
@@ -187,7 +190,7 @@ def _typical_aspect(images) -> float:
 def _draw_row(
     page: _Page, query: RankedQuery, images: dict[str, np.ndarray | None], top: float
 ) -> None:
-    parts = [osp.basename(query.img_path)]
+    parts = [printable(osp.basename(query.img_path))]
     if query.pid is not None:
         parts.append(f'id {query.pid}')
     if query.pid is not None or query.cam_id >= 0:
@@ -254,10 +257,11 @@ def _draw_tile(cell: Axes, image: np.ndarray | None, path: str, colour: str, lin
     if image is None:
         cell.set_facecolor(_GREY)
         reason = 'unreadable' if osp.exists(path) else 'missing'
-        name = '\n'.join(textwrap.wrap(osp.basename(path), 11)[:6])
+        name = '\n'.join(textwrap.wrap(printable(osp.basename(path)), 11)[:6])
         cell.text(
             *(0.5, 0.5, f'{reason}:\n{name}'),
             transform=cell.transAxes,
+            parse_math=False,
             fontsize=6.5,
             ha='center',
             va='center',
