@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import wraps
+from typing import Any
 
 import torch.utils.checkpoint
 from mmengine.runner import activation_checkpointing
@@ -41,7 +42,7 @@ def _recomputed(forward: Callable) -> Callable:
 @contextmanager
 def _fixed_statistics(module: nn.Module) -> Iterator[None]:
     """Normalise a batch without taking notice of it."""
-    norms = [
+    norms: list[Any] = [
         part
         for part in module.modules()
         if isinstance(part, _NormBase) and part.training and part.track_running_stats

@@ -29,13 +29,9 @@ WORKER_CAUSES = {
 }
 BOUNDED = [
     ('pre-training', 'hook', 'error', 1),
-    ('pre-training', 'model', 'exit', 0),
     ('pre-training', 'saving', 'full disk', 0),
     ('pre-training, workers', 'loader', 'kill', 1),
-    ('fine-tuning', 'hook', 'kill', 1),
-    ('fine-tuning, workers', 'loader', 'error', 1),
-    ('fine-tuning', 'ranking', 'error', 0),
-    ('USL', 'clustering', 'error', 0),
+    ('fine-tuning', 'model', 'kill', 1),
     ('USL', 'clustering', 'kill', 0),
     ('USL', 'extraction', 'error', 1),
     ('test', 'ranking', 'error', 0),
