@@ -4,39 +4,27 @@ import io
 import os
 import pickle
 import re
-import runpy
 import struct
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 import torch
+from hostile_checkpoints import REFUSALS, in_archive, saved, zipped_again
 from hostile_payload import PICKLES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reid_run import quick_start, reid_config, write_people
 
-from passreid import ReIDInferencer, get_model
-from passreid.apis import build_runner, load_weights, prepare_test
+from passreid.apis import load_weights
 from passreid.models import PartViT
-from passreid.utils import UnsafeCheckpointError
-from passreid.utils.read_checkpoint import read_checkpoint
 
 AREA = 'hostile input'
 ROOT = Path(__file__).parents[2]
 ARCH = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32)
-REFUSALS = (RuntimeError, ValueError, TypeError, UnsafeCheckpointError)
 
 
 def backbone(num_parts=3, **changes):
     return PartViT(ARCH | changes, img_size=(32, 16), patch_size=8, num_parts=num_parts)
-
-
-def saved(content, **options):
-    file = io.BytesIO()
-    torch.save(content, file, **options)
-    return file.getvalue()
 
 
 @pytest.fixture(scope='module')
@@ -44,16 +32,6 @@ def weights():
     model = backbone()
     model.init_weights()
     return model.state_dict()
-
-
-@pytest.fixture(scope='module')
-def world(tmp_path_factory):
-    """People, a config, and weights of its model."""
-    folder = tmp_path_factory.mktemp('world')
-    cfg = reid_config(ROOT, write_people(folder / 'people'), folder / 'run')
-    cfg.dump(folder / 'reid.py')
-    torch.save(get_model(cfg).state_dict(), folder / 'good.pth')
-    return folder
 
 
 @pytest.fixture
@@ -79,17 +57,6 @@ def refuse(load, tmp_path):
         return str(caught.value)
 
     return run
-
-
-def zipped_again(data, edit):
-    """Return a checkpoint whose entries went through ``edit(name, bytes)``; None drops one."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(file, 'w') as new:
-        for name in old.namelist():
-            content = edit(name, old.read(name))
-            if content is not None:
-                new.writestr(name, content)
-    return file.getvalue()
 
 
 @pytest.mark.parametrize('legacy', [False, True])
@@ -299,11 +266,6 @@ def test_damaged_safetensors(refuse, tried, change):
     tried(AREA, 'checkpoints: damaged safetensors', 'refused: named the file')
 
 
-def in_archive(data):
-    """Return a torch archive whose pickle is the given one."""
-    return zipped_again(saved({}), lambda n, c: data if n.endswith('data.pkl') else c)
-
-
 @pytest.mark.parametrize('form', ['bare', 'archive'])
 @pytest.mark.parametrize('name', PICKLES)
 def test_no_program_is_run(refuse, tried, tmp_path, name, form):
@@ -317,104 +279,6 @@ def test_no_program_is_run(refuse, tried, tmp_path, name, form):
 def test_whole_module_is_refused(refuse, tried):
     assert 'PartViT' in refuse(saved(backbone()))
     tried(AREA, 'checkpoints: whole pickled modules', 'refused: named the class')
-
-
-def _tool(name, folder, arguments, monkeypatch):
-    path = ROOT / 'tools' / folder / f'{name}.py'
-    monkeypatch.syspath_prepend(str(path.parent))
-    monkeypatch.setattr(sys, 'argv', [str(path), *map(str, arguments)])
-    runpy.run_path(str(path), run_name='__main__')
-
-
-def enter_load_from(world, path, monkeypatch):
-    cfg = reid_config(ROOT, world / 'people', world / 'x', load_from=str(path))
-    build_runner(cfg).train()
-
-
-def enter_resume(world, path, monkeypatch):
-    cfg = reid_config(ROOT, world / 'people', world / 'x', load_from=str(path), resume=True)
-    build_runner(cfg).train()
-
-
-def enter_pretrained(world, path, monkeypatch):
-    build_runner(reid_config(ROOT, world / 'people', world / 'x', pretrained=path)).train()
-
-
-def enter_test(world, path, monkeypatch):
-    cfg = reid_config(ROOT, world / 'people', world / 'x')
-    prepare_test(cfg, path)
-    build_runner(cfg).test()
-
-
-def tool(folder, name, *arguments):
-    def enter(world, path, monkeypatch):
-        places = dict(config=world / 'reid.py', checkpoint=path, people=world / 'people' / 'query')
-        places['out'] = path.with_suffix('.out')
-        _tool(name, folder, [str(word).format(**places) for word in arguments], monkeypatch)
-
-    return enter
-
-
-ENTRIES = {
-    'load_from': enter_load_from,
-    'resume': enter_resume,
-    'init_cfg': enter_pretrained,
-    'test': enter_test,
-    'read_checkpoint': lambda world, path, _: read_checkpoint(path),
-    'load_weights': lambda world, path, _: load_weights(backbone(), path),
-    'get_model': lambda world, path, _: get_model(world / 'reid.py', path),
-    'ReIDInferencer': lambda world, path, _: ReIDInferencer(world / 'reid.py', path),
-    'tools/test.py': tool('', 'test', '{config}', '{checkpoint}'),
-    'tools/train.py --resume': tool('', 'train', '{config}', '--resume', '{checkpoint}'),
-    'cluster_gallery': tool(
-        '', 'cluster_gallery', '{config}', '{checkpoint}', '{people}', '--out', '{out}'
-    ),
-    'pass_to_passreid': tool('model_converters', 'pass_to_passreid', '{checkpoint}', '{out}'),
-    'passreid_to_pass': tool(
-        'model_converters', 'passreid_to_pass', '{checkpoint}', '{out}', '--kind', 'backbone'
-    ),
-    'passreid_to_timm': tool('model_converters', 'passreid_to_timm', '{checkpoint}', '{out}'),
-    'vit_to_passreid': tool('model_converters', 'vit_to_passreid', '{checkpoint}', '{out}'),
-    'export_torch': tool(
-        'deployment', 'export_torch', '{config}', '{checkpoint}', '--out', '{out}'
-    ),
-    'export_onnx': tool('deployment', 'export_onnx', '{config}', '{checkpoint}', '--out', '{out}'),
-}
-
-
-@pytest.mark.parametrize('entry', ENTRIES)
-@pytest.mark.parametrize('form', ['program', 'truncated', 'text', 'NaN'])
-def test_every_way_in(world, tried, tmp_path, monkeypatch, entry, form):
-    good, trap, path = (world / 'good.pth').read_bytes(), tmp_path / 'trap', tmp_path / 'bad.pth'
-    if form == 'NaN':
-        if 'passreid' in entry or entry in ('read_checkpoint', 'resume', 'tools/train.py --resume'):
-            pytest.skip('reads or resumes what is there')
-        state = torch.load(io.BytesIO(good))
-        good = saved({k: v + torch.nan if v.is_floating_point() else v for k, v in state.items()})
-    data = {
-        'program': in_archive(pickle.dumps({'state_dict': PickledCall(trap)}, protocol=2)),
-        'truncated': good[:-500],
-        'text': b'this is no checkpoint',
-        'NaN': good,
-    }[form]
-    path.write_bytes(data)
-    with quick_start(), pytest.raises(REFUSALS) as caught:
-        ENTRIES[entry](world, path, monkeypatch)
-    assert not trap.exists()
-    assert not path.with_suffix('.out').exists()
-    chain = [caught.value, caught.value.__cause__, caught.value.__context__]
-    text = ' '.join(str(error) for error in chain)
-    assert 'bad.pth' in text or (form == 'NaN' and 'not finite' in text)
-    what = {'program': 'pickles with code', 'NaN': 'NaN'}.get(form, 'damaged files')
-    tried(AREA, f'{what} by every way in: runs, tools, converters, exporters', 'refused')
-
-
-class PickledCall:
-    def __init__(self, path):
-        self.path = str(path)
-
-    def __reduce__(self):
-        return os.mkdir, (self.path,)
 
 
 def test_traps_work(tmp_path):
