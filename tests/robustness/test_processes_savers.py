@@ -62,7 +62,9 @@ def weights_of(processes):
 
 @pytest.mark.parametrize('number', [1, 2])
 @pytest.mark.parametrize('task', ['pre-training', 'fine-tuning', 'USL'])
-def test_recomputed_activations(folder, tried, task, number):
+def test_recomputed_activations(folder, full, tried, task, number):
+    if number == 1 and not full:
+        pytest.skip('with --full; two processes show the same')
     found = run(folder, dict(configs(task, folder)), number)
     for name, processes in found.items():
         plain = weights_of(found[f'{task}-plain{"-bfloat16" * ("bfloat16" in name)}'])
