@@ -19,55 +19,53 @@ from reid_run import quick_start
 from torch import Tensor
 
 from passreid.apis import build_runner
+from passreid.registry import HOOKS
 from passreid.utils.atomic_file import PARTIAL
 from passreid.utils.last_checkpoint import examine, read_last_checkpoint
 
 DEADLINE = 120
 STARTED, SEEN = 'started', 'seen.jsonl'
 ATOMIC = 'passreid.utils.atomic_file'
-SAVING = 'passreid.engine.hooks.safe_checkpoint_hook'
+SAVING, HOOK = 'passreid.engine.hooks.safe_checkpoint_hook', 'SafeCheckpointHook'
 
 
-def die(*args, **kwargs):
-    os.kill(os.getpid(), signal.SIGKILL)
+class SignalAt:
+    """Stand in for a function; before the n-th call that meets a condition there is a signal."""
 
-
-class DieAt:
-    """Stand in for a function; the n-th call that meets a condition kills the process."""
-
-    def __init__(self, function, number, condition=lambda *args: True):
-        self.function, self.left, self.condition = function, number, condition
+    def __init__(self, function, number, signum, condition):
+        self.function, self.left, self.signum, self.condition = function, number, signum, condition
 
     def __call__(self, *args, **kwargs):
         if self.condition(*args):
             self.left -= 1
             if not self.left:
-                die()
+                os.kill(os.getpid(), self.signum)
         return self.function(*args, **kwargs)
 
 
-def die_writing(num_bytes):
-    """Return a patch that cuts a checkpoint off; the bytes are counted over all of them."""
+def while_writing(num_bytes, signum):
+    """Return a patch that interrupts the writing; bytes are counted over all checkpoints."""
     left = num_bytes
 
     def write(self, data):
         nonlocal left
         data = bytes(data)
-        if len(data) >= left:
+        if 0 <= left <= len(data):
             self._file.write(data[:left])
             self._file.flush()
-            die()
+            os.kill(os.getpid(), signum)
+            data, left = data[left:], 0
         left -= len(data)
         return self._file.write(data)
 
     return mock.patch(f'{ATOMIC}._Witness.write', write)
 
 
-def die_calling(target, condition=lambda *args: True):
-    """Return a maker of patches that let the n-th call of a function kill the process."""
+def before_calling(target, condition=lambda *args: True):
+    """Return a maker of patches that let a signal come before the n-th call of a function."""
 
-    def make(number):
-        function = DieAt(resolve_name(target), number, condition)
+    def make(number, signum):
+        function = SignalAt(resolve_name(target), number, signum, condition)
         # A plain function, so that a method gets its object.
         return mock.patch(target, lambda *args, **kwargs: function(*args, **kwargs))
 
@@ -86,23 +84,34 @@ def _existing(hook, path):
     return os.path.exists(path)
 
 
-# Where a run is killed; the number is that of the call, or of the bytes.
+# Where a run is interrupted; the number is that of the call, or of the bytes.
 PLACES = {
-    'writing a checkpoint': die_writing,
-    'before it takes its name': die_calling(f'{ATOMIC}.os.replace', _of_checkpoint),
-    'before last_checkpoint is written': die_calling(f'{SAVING}.write_last_checkpoint'),
-    'writing last_checkpoint': die_calling(f'{ATOMIC}.os.replace', _of_pointer),
-    'before the oldest is removed': die_calling(f'{SAVING}.SafeCheckpointHook._remove', _existing),
-    'clustering': die_calling('passreid.engine.hooks.pseudo_label_hook.cluster_pseudo_labels'),
-    'extracting': die_calling('passreid.engine.feature_extraction.read_batch'),
-    'ranking': die_calling('passreid.evaluation.metrics.reid_metric.rank_features'),
+    'writing a checkpoint': while_writing,
+    'before it takes its name': before_calling(f'{ATOMIC}.os.replace', _of_checkpoint),
+    'before last_checkpoint is written': before_calling(f'{SAVING}.write_last_checkpoint'),
+    'writing last_checkpoint': before_calling(f'{ATOMIC}.os.replace', _of_pointer),
+    'before the oldest is removed': before_calling(
+        f'{SAVING}.SafeCheckpointHook._remove', _existing
+    ),
+    'in an iteration': before_calling('passreid.engine.RandomStateHook.before_train_iter'),
+    'clustering': before_calling('passreid.engine.hooks.pseudo_label_hook.cluster_pseudo_labels'),
+    'extracting': before_calling('passreid.engine.feature_extraction.read_batch'),
+    'ranking': before_calling('passreid.evaluation.metrics.reid_metric.rank_features'),
 }
 
 
+@HOOKS.register_module()
 class SeenBatches(Hook):
-    """Write down the checksum of each batch, at once, and that training has begun."""
+    """Write down the checksum of each batch, at once, and that training has begun.
+
+    Args:
+        pause (float): Seconds that an iteration takes at least.
+    """
 
     priority = 'LOWEST'
+
+    def __init__(self, pause=0.0):
+        self.pause = pause
 
     def before_train(self, runner):
         Path(runner.work_dir, STARTED).touch()
@@ -111,6 +120,7 @@ class SeenBatches(Hook):
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         line = json.dumps([runner.iter, checksum(data_batch)])
         os.write(self.file, f'{line}\n'.encode())
+        time.sleep(self.pause)
 
 
 def checksum(value, start=0):
@@ -125,14 +135,15 @@ def checksum(value, start=0):
     return start
 
 
-def train(config, place=None, number=1):
-    """Train as ``tools/train.py --resume`` does, and be killed at a place."""
+def train(config, place=None, number=1, signum=signal.SIGKILL):
+    """Train as ``tools/train.py --resume`` does, and get a signal at a place."""
     torch.set_num_threads(1)
-    with quick_start(), PLACES[place](number) if place else nullcontext():
+    with quick_start(), PLACES[place](number, signum) if place else nullcontext():
         cfg = Config.fromfile(config)
         cfg.resume = 'auto'
         runner = build_runner(cfg)
-        runner.register_hook(SeenBatches())
+        if not any(isinstance(hook, SeenBatches) for hook in runner.hooks):
+            runner.register_hook(SeenBatches())
         runner.train()
 
 
@@ -144,17 +155,18 @@ class Run:
         self.context = multiprocessing.get_context('forkserver')
         self.context.set_forkserver_preload(['passreid.apis', 'killed_runs', 'sklearn.cluster'])
 
-    def go(self, place=None, number=1, after=None):
-        """Return whether the run came to its end.
+    def go(self, place=None, number=1, signum=signal.SIGKILL, after=None):
+        """Return the exit status: 0 when the run came to its end.
 
         Args:
-            place (str, optional): Of :data:`PLACES`, where it is to be killed.
+            place (str, optional): Of :data:`PLACES`, where it is to get a signal.
             number (int): See there.
+            signum (int): The signal.
             after (float, optional): Seconds of training after which it is to be killed.
         """
         started = self.work_dir / STARTED
         started.unlink(missing_ok=True)
-        process = self.context.Process(target=train, args=(self.config, place, number))
+        process = self.context.Process(target=train, args=(self.config, place, number, signum))
         process.start()
         if after is not None:
             while not started.exists() and process.is_alive():
@@ -166,8 +178,7 @@ class Run:
         if process.is_alive():
             process.kill()
             raise TimeoutError(f'{self.config} hangs at {place or "nothing"}')
-        assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
-        return process.exitcode == 0
+        return process.exitcode
 
     def files(self):
         """Return the names of the checkpoints, none of which is damaged."""

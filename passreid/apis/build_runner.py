@@ -10,13 +10,13 @@ from mmengine.hooks import SyncBuffersHook
 from mmengine.runner import Runner
 
 from passreid.engine.hooks import (
-    AccumulatedGradientsHook,
     ConvertCheckpointHook,
     LoadReportHook,
     PlainCheckpointHook,
     PreemptionHook,
     ProcessBuffersHook,
     ResumeNoticeHook,
+    UnfinishedStepHook,
 )
 from passreid.engine.runners import SafeRunner
 from passreid.models.converters import fit_checkpoint
@@ -44,13 +44,13 @@ from .total_batch import count_accumulated_batches, describe_total_batch
 # Hooks of every run; a config may list one itself to set its arguments. Without SyncBuffersHook
 # each process would validate with the batch statistics of its own images.
 _HOUSE_HOOKS = (
-    AccumulatedGradientsHook,
     LoadReportHook,
     PlainCheckpointHook,
     PreemptionHook,
     ProcessBuffersHook,
     ResumeNoticeHook,
     SyncBuffersHook,
+    UnfinishedStepHook,
 )
 
 _runner_numbers = itertools.count(1)

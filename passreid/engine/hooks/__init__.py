@@ -1,6 +1,5 @@
 """Hooks, one a file."""
 
-from .accumulated_gradients_hook import AccumulatedGradientsHook
 from .collapse_hook import CollapseHook
 from .convert_checkpoint_hook import ConvertCheckpointHook
 from .export_teacher_hook import ExportTeacherHook
@@ -19,10 +18,10 @@ from .resume_notice_hook import ResumeNoticeHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .teacher_hook import TeacherHook
 from .training_info_hook import TrainingInfoHook
+from .unfinished_step_hook import UnfinishedStepHook
 from .views_picture_hook import ViewsPictureHook
 
 __all__ = [
-    'AccumulatedGradientsHook',
     'CollapseHook',
     'ConvertCheckpointHook',
     'ExportTeacherHook',
@@ -42,5 +41,6 @@ __all__ = [
     'SafeCheckpointHook',
     'TeacherHook',
     'TrainingInfoHook',
+    'UnfinishedStepHook',
     'ViewsPictureHook',
 ]

@@ -37,4 +37,5 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
                 f'The checkpoint was written {num_batches} iterations into an epoch, but '
                 f'{type(sampler).__name__} cannot start there: use ResumableSampler'
             )
-        sampler.set_start(num_batches * self.dataloader.batch_size)
+        # The last batch of an epoch may be a smaller one.
+        sampler.set_start(min(num_batches * self.dataloader.batch_size, len(sampler)))

@@ -5,7 +5,7 @@ import torch
 from killed_run import Kill, KilledError
 
 from passreid.apis import build_runner
-from passreid.engine.hooks import AccumulatedGradientsHook, accumulated_gradients_hook
+from passreid.engine.hooks import UnfinishedStepHook, unfinished_step_hook
 
 
 def config(toy_config, tmp_path, name):
@@ -33,7 +33,9 @@ def train(cfg, kill_at=None):
     return runner
 
 
-@pytest.mark.parametrize('kill_at', [1, 2, 3, 4, 5, 7])
+@pytest.mark.parametrize(
+    'kill_at', [2] + [pytest.param(number, marks=pytest.mark.slow) for number in (1, 3, 4, 5, 7)]
+)
 def test_resumed_in_the_middle_of_a_step(toy_config, tmp_path, kill_at):
     whole = train(config(toy_config, tmp_path, 'whole'))
     cfg = config(toy_config, tmp_path, 'killed')
@@ -46,14 +48,16 @@ def test_resumed_in_the_middle_of_a_step(toy_config, tmp_path, kill_at):
         torch.load(tmp_path / 'killed' / f'iter_{number}.pth', weights_only=True)
         for number in range(1, 9)
     ]
-    held = [number for number, file in enumerate(files, 1) if 'accumulated_gradients' in file]
+    held = [number for number, file in enumerate(files, 1) if 'unfinished_step' in file]
     # 8 iterations are two steps of 3 and one of 2.
     assert held == [1, 2, 4, 5, 7]
 
 
 def test_mean_of_the_processes_is_saved(monkeypatch):
-    model = torch.nn.Linear(2, 1)
-    model.weight.grad = torch.tensor([[1.0, 2.0]])
+    model = torch.nn.Sequential(torch.nn.Linear(2, 1))
+    model[0].weight.grad = torch.tensor([[1.0, 2.0]])
+    model[0].register_buffer('count', torch.tensor(4.0), persistent=False)
+    model[0].step_sums = ('count',)
     runner = SimpleNamespace(
         model=model, optim_wrapper=SimpleNamespace(should_update=lambda: False)
     )
@@ -62,18 +66,24 @@ def test_mean_of_the_processes_is_saved(monkeypatch):
         assert operation == 'mean'
         value.add_(3).div_(2)
 
-    monkeypatch.setattr(accumulated_gradients_hook, 'all_reduce', with_another)
-    hook, checkpoint = AccumulatedGradientsHook(), {'optimizer': {}}
+    monkeypatch.setattr(unfinished_step_hook, 'all_reduce', with_another)
+    hook, checkpoint = UnfinishedStepHook(), {'optimizer': {}}
     hook.before_save_checkpoint_in_all(runner)
     hook.before_save_checkpoint(runner, checkpoint)
-    assert checkpoint['accumulated_gradients']['weight'].tolist() == [[2.0, 2.5]]
-    # That of this process is as it was; the bias has none.
-    assert model.weight.grad.tolist() == [[1.0, 2.0]]
-    assert list(checkpoint['accumulated_gradients']) == ['weight']
+    # The bias has none.
+    means = {name: value.tolist() for name, value in checkpoint['unfinished_step'].items()}
+    assert means == {'0.weight': [[2.0, 2.5]], '0.count': 3.5}
+    assert model[0].weight.grad.tolist() == [[1.0, 2.0]]
+    assert model[0].count == 4
+    runner._resume, model[0].weight.grad = True, None
+    hook.after_load_checkpoint(runner, checkpoint)
+    hook.before_train(runner)
+    assert model[0].weight.grad.tolist() == [[2.0, 2.5]]
+    assert model[0].count == 3.5
 
 
 def test_best_checkpoint_holds_none():
-    hook, checkpoint = AccumulatedGradientsHook(), {'state_dict': {}}
-    hook._gradients = {'weight': torch.ones(1)}
+    hook, checkpoint = UnfinishedStepHook(), {'state_dict': {}}
+    hook._sums = {'weight': torch.ones(1)}
     hook.before_save_checkpoint(None, checkpoint)
     assert list(checkpoint) == ['state_dict']
