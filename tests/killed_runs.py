@@ -1,13 +1,15 @@
 """Runs in processes of their own that are killed, and what is left of them."""
 
+import errno
 import json
 import multiprocessing
 import os
 import random
+import resource
 import signal
 import time
 import zlib
-from contextlib import nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from pkgutil import resolve_name
 from unittest import mock
@@ -20,6 +22,7 @@ from torch import Tensor
 
 from passreid.apis import build_runner
 from passreid.registry import HOOKS
+from passreid.utils import atomic_file
 from passreid.utils.atomic_file import PARTIAL
 from passreid.utils.last_checkpoint import examine, read_last_checkpoint
 
@@ -135,10 +138,44 @@ def checksum(value, start=0):
     return start
 
 
-def train(config, place=None, number=1, signum=signal.SIGKILL):
+@contextmanager
+def full_disk(name, way):
+    """Let there be no room for a file: after a part of it, by an error or by a limit of files."""
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    class Full(atomic_file._Witness):
+        def write(self, data):
+            if Path(self._file.name).name != f'{name}{PARTIAL}':
+                return super().write(data)
+            if way == 'full disk':
+                if self._file.tell() > 10_000:
+                    self.failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                    raise self.failure
+                return super().write(data)
+            # For this file alone, since the log has to tell of it.
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+            try:
+                return super().write(data)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+    with mock.patch(f'{ATOMIC}._Witness', Full):
+        yield
+
+
+def train(config, place=None, number=1, signum=signal.SIGKILL, full=None):
     """Train as ``tools/train.py --resume`` does, and get a signal at a place."""
+    output = os.open(f'{config}.log', os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
     torch.set_num_threads(1)
-    with quick_start(), PLACES[place](number, signum) if place else nullcontext():
+    with ExitStack() as stack:
+        stack.enter_context(quick_start())
+        if place is not None:
+            stack.enter_context(PLACES[place](number, signum))
+        if full is not None:
+            stack.enter_context(full_disk(*full))
         cfg = Config.fromfile(config)
         cfg.resume = 'auto'
         runner = build_runner(cfg)
@@ -155,7 +192,7 @@ class Run:
         self.context = multiprocessing.get_context('forkserver')
         self.context.set_forkserver_preload(['passreid.apis', 'killed_runs', 'sklearn.cluster'])
 
-    def go(self, place=None, number=1, signum=signal.SIGKILL, after=None):
+    def go(self, place=None, number=1, signum=signal.SIGKILL, after=None, full=None):
         """Return the exit status: 0 when the run came to its end.
 
         Args:
@@ -163,10 +200,12 @@ class Run:
             number (int): See there.
             signum (int): The signal.
             after (float, optional): Seconds of training after which it is to be killed.
+            full (tuple, optional): Arguments of :func:`full_disk`.
         """
         started = self.work_dir / STARTED
         started.unlink(missing_ok=True)
-        process = self.context.Process(target=train, args=(self.config, place, number, signum))
+        arguments = self.config, place, number, signum, full
+        process = self.context.Process(target=train, args=arguments)
         process.start()
         if after is not None:
             while not started.exists() and process.is_alive():
@@ -179,6 +218,10 @@ class Run:
             process.kill()
             raise TimeoutError(f'{self.config} hangs at {place or "nothing"}')
         return process.exitcode
+
+    def output(self):
+        """Return what the last attempt printed."""
+        return Path(f'{self.config}.log').read_text()
 
     def files(self):
         """Return the names of the checkpoints, none of which is damaged."""
