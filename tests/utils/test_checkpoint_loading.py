@@ -91,6 +91,14 @@ def test_truncated_file_is_named(saved):
         load_checkpoint_file(path)
 
 
+def test_very_short_file_is_named(saved):
+    """In front of its beginning torch looks for the end of the archive."""
+    path = saved({'weight': torch.ones(1000)})
+    path.write_bytes(path.read_bytes()[:10])
+    with pytest.raises(RuntimeError, match=rf'{path} cannot be read, it is damaged'):
+        load_checkpoint_file(path)
+
+
 def test_empty_file_is_named(tmp_path):
     path = tmp_path / 'empty.pth'
     path.touch()
