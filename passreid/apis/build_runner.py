@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from passreid.engine.hooks import (
     ConvertCheckpointHook,
     LoadReportHook,
+    OwedValidationHook,
     PlainCheckpointHook,
     PreemptionHook,
     ProcessBuffersHook,
@@ -45,6 +46,7 @@ from .total_batch import count_accumulated_batches, describe_total_batch
 # each process would validate with the batch statistics of its own images.
 _HOUSE_HOOKS = (
     LoadReportHook,
+    OwedValidationHook,
     PlainCheckpointHook,
     PreemptionHook,
     ProcessBuffersHook,

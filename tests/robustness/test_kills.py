@@ -30,7 +30,7 @@ NUMBERS = {
     'before the oldest is removed': [1, 2],
     'clustering': [2, 3],
     'extracting': [3],
-    'ranking': [1],
+    'ranking': [1, 3],
     'in an iteration': [5],
 }
 ELSEWHERE = {

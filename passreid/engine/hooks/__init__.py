@@ -8,6 +8,7 @@ from .freeze_prototypes_hook import FreezePrototypesHook
 from .gain_hook import GainHook
 from .load_report_hook import LoadReportHook
 from .non_finite_hook import NonFiniteHook
+from .owed_validation_hook import OwedValidationHook
 from .part_separation_hook import PartSeparationHook
 from .plain_checkpoint_hook import PlainCheckpointHook
 from .preemption_hook import Preempted, PreemptionHook
@@ -30,6 +31,7 @@ __all__ = [
     'GainHook',
     'LoadReportHook',
     'NonFiniteHook',
+    'OwedValidationHook',
     'PartSeparationHook',
     'PlainCheckpointHook',
     'Preempted',
