@@ -58,7 +58,7 @@ class PreemptionHook(Hook):
         self._flag, self._first, self._listening = AgreedFlag(), None, True
         self._former: Any = None
         if threading.current_thread() is threading.main_thread():
-            self._former = signal.signal(signal.SIGTERM, self._note)
+            self._former = signal.signal(signal.SIGTERM, self._note) or signal.SIG_DFL
         else:
             runner.logger.warning('SIGTERM will not be heard: training runs in a side thread.')
 

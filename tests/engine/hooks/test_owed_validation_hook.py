@@ -3,9 +3,16 @@ import torch
 from killed_run import KilledError
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
+from reid_run import quick_start
 
 from passreid.apis import build_runner
 from passreid.registry import METRICS
+
+
+@pytest.fixture(scope='module', autouse=True)
+def quick():
+    with quick_start():
+        yield
 
 
 @METRICS.register_module()

@@ -5,10 +5,17 @@ import threading
 import pytest
 import torch
 from mmengine.hooks import Hook
+from reid_run import quick_start
 
 from passreid.apis import build_runner
 from passreid.engine import Preempted
 from passreid.engine.hooks.safe_checkpoint_hook import PREEMPTED
+
+
+@pytest.fixture(scope='module', autouse=True)
+def quick():
+    with quick_start():
+        yield
 
 
 class TellToEnd(Hook):

@@ -4,12 +4,19 @@ import pytest
 import torch
 from killed_run import Kill, KilledError
 from mmengine.hooks import CheckpointHook, Hook
+from reid_run import quick_start
 
 from passreid.apis import build_runner
 from passreid.engine import SafeCheckpointHook
 from passreid.engine.hooks import safe_checkpoint_hook
 from passreid.utils.atomic_file import PARTIAL, NotSavedError
 from passreid.utils.last_checkpoint import read_last_checkpoint
+
+
+@pytest.fixture(scope='module', autouse=True)
+def quick():
+    with quick_start():
+        yield
 
 
 class SeenFiles(Hook):
@@ -88,7 +95,13 @@ def fail(*args):
     raise KilledError
 
 
-@pytest.mark.parametrize('place', ['write_last_checkpoint', 'SafeCheckpointHook._remove'])
+@pytest.mark.parametrize(
+    'place',
+    [
+        'SafeCheckpointHook._remove',
+        pytest.param('write_last_checkpoint', marks=pytest.mark.slow),
+    ],
+)
 def test_what_a_kill_left_goes_with_the_next_start(toy_config, tmp_path, monkeypatch, place):
     cfg = config(toy_config, max_keep_ckpts=2)
     runner = build_runner(cfg)
@@ -111,7 +124,7 @@ def test_what_a_kill_left_goes_with_the_next_start(toy_config, tmp_path, monkeyp
     assert all(len(files) <= 3 for files in seen.files)
 
 
-@pytest.mark.parametrize('max_keep_ckpts', [1, 2])
+@pytest.mark.parametrize('max_keep_ckpts', [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_full_disk_leaves_the_last_one(toy_config, tmp_path, monkeypatch, max_keep_ckpts):
     cfg = config(toy_config, max_keep_ckpts=max_keep_ckpts)
     runner = build_runner(cfg)

@@ -3,9 +3,16 @@ from types import SimpleNamespace
 import pytest
 import torch
 from killed_run import Kill, KilledError
+from reid_run import quick_start
 
 from passreid.apis import build_runner
 from passreid.engine.hooks import UnfinishedStepHook, unfinished_step_hook
+
+
+@pytest.fixture(scope='module', autouse=True)
+def quick():
+    with quick_start():
+        yield
 
 
 def config(toy_config, tmp_path, name):
