@@ -1,6 +1,7 @@
 """How often each image of an epoch is seen, over ranks and interruptions."""
 
 from collections.abc import Iterable
+from itertools import islice
 
 import numpy as np
 from scale_measures import open_loader
@@ -72,12 +73,12 @@ def check_epoch(counts: np.ndarray, world_size: int) -> None:
 
 
 def read_epoch(root: str, stops: Iterable[tuple[int, int]]) -> np.ndarray:
-    """Read an epoch through data loaders with workers, interrupted and resumed.
+    """Read the beginning of an epoch through data loaders with workers, interrupted and resumed.
 
     Args:
         root (str): Folder of the data set.
         stops (Iterable[tuple[int, int]]): Batches after which it is interrupted, the last beyond
-            the end, and number of workers until then.
+            the end if the whole epoch is meant, and number of workers until then.
 
     Returns:
         np.ndarray: How often each image was read.
@@ -88,13 +89,29 @@ def read_epoch(root: str, stops: Iterable[tuple[int, int]]) -> np.ndarray:
     for stop, num_workers in stops:
         loader = open_loader(dataset, num_workers)
         loader.sampler.set_start(min(done * loader.batch_size, len(dataset)))
-        batches = iter(loader)
-        for batch in batches:
+        for batch in loader:
             np.add.at(counts, batch, 1)
             done += 1
             if done == stop:
                 break
     return counts
+
+
+def check_beginning(counts: np.ndarray, num_samples: int) -> None:
+    """Make sure that the first samples of the epoch were read once, and no others.
+
+    Args:
+        counts (np.ndarray): Of :func:`read_epoch`.
+        num_samples (int): How many were to be read.
+
+    Raises:
+        AssertionError: When an image was missed, or read too often or too early.
+    """
+    order = iter(RankSampler(range(len(counts)), 0, 1))
+    expected = np.zeros_like(counts)
+    expected[np.fromiter(islice(order, num_samples), np.int64)] = 1
+    wrong = int((counts != expected).sum())
+    assert not wrong, f'{wrong} images were not read as often as they should be'
 
 
 def read_index(sample: dict) -> int:
