@@ -3,7 +3,7 @@ import time
 import pytest
 import torch.distributed as dist
 
-from passreid.utils.lost_peers import leave_the_word_to_the_first
+from passreid.utils.lost_peers import leave_the_word_to_the_first, note_told_to_end
 
 LOST = '[gloo/transport/tcp/pair.cc:545] Read error [127.0.0.1]:13722: Connection reset by peer.'
 
@@ -41,3 +41,13 @@ def test_own_errors_come_at_once(group, error):
 
 def test_a_single_process_has_no_others():
     assert fail(RuntimeError(LOST), patience=60)[0] == LOST
+
+
+def test_who_was_told_to_end_does_not_wait(group):
+    error = RuntimeError(LOST)
+    note_told_to_end(error)
+    start = time.monotonic()
+    with pytest.raises(SystemExit) as caught, leave_the_word_to_the_first(60):
+        raise error
+    assert caught.value.code == 143
+    assert time.monotonic() - start < 30

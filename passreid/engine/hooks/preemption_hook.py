@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from typing import Any
@@ -11,6 +12,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from passreid.registry import HOOKS
 from passreid.utils.agreed_flag import AgreedFlag
+from passreid.utils.lost_peers import note_told_to_end
 
 from ..runners.resumable_epoch_loop import ResumableEpochLoop
 from .safe_checkpoint_hook import SafeCheckpointHook
@@ -105,6 +107,8 @@ class PreemptionHook(Hook):
         """
         if self._listening and self._former is not None:
             signal.signal(signal.SIGTERM, self._former)
+        if self._first is not None:
+            note_told_to_end(sys.exc_info()[1])
         self._listening = False
 
     def _note(self, *_) -> None:

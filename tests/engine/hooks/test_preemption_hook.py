@@ -135,6 +135,20 @@ def test_failure_gives_the_signal_back(toy_config):
         runner.train()
 
 
+@pytest.mark.parametrize('told', [False, True])
+def test_failure_knows_whether_the_process_was_told_to_end(toy_config, told):
+    class Fail(Hook):
+        def after_train_iter(self, *args, **kwargs):
+            raise ZeroDivisionError
+
+    runner = build_runner(config(toy_config))
+    runner.register_hook(TellToEnd(1 if told else 99))
+    runner.register_hook(Fail())
+    with pytest.raises(ZeroDivisionError) as caught:
+        runner.train()
+    assert getattr(caught.value, 'told_to_end', False) == told
+
+
 def test_side_thread_trains_without_listening(toy_config, capsys):
     runner = build_runner(config(toy_config))
     thread = threading.Thread(target=runner.train)
