@@ -45,7 +45,7 @@ def quiet(cfg):
 
 @pytest.mark.parametrize('task', ['pre-training', 'fine-tuning', 'USL'])
 def test_nothing_grows(tool, task, crops, people, tmp_path, tried, full):
-    times = 20 if full else 1
+    times = 10 if full else 1
     # 25, 4 and 3 iterations an epoch: the ends of epochs are what leaks most.
     if task == 'pre-training':
         cfg = pass_config(ROOT, crops, tmp_path, train_cfg__max_epochs=8 * times, **WORKERS)
