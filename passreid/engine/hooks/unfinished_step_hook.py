@@ -79,6 +79,11 @@ class UnfinishedStepHook(Hook):
         for name, buffer in _step_sums(model):
             if name in sums:
                 buffer.copy_(sums[name])
+        if sums:
+            runner.logger.info(
+                'The run goes on in the middle of a step: its gradients so far were in the '
+                'checkpoint, so the warning that some are lost does not hold.'
+            )
 
 
 def _step_sums(model: nn.Module) -> Iterator[tuple[str, Tensor]]:

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from killed_run import Kill, KilledError
+from mmengine.logging import MMLogger
 from reid_run import quick_start
 
 from passreid.apis import build_runner
@@ -43,7 +44,7 @@ def train(cfg, kill_at=None):
 @pytest.mark.parametrize(
     'kill_at', [2] + [pytest.param(number, marks=pytest.mark.slow) for number in (1, 3, 4, 5, 7)]
 )
-def test_resumed_in_the_middle_of_a_step(toy_config, tmp_path, kill_at):
+def test_resumed_in_the_middle_of_a_step(toy_config, tmp_path, kill_at, capsys):
     whole = train(config(toy_config, tmp_path, 'whole'))
     cfg = config(toy_config, tmp_path, 'killed')
     with pytest.raises(KilledError):
@@ -51,6 +52,8 @@ def test_resumed_in_the_middle_of_a_step(toy_config, tmp_path, kill_at):
     resumed = train(cfg)
     for name, value in whole.model.state_dict().items():
         assert torch.equal(resumed.model.state_dict()[name], value), name
+    noted = 'goes on in the middle of a step' in capsys.readouterr().out
+    assert noted == (kill_at != 3)
     files = [
         torch.load(tmp_path / 'killed' / f'iter_{number}.pth', weights_only=True)
         for number in range(1, 9)
@@ -66,7 +69,9 @@ def test_mean_of_the_processes_is_saved(monkeypatch):
     model[0].register_buffer('count', torch.tensor(4.0), persistent=False)
     model[0].step_sums = ('count',)
     runner = SimpleNamespace(
-        model=model, optim_wrapper=SimpleNamespace(should_update=lambda: False)
+        model=model,
+        optim_wrapper=SimpleNamespace(should_update=lambda: False),
+        logger=MMLogger.get_current_instance(),
     )
 
     def with_another(value, operation):
