@@ -3,10 +3,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from fated_workers import Fate, left
 from mmcv.transforms import LoadImageFromFile
 from mmengine.dataset import Compose
 
 from passreid.apis.image_inputs import list_inputs, load_batches
+from passreid.datasets.lost_workers import LostWorkerError, named_lost_samples
 from passreid.registry import TRANSFORMS
 
 IMAGE = np.full((8, 4, 3), (10, 20, 30), np.uint8)
@@ -85,6 +87,15 @@ def test_batches_in_order(folder, pipeline, num_workers):
     assert values == [[50], [100, 10], [50]]
     samples = [sample for batch in batches for sample in batch.data['data_samples']]
     assert [sample.img_path for sample in samples] == [inputs[0], inputs[2], '', inputs[5]]
+
+
+def test_sample_of_a_worker_that_dies(folder, pipeline):
+    inputs = [str(folder / 'a.png'), str(folder / 'b.png'), IMAGE, str(folder / 'a.png')]
+    fatal = Compose(
+        [*pipeline.transforms[:1], Fate('b.png', left, ends=False), *pipeline.transforms[1:]]
+    )
+    with pytest.raises(LostWorkerError, match=f'{folder}/b.png'), named_lost_samples():
+        list(load_batches(inputs, fatal, 1, num_workers=1))
 
 
 def test_arrays_are_taken_as_bgr_like_files(folder, pipeline):

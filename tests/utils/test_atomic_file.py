@@ -3,6 +3,7 @@ import os
 import resource
 import signal
 import stat
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -19,14 +20,17 @@ from passreid.utils.atomic_file import (
 CONTENT = {'weights': torch.arange(50_000.0), 'parts': [torch.ones(3)]}
 
 
-@pytest.fixture
-def file_limit():
-    """Let this process write files of so many bytes only."""
+@contextmanager
+def file_limit(size):
+    """Let this process write files of so many bytes only, that of the test's own output too."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_what_is_saved_loads(tmp_path):
@@ -51,11 +55,11 @@ def test_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path):
 
 
 @pytest.mark.parametrize('size', [0, 100, 100_000, 200_000])
-def test_full_disk(tmp_path, file_limit, size):
+def test_full_disk(tmp_path, size):
     path = tmp_path / 'file.pth'
     path.write_text('old')
-    file_limit(size)
-    with pytest.raises(NotSavedError, match=r'file\.pth could not be saved: File too') as caught:
+    expected = r'file\.pth could not be saved: File too'
+    with pytest.raises(NotSavedError, match=expected) as caught, file_limit(size):
         save_atomically(CONTENT, path)
     assert caught.value.errno == errno.EFBIG
     assert 'It needs 0.20 MB' in str(caught.value)
@@ -63,10 +67,10 @@ def test_full_disk(tmp_path, file_limit, size):
     assert os.listdir(tmp_path) == ['file.pth']
 
 
-def test_full_disk_for_text(tmp_path, file_limit):
+def test_full_disk_for_text(tmp_path):
     (tmp_path / 'file').write_text('old')
-    file_limit(2)
-    with pytest.raises(NotSavedError, match='file could not be written: File too large'):
+    expected = 'file could not be written: File too large'
+    with pytest.raises(NotSavedError, match=expected), file_limit(2):
         write_text_atomically('longer', tmp_path / 'file')
     assert (tmp_path / 'file').read_text() == 'old'
 

@@ -66,7 +66,7 @@ class BNNeck(nn.Module):
         Raises:
             ValueError: In training with a single image, which has no statistics of a batch.
         """
-        if len(tokens) == 1 and any(norm.training for norm in self.norms):
+        if any(norm.training for norm in self.norms) and len(tokens) == 1:
             raise ValueError(
                 'BNNeck normalises over the images of a process and cannot train on one: set '
                 'train_dataloader.batch_size to 2 or more, drop_last=True if the last is shorter'

@@ -45,6 +45,20 @@ def test_resume_from_any_offset_is_the_tail(rank, monkeypatch):
         assert len(sampler) == len(order)
 
 
+@pytest.mark.parametrize(('before', 'after'), [(4, 1), (4, 2), (1, 3)])
+def test_resume_with_another_number_of_ranks_sees_the_rest(before, after, monkeypatch):
+    """A step of as many images in all: batches of 3 on 4 ranks, of 12 on one, and so on."""
+    seen = []
+    for world_size, steps in ((before, slice(0, 3)), (after, slice(3, None))):
+        for rank in range(world_size):
+            sampler = of_rank(ResumableSampler, 96, rank, world_size, monkeypatch)
+            own = 12 // world_size
+            sampler.set_start(own * (steps.start or 0))
+            stop = None if steps.stop is None else own * steps.stop
+            seen += list(sampler)[:stop]
+    assert sorted(seen) == list(range(96))
+
+
 def test_start_holds_for_one_iteration():
     sampler = ResumableSampler(range(10), seed=0)
     order = list(sampler)

@@ -94,3 +94,22 @@ def test_sampler_that_cannot_start_inside_an_epoch(crops, tmp_path):
     resumed = build_runner(config(crops, tmp_path, resume=True, **options))
     with pytest.raises(TypeError, match='ResumableSampler'):
         resumed.train()
+
+
+@pytest.mark.parametrize('iteration', [4, 6])
+def test_epochs_of_another_length_are_refused(crops, whole, tmp_path, iteration):
+    """After an epoch too: images would be left out, and schedules go by iterations."""
+    checkpoint = str(whole[2] / f'iter_{iteration}.pth')
+    options = dict(train_dataloader__batch_size=8, load_from=checkpoint, resume=True)
+    runner = build_runner(config(crops, tmp_path, **options))
+    with pytest.raises(ValueError, match=r'4 iterations an epoch.* has 2.*batch_size'):
+        runner.train()
+    assert runner.iter == iteration
+
+
+def test_more_epochs_than_planned_are_none_of_another_length(crops, whole, tmp_path):
+    checkpoint = str(whole[2] / 'iter_8.pth')
+    options = dict(train_cfg__max_epochs=3, load_from=checkpoint, resume=True)
+    runner = build_runner(config(crops, tmp_path, **options))
+    runner.train()
+    assert runner.iter == 12
