@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from passreid.datasets.bad_images import BadImageError
 from passreid.datasets.folder_scan import FolderScan
+from passreid.datasets.samples_in_work import SamplesInWork
 from passreid.datasets.transforms import LoadPersonImage
 
 # What a user may give: one of these, or lists and tuples of them.
@@ -107,6 +108,7 @@ class ImageInputs(Dataset):
 
     def __init__(self, inputs: Sequence[str | np.ndarray], pipeline: Compose) -> None:
         self.inputs = inputs
+        self._in_work = SamplesInWork()
         steps = pipeline.transforms
         names = [type(step).__name__.startswith('Load') for step in steps]
         num_loading = names.index(False) if False in names else len(names)
@@ -119,19 +121,23 @@ class ImageInputs(Dataset):
     def __getitem__(self, index: int) -> tuple[int, dict | BadImageError]:
         """Return the index, and the packed image or why there is none."""
         given = self.inputs[index]
+        with self._in_work.begun(given if isinstance(given, str) else f'array {index}'):
+            return index, self._make(index, given)
+
+    def _make(self, index: int, given: str | np.ndarray) -> dict | BadImageError:
         sample = dict(sample_idx=index, cam_id=-1, is_query=False, img_path='')
         if isinstance(given, np.ndarray):
             shape = given.shape[:2]
             sample.update(img=np.ascontiguousarray(given), img_shape=shape, ori_shape=shape)
-            return index, self.prepare(sample)
+            return self.prepare(sample)
         try:
             sample = self.load(dict(sample, img_path=given))
         except BadImageError as error:
-            return index, error
+            return error
         # Transforms that are not ours: files make decoders raise nearly anything.
         except Exception as error:
-            return index, BadImageError(given, str(error) or type(error).__name__)
-        return index, self.prepare(sample)
+            return BadImageError(given, str(error) or type(error).__name__)
+        return self.prepare(sample)
 
 
 def load_batches(

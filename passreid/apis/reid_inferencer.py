@@ -14,6 +14,7 @@ from mmengine.model import BaseModel
 from mmpretrain.apis.base import BaseInferencer
 from mmpretrain.structures import DataSample
 
+from passreid.datasets.lost_workers import named_lost_samples
 from passreid.models.tta import FlipTTAModel
 from passreid.registry import TRANSFORMS
 from passreid.search import GalleryRecord, GalleryStore, Match, MemoryStore, SearchFilter
@@ -111,6 +112,7 @@ class ReIDInferencer(BaseInferencer):
         self._arrays: dict[str, np.ndarray] = {}
         self.gallery = None if gallery is None else self._open_gallery(gallery, cache_dir, records)
 
+    @named_lost_samples()
     def __call__(
         self,
         inputs: ImageInput | Sequence,
@@ -168,6 +170,7 @@ class ReIDInferencer(BaseInferencer):
             self.visualize(queries, found, out_dir)
         return self.postprocess(samples, found, return_datasamples)
 
+    @named_lost_samples()
     def extract(self, inputs: ImageInput | Sequence, batch_size: int | None = None) -> np.ndarray:
         """Extract features.
 
@@ -184,6 +187,7 @@ class ReIDInferencer(BaseInferencer):
         batches = self.preprocess(list_inputs(inputs), batch_size)
         return np.concatenate([unit_features(self.forward(batch.data)) for batch in batches])
 
+    @named_lost_samples()
     def index(
         self,
         source: str | os.PathLike | Iterable[str | os.PathLike],
