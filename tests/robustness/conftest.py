@@ -1,9 +1,12 @@
 """What is tried on purpose to break runs, data sets and files, and a table of it."""
 
+import os
 from collections import Counter
 from pathlib import Path
+from unittest import mock
 
 import pytest
+import torch
 
 HERE = Path(__file__).parent
 TRIED = pytest.StashKey[Counter]()
@@ -14,6 +17,16 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def one_thread():
+    """Let sums be added in one order, here and in processes that are started, to be bit-equal."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with mock.patch.dict(os.environ, OMP_NUM_THREADS='1', MKL_NUM_THREADS='1'):
+        yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope='session')
