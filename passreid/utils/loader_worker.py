@@ -8,6 +8,25 @@ from collections.abc import Callable
 
 _POLL = 1.0
 _PATIENCE = 10.0
+_forking = threading.local()
+
+
+def _block_while_forking() -> None:
+    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+def _as_before_forking() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
+
+
+# Threads that libraries such as gRPC start anew in a child inherit this: else they would take the
+# signals that the thread of :func:`watch_over_worker` waits for.
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(
+        before=_block_while_forking,
+        after_in_parent=_as_before_forking,
+        after_in_child=_as_before_forking,
+    )
 
 
 def start_worker(init: Callable[[int], None] | None, worker_id: int) -> None:
