@@ -12,8 +12,8 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
 
     mmengine's loop starts the interrupted epoch anew. Here the sampler is told
     how many samples to leave out (``set_start``), so no image is loaded in
-    vain, seen twice or missed. The number of processes and of images on each may change if
-    their product stays.
+    vain, seen twice or missed. The number of processes and of images on each
+    may change if their product stays.
 
     Args:
         *args: Of :class:`mmengine.runner.EpochBasedTrainLoop`.
