@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .local_store import LARGEST
 from .memory_store import MemoryStore
 
 _FLAT = 'Flat'
@@ -152,7 +153,11 @@ class FaissStore(MemoryStore):
         for block in self._features:
             end = start + len(block)
             if end > index.ntotal:
-                index.add(np.ascontiguousarray(block[index.ntotal - start :]))
+                rows = np.ascontiguousarray(block[index.ntotal - start :])
+                lengths = np.einsum('nd,nd->n', rows, rows)
+                if not (whole := np.abs(lengths - 1) < LARGEST - 1).all():
+                    raise self._damaged(index.ntotal + int(np.argmin(whole)))
+                index.add(rows)
             start = end
         return bool(number)
 

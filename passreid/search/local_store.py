@@ -18,6 +18,8 @@ from .record_table import RecordTable
 from .stale_gallery import check_origin, no_gallery
 
 _ROWS_PER_WRITE = 8192
+# No feature has this length, and no product of two this value.
+LARGEST = 1.01
 
 
 class LocalStore(GalleryStore):
@@ -190,7 +192,10 @@ class LocalStore(GalleryStore):
         rows = np.sort(rows)
         # A matrix product may differ in the last digits between rows that are equal.
         products = self._rows(rows).astype(np.float64) * query
-        similarities = products.sum(1).astype(np.float32).clip(-1, 1)
+        similarities = products.sum(1).astype(np.float32)
+        if not (whole := np.abs(similarities) <= LARGEST).all():
+            raise self._damaged(int(rows[np.argmin(whole)]))
+        similarities = similarities.clip(-1, 1)
         best = np.argsort(-similarities, kind='stable')[:topk]
         return [
             Match(self._records.record(int(rows[place])), float(similarities[place]))
@@ -252,6 +257,13 @@ class LocalStore(GalleryStore):
         check_origin(self._where, origin, (self.dim, self.model))
         self._state, self._records, self._blocks = state, records, blocks
         self._tail = self._no_rows()
+
+    def _damaged(self, row: int) -> ValueError:
+        """Return the error to raise for a feature that is not what was written."""
+        return ValueError(
+            f'{self._where} is damaged: the feature of {self._records.record(row).path!r} has not '
+            f'the length 1. Delete {self._where} and index the images anew'
+        )
 
     def _no_rows(self) -> GrowingArray:
         return GrowingArray(np.empty((0, self.dim), np.float32))

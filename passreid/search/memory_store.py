@@ -8,7 +8,7 @@ import torch
 
 from passreid.utils.device import array_device
 
-from .local_store import LocalStore
+from .local_store import LARGEST, LocalStore
 
 # Of the products of queries and images that exist at a time: 64 MiB.
 _PRODUCTS = 2**24
@@ -70,11 +70,21 @@ class MemoryStore(LocalStore):
             chunk = torch.from_numpy(queries[own]).to(self.device)
             products = [chunk @ block.T for block in blocks]
             scores = products[0] if len(products) == 1 else torch.cat(products, 1)
+            self._check_products(scores)
             _forbid(scores, masks[own], excluded[own])
             last = scores.topk(min(topk, number)).values[:, -1:] if number else scores
             chosen = scores >= (last - _MARGIN).clamp(min=_LEAST)
             owners, rows = chosen.cpu().numpy().nonzero()
             yield from np.split(rows, np.bincount(owners, minlength=len(chunk)).cumsum()[:-1])
+
+    def _check_products(self, scores: torch.Tensor) -> None:
+        """Notice damaged features, which would be lost among the others or come first."""
+        if not scores.numel():
+            return
+        least, most = torch.aminmax(scores)
+        if not (least >= -LARGEST and most <= LARGEST):
+            wrong = ~(scores.abs() <= LARGEST)
+            raise self._damaged(int(wrong.any(0).nonzero()[0]))
 
     def _on_device(self) -> list[torch.Tensor]:
         """Return all features, which an accelerator keeps until rows are added or change places."""

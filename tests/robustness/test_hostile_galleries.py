@@ -159,6 +159,22 @@ def test_features_of_galleries(gallery, tried, kind):
     tried(AREA, 'galleries: features that are none, pickles', 'refused: named the file')
 
 
+@pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf, 1e30, -1e30])
+@pytest.mark.parametrize('kind', ['', 'faiss:'], ids=['memory', 'faiss'])
+def test_values_of_features(gallery, tried, kind, value):
+    """They would be found first, or hide the others."""
+    file = gallery / 'part-000001' / 'features.npy'
+    features = np.load(file)
+    features[3, 2] = value
+    np.save(file, features)
+    with (
+        pytest.raises(ValueError, match=rf'{gallery} is damaged: the feature of .3\.jpg.*anew'),
+        open_store(f'{kind}{gallery}') as store,
+    ):
+        store.search(np.ones((2, 4), np.float32), topk=2)
+    tried(AREA, 'galleries: features that are not finite or huge', 'refused: named the picture')
+
+
 @pytest.mark.parametrize('changes', RESULTS.values(), ids=RESULTS)
 def test_saved_rankings(in_folder, tried, changes):
     np.savez(in_folder / 'result.npz', **RESULT)
