@@ -4,11 +4,12 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import is_zipfile
 
 import torch
 from torch import Tensor
 
-from passreid.utils.checkpoint_loading import weights_only_loading
+from passreid.utils.checkpoint_loading import damaged_file, weights_only_loading
 
 from .export_info import ExportInfo
 from .files import import_optional
@@ -71,22 +72,34 @@ def open_exported(path: str | Path, num_threads: int = 0) -> ExportedModel:
     Raises:
         FileNotFoundError: When there is no such file.
         ValueError: When it is of none of these formats, or not written by passreid.
+        RuntimeError: When it is damaged.
         ImportError: When onnxruntime is not installed.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'There is no exported model {path}')
-    if path.suffix == '.onnx':
-        text, run = _open_onnx(path, num_threads)
-    elif path.suffix == '.pt':
-        text, run = _open_torchscript(path)
-    elif path.suffix == '.pt2':
-        text, run = _open_program(path)
-    else:
-        raise ValueError(f'{path}: an exported model ends with .onnx, .pt or .pt2')
+    if path.suffix not in _READERS:
+        raise ValueError(f'{path}: an exported model ends with {", ".join(_READERS)}')
+    try:
+        text, run = _READERS[path.suffix](path, num_threads)
+    except (ImportError, MemoryError):
+        raise
+    # The readers raise nearly anything.
+    except Exception as error:
+        raise damaged_file(path, f'{type(error).__name__}: {error}') from error
+    return ExportedModel(path, _read_info(path, text), run)
+
+
+def _read_info(path: Path, text: str) -> ExportInfo:
     if not text:
         raise ValueError(f'{path} does not say what it takes: it was not exported by passreid')
-    return ExportedModel(path, ExportInfo.from_json(text), run)
+    try:
+        return ExportInfo.from_json(text)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(
+            f'{path} does not say what it takes ({error!r}): it was not exported by this or an '
+            'older version of passreid'
+        ) from error
 
 
 def _open_onnx(path: Path, num_threads: int) -> tuple[str, Callable[[Tensor], Tensor]]:
@@ -106,7 +119,7 @@ def _open_onnx(path: Path, num_threads: int) -> tuple[str, Callable[[Tensor], Te
     return text, run
 
 
-def _open_torchscript(path: Path) -> tuple[str, Callable[[Tensor], Tensor]]:
+def _open_torchscript(path: Path, _: int) -> tuple[str, Callable[[Tensor], Tensor]]:
     files = {INFO_FILE: ''}
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', r'`torch\.jit\.load` is deprecated')
@@ -114,7 +127,10 @@ def _open_torchscript(path: Path) -> tuple[str, Callable[[Tensor], Tensor]]:
     return _text(files[INFO_FILE]), torch.no_grad()(module)
 
 
-def _open_program(path: Path) -> tuple[str, Callable[[Tensor], Tensor]]:
+def _open_program(path: Path, _: int) -> tuple[str, Callable[[Tensor], Tensor]]:
+    # torch would log how it tries to read it as something older.
+    if not is_zipfile(path):
+        raise ValueError('it is no archive')
     files = {INFO_FILE: ''}
     with weights_only_loading():
         program = torch.export.load(path, extra_files=files)
@@ -124,3 +140,6 @@ def _open_program(path: Path) -> tuple[str, Callable[[Tensor], Tensor]]:
 def _text(content: str | bytes) -> str:
     """Decode what torch gives as bytes or as text, depending on the format."""
     return content.decode() if isinstance(content, bytes) else content
+
+
+_READERS = {'.onnx': _open_onnx, '.pt': _open_torchscript, '.pt2': _open_program}

@@ -114,7 +114,7 @@ def test_open_exported(model, good, changed, tmp_path):
     with pytest.raises(FileNotFoundError, match='no exported model gone.onnx'):
         open_exported('gone.onnx')
     (tmp_path / 'model.txt').touch()
-    with pytest.raises(ValueError, match='ends with .onnx, .pt or .pt2'):
+    with pytest.raises(ValueError, match='ends with .onnx, .pt, .pt2'):
         open_exported(tmp_path / 'model.txt')
 
 
