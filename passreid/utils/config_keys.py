@@ -20,6 +20,11 @@ _MORE_KEYS = (
     'sync_bn',
     'tensorboard',
 )
+# Of these entries mmengine reads so much, and passes over the rest as well.
+_KEYS_WITHIN = {
+    'env_cfg': {'cudnn_benchmark', 'dist_cfg', 'mp_cfg', 'resource_limit'},
+    'auto_scale_lr': {'base_batch_size', 'enable'},
+}
 # Shorter words are near to too many others.
 _SHORTEST, _LONG = 5, 8
 _SIMILAR = 0.6
@@ -32,7 +37,7 @@ def keys_read() -> set[str]:
 
 
 def check_top_level(cfg: Config) -> None:
-    """Make sure that no entry at the top is one that is read, misspelt.
+    """Make sure that no entry at the top, or of env_cfg and the like, is misspelt.
 
     mmengine reads what it knows and passes over the rest, so ``load_form`` would start a run
     without its weights. Variables of the config file, such as ``data_root``, may have any name
@@ -50,6 +55,12 @@ def check_top_level(cfg: Config) -> None:
             raise ConfigError(
                 f'{cfg.filename or "the config"} has an entry {key!r} that nothing reads: did you '
                 f'mean {meant!r}? If it is a variable of yours, give it another name'
+            )
+    for name, names in _KEYS_WITHIN.items():
+        for key in set(cfg.get(name) or ()) - names:
+            raise ConfigError(
+                f'{cfg.filename or "the config"}: {name} has no entry {key!r}'
+                f'{suggestion(key, names)}'
             )
 
 

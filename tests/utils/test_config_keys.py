@@ -45,6 +45,16 @@ def test_variables_may_be_called_anything_else(word):
     check_top_level(Config({'model': {}, word: 1}))
 
 
+@pytest.mark.parametrize(
+    ('name', 'key', 'meant'),
+    [('env_cfg', 'cudnn_bench', 'cudnn_benchmark'), ('auto_scale_lr', 'enabled', 'enable')],
+)
+def test_entries_that_mmengine_would_pass_over(name, key, meant):
+    with pytest.raises(ConfigError, match=f"{name} has no entry {key!r}; did you mean '{meant}'"):
+        check_top_level(Config({'model': {}, name: {key: True, meant: True}}))
+    check_top_level(Config({'model': {}, name: {meant: True}}))
+
+
 def test_configs_of_the_package():
     paths = [path for path in config_path().rglob('*.py') if '_base_' not in path.parts]
     assert len(paths) >= 20
