@@ -48,12 +48,7 @@ def load_weights(
         ['part_positions.0']
     """
     content = read_checkpoint(path)
-    try:
-        report = fill_model(unwrap_model(model), content, str(path))
-    # A crafted or foreign file may make the conversion raise nearly anything.
-    except Exception as error:
-        kind = '' if isinstance(error, ValueError) else f'{type(error).__name__}: '
-        raise ValueError(f'the weights of {path} cannot be used: {kind}{error}') from error
+    report = fill_model(unwrap_model(model), content, str(path))
     report.check(min_share)
     if strict and not report.clean:
         raise RuntimeError(f'Not everything fits (strict=True). {report.table()}')

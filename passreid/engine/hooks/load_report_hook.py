@@ -6,6 +6,7 @@ from mmengine.runner import Runner
 from passreid.registry import HOOKS
 from passreid.utils.load_watch import LoadWatch, unneeded_names
 from passreid.utils.unwrap import unwrap_model
+from passreid.utils.weight_values import check_weights
 
 
 @HOOKS.register_module()
@@ -35,16 +36,21 @@ class LoadReportHook(Hook):
         self._watch: LoadWatch | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Remember the state of the model before mmengine fills it.
+        """Look at the weights, and remember the state of the model before mmengine fills it.
 
         Args:
             runner (Runner): The runner.
             checkpoint (dict): The loaded checkpoint. Weights that the model does without and has no
                 place for are taken out: mmengine would complain of them.
+
+        Raises:
+            ValueError: When weights for the model are no finite floating-point numbers.
         """
         weights = checkpoint.get('state_dict', checkpoint)
         model = unwrap_model(runner.model)
-        for name in unneeded_names(model) - model.state_dict().keys():
+        own = model.state_dict()
+        check_weights({k.removeprefix('module.'): v for k, v in weights.items()}, own)
+        for name in unneeded_names(model) - own.keys():
             for key in (name, f'module.{name}'):
                 weights.pop(key, None)
         self._watch = LoadWatch(model, weights)

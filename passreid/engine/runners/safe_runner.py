@@ -80,6 +80,17 @@ class SafeRunner(Runner):
         self._resume, self._load_from = choice
         super().load_or_resume()
 
+    def load_checkpoint(self, filename: str, *args, **kwargs) -> dict:
+        """Load a checkpoint; see :meth:`mmengine.runner.Runner.load_checkpoint`.
+
+        Raises:
+            ValueError: When its weights cannot be those of the model; names the file.
+        """
+        try:
+            return super().load_checkpoint(filename, *args, **kwargs)
+        except ValueError as error:
+            raise ValueError(f'the weights of {filename} cannot be used: {error}') from error
+
     def register_hook(self, hook: Hook | dict, *args, **kwargs) -> None:
         """Register a hook, the safe one where mmengine's CheckpointHook is asked for; see there."""
         if isinstance(hook, dict) and hook.get('type') in _PLAIN_CHECKPOINTS:

@@ -8,8 +8,8 @@ from torch import nn
 
 from passreid.utils.load_report import LoadReport
 from passreid.utils.load_watch import LoadWatch, unneeded_names
+from passreid.utils.weight_values import check_weights
 
-from .check_values import check_values
 from .recognise import fit_checkpoint
 from .vit_checkpoint import below_prefix, content_of, our_names
 
@@ -24,7 +24,7 @@ def fill_model(
     Args:
         model (nn.Module): The model, without a distributed wrapper.
         checkpoint (Mapping[str, Any]): Content of a file; see :func:`fit_checkpoint`.
-        source (str): The file, for the report. Defaults to ''.
+        source (str): The file, for the report and for errors. Defaults to ''.
         prefix (str, optional): Only weights whose names begin with it are used, without it;
             nothing is recognised then.
 
@@ -32,9 +32,21 @@ def fill_model(
         LoadReport: What was loaded.
 
     Raises:
-        ValueError: If no weight has the prefix, the file holds a ViT that PartViT cannot be, or
-            weights that are no finite floating-point numbers.
+        ValueError: If the weights cannot be used: none has the prefix, they are those of a ViT
+            that PartViT cannot be, or are no finite floating-point numbers.
     """
+    try:
+        return _fill(model, checkpoint, source, prefix)
+    # A crafted or foreign file may make the conversion raise nearly anything.
+    except Exception as error:
+        kind = '' if isinstance(error, ValueError) else f'{type(error).__name__}: '
+        file = f' of {source}' if source else ''
+        raise ValueError(f'the weights{file} cannot be used: {kind}{error}') from error
+
+
+def _fill(
+    model: nn.Module, checkpoint: Mapping[str, Any], source: str, prefix: str | None
+) -> LoadReport:
     known = model.state_dict()
     names = set(known)
     recognised = ''
@@ -47,7 +59,7 @@ def fill_model(
         weights = {name.removeprefix('module.'): value for name, value in content}
     needless = unneeded_names(model) - names
     weights = {name: value for name, value in weights.items() if name not in needless}
-    check_values({k: v for k, v in weights.items() if k in known and known[k].is_floating_point()})
+    check_weights(weights, known)
     watch = LoadWatch(model, weights)
     load_state_dict(model, weights, strict=False, logger='silent')
     return watch.report(source, type(model).__name__, recognised)

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from passreid.utils.load_report import LoadNotes
+from passreid.utils.weight_values import check_weights
 
 from ..layers import infer_grid, resize_table
-from .check_values import check_values
 from .layer_scale import add_layer_scale, fold_layer_scale, is_layer_scale
 from .patch_kernel import resize_patch_kernel
 from .position_rows import check_table, split_positions
@@ -37,7 +37,7 @@ def fit_part_vit(weights: dict[str, Tensor], model: Any) -> LoadNotes:
     """
     notes = LoadNotes()
     to_part_vit_keys(weights)
-    check_values({name: value for name, value in weights.items() if is_part_vit_key(name)})
+    check_weights({name: value for name, value in weights.items() if is_part_vit_key(name)})
     _check_parts(weights, model.num_parts)
     scales = [name for name, _ in model.named_parameters() if is_layer_scale(name)]
     if scales:

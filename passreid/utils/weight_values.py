@@ -6,18 +6,25 @@ import torch
 from torch import Tensor
 
 
-def check_values(weights: Mapping[str, Tensor]) -> None:
+def check_weights(weights: Mapping[str, Tensor], model: Mapping[str, Tensor] | None = None) -> None:
     """Make sure that weights are finite numbers, stored plainly.
 
     torch would copy integers, truth values and NaN into a model without a word.
 
     Args:
         weights (Mapping[str, Tensor]): By name. What is no tensor is passed over.
+        model (Mapping[str, Tensor], optional): The state of the model that is to load them. Only
+            what it keeps as floating-point numbers is looked at then. Defaults to None: all.
 
     Raises:
         ValueError: When they are not; names the first and counts the others.
     """
-    tensors = {name: value for name, value in weights.items() if isinstance(value, Tensor)}
+    tensors = {
+        name: value
+        for name, value in weights.items()
+        if isinstance(value, Tensor)
+        and (model is None or (name in model and model[name].is_floating_point()))
+    }
     for problem, wrong in (
         ('not stored as plain numbers in memory', _is_strange),
         ('no floating-point numbers', _is_no_float),

@@ -1,13 +1,13 @@
 import pytest
 import torch
 
-from passreid.models.converters.check_values import check_values
+from passreid.utils.weight_values import check_weights
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_finite_numbers(dtype):
     parts = torch.ones(4, 3, dtype=dtype)
-    check_values({'a': parts, 'part': parts[1:].T, 'none': torch.zeros(0), 'other': 'text'})
+    check_weights({'a': parts, 'part': parts[1:].T, 'none': torch.zeros(0), 'other': 'text'})
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ def test_finite_numbers(dtype):
 )
 def test_others_are_named_and_counted(value, problem):
     with pytest.raises(ValueError, match=f'^1 of 2 weights are {problem}.* the first of them bad '):
-        check_values({'good': torch.ones(2), 'bad': value})
+        check_weights({'good': torch.ones(2), 'bad': value})
