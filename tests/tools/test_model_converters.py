@@ -171,6 +171,18 @@ class TestFailures:
         with pytest.raises(ValueError, match=r'timm\.pth is no checkpoint of the authors'):
             run('pass_to_passreid', path, tmp_path / 'b.pth')
 
+    def test_weights_that_are_not_finite(self, run, tuned, tmp_path):
+        name = 'backbone.layers.1.attn.qkv.bias'
+        bias = tuned[name].clone()
+        bias[3] = torch.nan
+        path = saved({'state_dict': tuned | {name: bias}}, tmp_path / 'diverged.pth')
+        reason = (
+            r'diverged\.pth, converted: 1 of \d+ weights .*not finite.* blocks\.1\.attn\.qkv\.bias'
+        )
+        with pytest.raises(ValueError, match=reason):
+            run('passreid_to_pass', path, tmp_path / 'b.pth', '--kind', 'backbone')
+        assert [file.name for file in tmp_path.iterdir()] == ['diverged.pth']
+
     def test_unknown_kind(self, run, tuned, tmp_path, capsys):
         path = saved(tuned, tmp_path / 'a.pth')
         with pytest.raises(SystemExit):

@@ -14,6 +14,7 @@ from passreid import __version__
 from passreid.apis import get_model
 from passreid.models.converters import fill_model
 from passreid.utils.read_checkpoint import read_checkpoint
+from passreid.utils.weight_values import check_weights
 
 
 def make_parser(description: str, dst_help: str) -> argparse.ArgumentParser:
@@ -86,7 +87,15 @@ def write_file(content: Mapping[str, Any], args: argparse.Namespace, kind: str) 
         content (Mapping[str, Any]): Weights, or containers of them.
         args (argparse.Namespace): With ``src`` and ``dst``.
         kind (str): What was converted.
+
+    Raises:
+        ValueError: When values are no finite floating-point numbers; nothing is written then.
     """
+    tensors = dict(_tensors(content))
+    try:
+        check_weights(tensors)
+    except ValueError as error:
+        raise ValueError(f'{args.src}, converted: {error}; nothing was written') from error
     meta = {'converted_from': args.src.name, 'kind': kind, 'passreid_version': __version__}
     saved: Any
     if all(isinstance(value, Tensor) for value in content.values()):
@@ -100,14 +109,13 @@ def write_file(content: Mapping[str, Any], args: argparse.Namespace, kind: str) 
         os.replace(partial, args.dst)
     finally:
         partial.unlink(missing_ok=True)
-    tensors = list(_tensors(content))
-    values = sum(tensor.numel() for tensor in tensors)
+    values = sum(tensor.numel() for tensor in tensors.values())
     print(f'Wrote {args.dst}: {kind}, {len(tensors)} tensors, {values:,} values')
 
 
-def _tensors(content: Mapping[str, Any]) -> Iterator[Tensor]:
-    for value in content.values():
+def _tensors(content: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, Tensor]]:
+    for name, value in content.items():
         if isinstance(value, Mapping):
-            yield from _tensors(value)
+            yield from _tensors(value, f'{prefix}{name}.')
         elif isinstance(value, Tensor):
-            yield value
+            yield f'{prefix}{name}', value
