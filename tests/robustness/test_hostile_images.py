@@ -3,7 +3,10 @@
 import os
 import socket
 import struct
+import tempfile
 import zlib
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +35,7 @@ from PIL import Image
 AREA = 'hostile input'
 BOMB = zlib.compress(bytes(100_000_000))
 GREY = (100, 100, 100)
+NOBODY = 65534
 ORIENTED = [(kind, number) for kind in ('JPEG', 'PNG', 'WEBP', 'TIFF') for number in TURNS]
 
 # Name of the case, and the one colour of its picture.
@@ -209,11 +213,29 @@ def test_folders_named_as_images_are_entered(folder, tried):
     tried(AREA, 'folders named as images, loops of folders', 'read, each image once')
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason='root may read everything')
-def test_files_that_may_not_be_read(folder, tried, log):
-    (folder / '0.jpg').write_bytes(encode(plain(), 'PNG'))
-    (folder / '0.jpg').chmod(0)
-    read, summary = read_folder(folder)
+@contextmanager
+def no_superuser(folder):
+    """Be nobody, in a folder below the temporary one, if this is root, who may read everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.chown(folder, NOBODY, -1)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_files_that_may_not_be_read(tried, log):
+    # That of pytest is below a folder which only its owner may enter.
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for picture in ('0.jpg', '1.png', '2.png', '3.png'):
+            (folder / picture).write_bytes(encode(plain(), 'PNG'))
+            (folder / picture).chmod(0 if picture == '0.jpg' else 0o644)
+        with no_superuser(folder):
+            read, summary = read_folder(folder)
     assert (len(read), len(summary['names'])) == (3, 1)
     assert 'Permission denied' in log()
     tried(AREA, 'files that may not be read', 'counted and logged')
