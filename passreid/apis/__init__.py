@@ -1,8 +1,9 @@
 """Entry points for programs and notebooks."""
 
+from passreid.models.converters import load_weights
+
 from .build_runner import build_runner, load_config
 from .get_model import get_model
-from .load_weights import load_weights
 from .prepare_test import prepare_test
 from .reid_inferencer import ReIDInferencer
 

@@ -10,8 +10,6 @@ from mmengine.hooks import SyncBuffersHook
 from mmengine.runner import Runner
 
 from passreid.engine.hooks import (
-    ConvertCheckpointHook,
-    LoadReportHook,
     OwedValidationHook,
     PlainCheckpointHook,
     PreemptionHook,
@@ -20,7 +18,6 @@ from passreid.engine.hooks import (
     UnfinishedStepHook,
 )
 from passreid.engine.runners import SafeRunner
-from passreid.models.converters import fit_checkpoint
 from passreid.utils.activation_checkpointing import repair_activation_checkpointing
 from passreid.utils.checkpoint_loading import secure_checkpoint_loading
 from passreid.utils.config_error import ConfigError
@@ -45,7 +42,6 @@ from .total_batch import count_accumulated_batches, describe_total_batch
 # Hooks of every run; a config may list one itself to set its arguments. Without SyncBuffersHook
 # each process would validate with the batch statistics of its own images.
 _HOUSE_HOOKS = (
-    LoadReportHook,
     OwedValidationHook,
     PlainCheckpointHook,
     PreemptionHook,
@@ -122,7 +118,6 @@ def _build(given: Config) -> Runner:
     count_accumulated_batches(fitted)
     _make_names_unique(fitted)
     runner = SafeRunner.from_cfg(fitted)
-    runner.register_hook(ConvertCheckpointHook(fit_checkpoint))
     for hook in _HOUSE_HOOKS:
         if not any(isinstance(present, hook) for present in runner.hooks):
             runner.register_hook(hook())

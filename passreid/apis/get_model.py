@@ -8,12 +8,12 @@ from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmpretrain.apis import ModelHub
 
+from passreid.models.converters import load_weights
 from passreid.utils.config_mistakes import explained_mistakes
 from passreid.utils.quiet import silence_known_warnings
 from passreid.utils.setup_env import register_all_modules
 
 from .build_runner import load_config
-from .load_weights import load_weights
 
 
 def get_model(

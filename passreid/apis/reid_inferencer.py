@@ -15,6 +15,7 @@ from mmpretrain.apis.base import BaseInferencer
 from mmpretrain.structures import DataSample
 
 from passreid.datasets.lost_workers import named_lost_samples
+from passreid.models.converters import load_weights
 from passreid.models.tta import FlipTTAModel
 from passreid.registry import TRANSFORMS
 from passreid.search import GalleryRecord, GalleryStore, Match, MemoryStore, SearchFilter
@@ -27,7 +28,6 @@ from .gallery_index import FeatureBatch, IndexSummary, Records, record_path, upd
 from .get_model import get_model
 from .image_inputs import ImageBatch, ImageInput, list_inputs, load_batches
 from .inference_pipeline import inference_pipeline
-from .load_weights import load_weights
 from .matches_picture import draw_matches
 from .model_fingerprint import model_fingerprint
 from .unit_features import unit_features

@@ -1,9 +1,9 @@
 """Loading of checkpoints that cannot run code.
 
 A pickle can name any function, so a checkpoint from elsewhere is a program. torch's
-restricted unpickler (``weights_only=True``) builds tensors and plain values only; this
-module keeps it switched on for every way in which mmengine loads a checkpoint and extends
-it by the harmless classes that mmengine and the authors' scripts put in their files.
+restricted unpickler (``weights_only=True``) builds tensors and plain values only. Here it is
+called with a list of harmless classes that mmengine and the authors' scripts put in their files,
+and with nothing that other packages allow.
 https://pytorch.org/docs/stable/notes/serialization.html#weights-only
 """
 
@@ -12,21 +12,24 @@ import errno
 import os
 import pickle
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import wraps
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import numpy as np
 import torch
+from mmengine.dist import barrier
 from mmengine.logging import HistoryBuffer
-from mmengine.runner.checkpoint import CheckpointLoader, load_from_local
-from mmengine.utils import digit_version
+from mmengine.runner import checkpoint as host
+from mmengine.runner.checkpoint import CheckpointLoader
 
 _FORCE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 _FORCE_NOT = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
 _HISTORY_METHODS = ('min', 'max', 'mean', 'current')
+# All plain numbers, and text.
+_DTYPE_CODES = '?bBhHiIlLqQefdgFDGSU'
 
 
 class UnsafeCheckpointError(pickle.UnpicklingError):
@@ -52,14 +55,13 @@ def _safe_globals() -> list:
         for function, name in ((reconstruct, '_reconstruct'), (scalar, 'scalar'))
         for core in ('core', '_core')
     ]
-    numpy_dtypes = [type(np.dtype(code)) for code in ('f8', 'f4', 'i8', 'i4', 'b1')]
     return [
         HistoryBuffer,
         (_history_method, 'builtins.getattr'),
         *numpy_functions,
         np.ndarray,
         np.dtype,
-        *numpy_dtypes,
+        *{type(np.dtype(code)) for code in _DTYPE_CODES},
         argparse.Namespace,
     ]
 
@@ -68,33 +70,33 @@ def _safe_globals() -> list:
 def weights_only_loading() -> Iterator[None]:
     """Make every ``torch.load`` inside the block refuse what could run code.
 
-    torch's own switch is used, since it also reaches the calls that ask for
-    ``weights_only=False`` (``torch.hub``) and releases whose default is False (< 2.6).
+    torch's own switch also reaches calls that ask for ``weights_only=False``, such as that of
+    ``torch.export``. What other packages have allowed is not allowed here: the real ``getattr``,
+    which a fork of mmengine allows, is remote code execution.
     """
     before = {name: os.environ.pop(name, None) for name in (_FORCE, _FORCE_NOT)}
+    allowed = torch.serialization.get_safe_globals()
     os.environ[_FORCE] = '1'
     try:
-        # Older releases cannot register a function under another name; their users load
-        # plain files, such as those that PlainCheckpointHook makes mmengine write.
-        if digit_version(torch.__version__) < digit_version('2.6.0'):
-            yield
-        else:
-            with torch.serialization.safe_globals(_safe_globals()):
-                yield
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(_safe_globals())
+        yield
     finally:
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(allowed)
         os.environ.pop(_FORCE)
         os.environ.update({name: value for name, value in before.items() if value is not None})
 
 
 @contextmanager
-def _readable_errors(path: str) -> Iterator[None]:
+def _readable_errors(path: str | Path) -> Iterator[None]:
     """Name the file, and never advise to switch the safeguard off, as torch does."""
     try:
         yield
     except pickle.UnpicklingError as error:
         raise UnsafeCheckpointError(
             f'{path} was refused: it is no checkpoint, or holds Python objects that could run '
-            f'code when loaded{_offender(error)}. Ask its author for a file of tensors and '
+            f'code when loaded ({_offender(error)}). Ask its author for a file of tensors and '
             "plain values only, such as torch.save({'state_dict': model.state_dict()}, path)."
         ) from None
     except torch.OutOfMemoryError:
@@ -122,17 +124,21 @@ def damaged_file(path: str | Path, reason: str) -> RuntimeError:
 
 
 def _offender(error: pickle.UnpicklingError) -> str:
-    """Return, in brackets, the object that torch's message is about, if it names one."""
-    found = re.search(r'GLOBAL (\S+)|(attribute .* is not allowed)', str(error))
-    return f' ({found.group(1) or found.group(2)})' if found else ''
+    """Return what torch objects to, without its advice to allow it."""
+    text = str(error).rpartition('WeightsUnpickler error:')[2]
+    found = re.search(r'GLOBAL (\S+)|(attribute .* is not allowed)', text)
+    if found:
+        return found.group(1) or found.group(2)
+    return re.split(r'\.\s|\n|, but|Please', text.strip())[0].strip()
 
 
-def load_checkpoint_file(path: str | Path, map_location: Any = 'cpu') -> Any:
+def load_checkpoint_file(path: str | Path, map_location: Any = 'cpu', **kwargs) -> Any:
     """Load a local checkpoint without running anything it may contain.
 
     Args:
         path (str | Path): The file.
         map_location: As in :func:`torch.load`. Defaults to 'cpu'.
+        **kwargs: Of :func:`torch.load`, such as ``mmap``.
 
     Returns:
         Any: What was saved, usually a dict.
@@ -140,30 +146,104 @@ def load_checkpoint_file(path: str | Path, map_location: Any = 'cpu') -> Any:
     Raises:
         FileNotFoundError: When there is no such file.
         UnsafeCheckpointError: When it holds anything but tensors, plain values and the
-            harmless classes of mmengine and argparse.
+            harmless classes of mmengine, numpy and argparse; names what.
         RuntimeError: When it is damaged.
     """
-    return _safe(load_from_local)(str(path), map_location)
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise FileNotFoundError(f'There is no checkpoint {path}')
+    with _readable_errors(path), weights_only_loading():
+        return torch.load(file, map_location=map_location, weights_only=True, **kwargs)
 
 
-def _safe(loader: Callable) -> Callable:
-    """Wrap a loader of mmengine; the wrapper keeps its name, which mmengine logs."""
+def read_checkpoint(source: str | Path) -> Mapping[str, Any]:
+    """Read a file of weights, wherever it is, without running anything it may contain.
 
-    @wraps(loader)
-    def load(filename: str, *args: Any, **kwargs: Any) -> Any:
-        with _readable_errors(filename), weights_only_loading():
-            return loader(filename, *args, **kwargs)
+    Args:
+        source (str | Path): A local file, of torch or ``.safetensors``, or an address
+            (``https://...``, ``torchvision://...``, ``openmmlab://...``).
 
-    load.loads_weights_only = True  # type: ignore[attr-defined]
-    return load
+    Returns:
+        Mapping[str, Any]: The content, on the CPU.
+
+    Raises:
+        FileNotFoundError: When there is no such file.
+        UnsafeCheckpointError: When it holds what could run code.
+        RuntimeError: When it is damaged.
+        TypeError: When it holds something else than weights by name.
+    """
+    secure_checkpoint_loading()
+    content = CheckpointLoader.load_checkpoint(str(source), 'cpu', logger='silent')
+    if not isinstance(content, Mapping):
+        raise TypeError(
+            f'{source} holds a {type(content).__name__}, not weights by name. Save the state_dict '
+            'of the model instead of the model itself'
+        )
+    return content
 
 
 def secure_checkpoint_loading() -> None:
-    """Route every scheme of mmengine's loader (file, http, ...) through the safe loading.
+    """Let mmengine load checkpoints from anywhere by the functions of this module.
 
     It affects the whole process, also models that are not passreid's, and can be called
-    any number of times.
+    any number of times. Storages of a company of their own (``s3://``, ``pavi://``) are refused.
     """
-    for prefix, loader in list(CheckpointLoader._schemes.items()):
-        if not getattr(loader, 'loads_weights_only', False):
-            CheckpointLoader.register_scheme(prefix, _safe(loader), force=True)
+    for prefix in CheckpointLoader._schemes:
+        loader = _LOADERS.get(prefix, _load_from_elsewhere)
+        CheckpointLoader.register_scheme(prefix, loader, force=True)
+
+
+def _load_from_local(filename: str, map_location: Any = 'cpu') -> Any:
+    if Path(filename).suffix != '.safetensors':
+        return load_checkpoint_file(filename, map_location)
+    if not Path(filename).is_file():
+        raise FileNotFoundError(f'There is no checkpoint {filename}')
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise ImportError(
+            f'{filename} needs an optional package: pip install safetensors'
+        ) from error
+    try:
+        return load_file(filename)
+    except SafetensorError as error:
+        raise damaged_file(filename, str(error)) from error
+
+
+def _load_from_http(filename: str, map_location: Any = 'cpu') -> Any:
+    """Download into torch's folder for checkpoints, once on a machine, and load."""
+    folder = Path(torch.hub.get_dir()) / 'checkpoints'
+    path = folder / os.path.basename(urlparse(filename).path)
+    if os.environ.get('LOCAL_RANK', '0') == '0' and not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(filename, str(path))
+    barrier()
+    return load_checkpoint_file(path, map_location)
+
+
+def _load_from_torchvision(filename: str, map_location: Any = 'cpu') -> Any:
+    return _load_named(filename, host.get_torchvision_models(), map_location)
+
+
+def _load_from_openmmlab(filename: str, map_location: Any = 'cpu') -> Any:
+    return _load_named(filename, host.get_external_models(), map_location)
+
+
+def _load_named(filename: str, addresses: Mapping[str, str], map_location: Any) -> Any:
+    name = filename.partition('://')[2]
+    if name not in addresses:
+        raise ValueError(f'There are no weights called {filename}')
+    return _load_from_http(addresses[name], map_location)
+
+
+def _load_from_elsewhere(filename: str, map_location: Any = 'cpu') -> Any:
+    raise ValueError(f'Cannot load {filename} safely: download the file and name its path')
+
+
+_LOADERS = {
+    '': _load_from_local,
+    **dict.fromkeys(('http://', 'https://'), _load_from_http),
+    **dict.fromkeys(('torchvision://', 'modelzoo://'), _load_from_torchvision),
+    **dict.fromkeys(('openmmlab://', 'open-mmlab://'), _load_from_openmmlab),
+}

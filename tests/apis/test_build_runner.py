@@ -149,17 +149,17 @@ def test_malicious_checkpoint_is_refused(toy_config, tmp_path, resume):
 
 def test_house_hooks_are_there_once_and_keep_their_arguments(toy_config):
     hooks = build_runner(
-        toy_config(custom_hooks=[{'type': 'LoadReportHook', 'max_names': 9}])
+        toy_config(custom_hooks=[{'type': 'PreemptionHook', 'priority': 'LOW'}])
     ).hooks
     names = [type(hook).__name__ for hook in hooks]
-    for name in ('LoadReportHook', 'PlainCheckpointHook', 'ResumeNoticeHook'):
+    for name in ('PreemptionHook', 'PlainCheckpointHook', 'ResumeNoticeHook'):
         assert names.count(name) == 1
-    assert hooks[names.index('LoadReportHook')].max_names == 9
+    assert hooks[names.index('PreemptionHook')].priority == 'LOW'
 
 
 def test_checkpoint_of_another_model_is_an_error(toy_config, tmp_path):
     path = tmp_path / 'other.pth'
     torch.save({'state_dict': {'encoder.weight': torch.ones(2)}}, path)
     runner = build_runner(toy_config(load_from=str(path)))
-    with pytest.raises(RuntimeError, match=r'No parameter of the model was loaded'):
+    with pytest.raises(RuntimeError, match=r'No parameter of .* was loaded'):
         runner.train()

@@ -16,7 +16,7 @@ from passreid import ReIDInferencer, get_model
 from passreid.apis import build_runner, load_weights, prepare_test
 from passreid.models import PartViT
 from passreid.models.converters import to_pass_checkpoint
-from passreid.utils.read_checkpoint import read_checkpoint
+from passreid.utils.checkpoint_loading import read_checkpoint
 
 AREA = 'hostile input'
 ROOT = Path(__file__).parents[2]

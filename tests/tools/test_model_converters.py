@@ -10,7 +10,7 @@ from foreign_vits import ARCH, dino_container, part_vit, timm_vit
 from mmpretrain.models import ImageClassifier
 
 from passreid.models import PartViT, ReIDHead
-from passreid.models.converters import to_pass_checkpoint
+from passreid.models.converters import load_weights, to_pass_checkpoint
 from passreid.version import __version__
 
 TOOLS = Path(__file__).parents[2] / 'tools' / 'model_converters'
@@ -85,7 +85,7 @@ def test_authors_files(run, config, tuned, tmp_path, options):
         'passreid_version': __version__,
     }
     # The model of the config has no classifier, and no use for one.
-    assert f'53 of 53 tensors of ImageClassifier loaded from {theirs}\nWrote' in out
+    assert f'53 of 53 tensors of ImageClassifier loaded from {theirs}\n' in out
     assert f'{tmp_path / "a.pth"}: supervised, {len(tuned)} tensors' in out
 
 
@@ -114,6 +114,21 @@ def test_a_container_gets_meta_of_its_own(run, tmp_path):
     content = read(tmp_path / 'model_best.pth.tar')
     assert set(content) == {'state_dict', 'meta'} and content['meta']['kind'] == 'usl'
     assert torch.equal(content['state_dict']['module.bottleneck.weight'], torch.ones(32))
+
+
+def test_the_grid_goes_along(run, tmp_path):
+    """As many positions as a square has; the text of a config tells the grid of our file."""
+    meta = {'cfg': 'model = dict(backbone=dict(img_size=(256, 64), patch_size=16))'}
+    source = part_vit(num_parts=3, img_size=(256, 64))
+    run(
+        'passreid_to_pass',
+        saved({'state_dict': source.state_dict(), 'meta': meta}, tmp_path / 'ours.pth'),
+        *(tmp_path / 'bare.pth', '--kind', 'backbone'),
+    )
+    run('pass_to_passreid', tmp_path / 'bare.pth', tmp_path / 'again.pth')
+    for name in ('bare', 'again'):
+        report = load_weights(part_vit(num_parts=3, img_size=(64, 32)), tmp_path / f'{name}.pth')
+        assert 'Positions: 16x4' in report.table()
 
 
 def test_bare_weights_load_as_a_state_dict(run, tmp_path):
@@ -162,7 +177,7 @@ class TestFailures:
         narrow = {k: v[:16] if v.dim() == 1 else v for k, v in weights.items()}
         narrow = {k: v[..., :16] for k, v in narrow.items()}
         path = saved(narrow, tmp_path / 'a.pth')
-        with pytest.raises(RuntimeError, match='config of another model; nothing was written'):
+        with pytest.raises(RuntimeError, match='Only 48.6% of the backbone'):
             run('vit_to_passreid', path, tmp_path / 'b.pth', '--config', config)
         assert not (tmp_path / 'b.pth').exists()
 

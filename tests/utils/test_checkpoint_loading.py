@@ -1,5 +1,6 @@
 import argparse
 import http.server
+import operator
 import os
 import threading
 from functools import partial
@@ -60,6 +61,42 @@ def test_files_of_mmengine_and_dino_load(saved):
     assert loaded['weight'].tolist() == [1, 1]
 
 
+@pytest.mark.parametrize('code', '?bBhHiIlLqQefdgFDGSU')
+def test_plain_numbers_and_text_of_numpy_load(saved, code):
+    array = np.array(['1', '0']).astype(code)
+    loaded = load_checkpoint_file(saved({'array': array, 'scalar': array[0]}))
+    assert loaded['array'].dtype == array.dtype and loaded['array'].tolist() == array.tolist()
+    assert loaded['scalar'] == array[0]
+
+
+def test_numpy_objects_are_refused(saved):
+    with pytest.raises(UnsafeCheckpointError, match='ObjectDType|object'):
+        load_checkpoint_file(saved(np.array([{}, None], object)))
+
+
+@pytest.mark.parametrize(
+    'call', [Call(getattr, torch.nn.Linear, 'forward'), Call(operator.attrgetter, 'forward')]
+)
+def test_what_others_allow_is_refused(saved, call):
+    """A fork of mmengine allows the real getattr."""
+    path, allowed = saved(call), call.call[0]
+    before = set(torch.serialization.get_safe_globals())
+    with torch.serialization.safe_globals([allowed]):
+        with pytest.raises(UnsafeCheckpointError, match=f'{path} was refused'):
+            load_checkpoint_file(path)
+        secure_checkpoint_loading()
+        with pytest.raises(UnsafeCheckpointError, match=f'{path} was refused'):
+            load_into_model(torch.nn.Linear(1, 1), str(path))
+        assert allowed in torch.serialization.get_safe_globals()
+    assert set(torch.serialization.get_safe_globals()) == before
+
+
+def test_a_class_is_named(saved):
+    for content, name in ((torch.nn.Linear(1, 1), 'Linear'), (Call(os.getcwd), 'getcwd')):
+        with pytest.raises(UnsafeCheckpointError, match=name):
+            load_checkpoint_file(saved(content))
+
+
 def test_command_is_refused_and_not_run(saved, tmp_path):
     marker = tmp_path / 'executed'
     path = saved({'weight': Call(os.system, f'touch {marker}')})
@@ -116,7 +153,14 @@ def test_every_scheme_of_mmengine_is_secured_once():
     before = dict(CheckpointLoader._schemes)
     secure_checkpoint_loading()
     assert before == CheckpointLoader._schemes
-    assert all(loader.loads_weights_only for loader in before.values())
+    modules = {loader.__module__ for loader in before.values()}
+    assert modules == {'passreid.utils.checkpoint_loading'}
+
+
+def test_storages_that_are_not_known_are_refused():
+    secure_checkpoint_loading()
+    with pytest.raises(ValueError, match='s3://bucket/a.pth'):
+        CheckpointLoader.load_checkpoint('s3://bucket/a.pth')
 
 
 def test_environment_cannot_switch_it_off(saved, monkeypatch, tmp_path):

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from passreid.utils import UnsafeCheckpointError
-from passreid.utils.read_checkpoint import read_checkpoint
+from passreid.utils.checkpoint_loading import read_checkpoint
 
 WEIGHTS = {'weight': torch.arange(100.0)}
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from passreid import __version__
 from passreid.apis import get_model
 from passreid.models.converters import fill_model
-from passreid.utils.read_checkpoint import read_checkpoint
-from passreid.utils.weight_values import check_weights
+from passreid.models.converters.load import check_weights
+from passreid.utils.checkpoint_loading import read_checkpoint
 
 
 def make_parser(description: str, dst_help: str) -> argparse.ArgumentParser:
@@ -73,11 +73,16 @@ def print_fit(weights: Mapping[str, Tensor], config: str, source: Path) -> None:
         RuntimeError: When less than three quarters of the backbone fit.
     """
     report = fill_model(get_model(config), {'state_dict': weights}, str(source))
-    report.check(0.75, f'{config} is the config of another model; nothing was written')
+    report.check(0.75)
     print(report.table())
 
 
-def write_file(content: Mapping[str, Any], args: argparse.Namespace, kind: str) -> None:
+def write_file(
+    content: Mapping[str, Any],
+    args: argparse.Namespace,
+    kind: str,
+    grid: tuple[int, int] | None = None,
+) -> None:
     """Write DST so that a reader never sees half of it, with ``meta`` on where it comes from.
 
     A container gets ``meta`` as an entry. Bare weights get it where torch keeps the versions of the
@@ -87,6 +92,7 @@ def write_file(content: Mapping[str, Any], args: argparse.Namespace, kind: str) 
         content (Mapping[str, Any]): Weights, or containers of them.
         args (argparse.Namespace): With ``src`` and ``dst``.
         kind (str): What was converted.
+        grid (tuple[int, int], optional): Of the positions, when it is known; goes into ``meta``.
 
     Raises:
         ValueError: When values are no finite floating-point numbers; nothing is written then.
@@ -97,6 +103,8 @@ def write_file(content: Mapping[str, Any], args: argparse.Namespace, kind: str) 
     except ValueError as error:
         raise ValueError(f'{args.src}, converted: {error}; nothing was written') from error
     meta = {'converted_from': args.src.name, 'kind': kind, 'passreid_version': __version__}
+    if grid is not None:
+        meta['pos_embed_grid'] = tuple(grid)
     saved: Any
     if all(isinstance(value, Tensor) for value in content.values()):
         saved = OrderedDict(content)

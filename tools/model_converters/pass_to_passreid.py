@@ -12,6 +12,7 @@ import argparse
 from conversion import add_config, make_parser, print_fit, read_source, write_file
 
 from passreid.models.converters import from_pass_checkpoint, pass_kind
+from passreid.models.converters.positions import stated_grid
 
 KINDS = ('pretrain', 'supervised', 'usl')
 
@@ -41,7 +42,7 @@ def main() -> None:
     weights = from_pass_checkpoint(content, kind)
     if args.config:
         print_fit(weights, args.config, args.src)
-    write_file({'state_dict': weights}, args, kind)
+    write_file({'state_dict': weights}, args, kind, stated_grid(content))
 
 
 if __name__ == '__main__':

@@ -9,6 +9,7 @@ import argparse
 from conversion import make_parser, read_source, write_file
 
 from passreid.models.converters import to_pass_checkpoint
+from passreid.models.converters.positions import stated_grid
 
 KINDS = {
     'pretrain': 'student, teacher and centres of pre-training',
@@ -33,7 +34,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Convert."""
     args = parse_args()
-    write_file(to_pass_checkpoint(read_source(args), args.kind), args, args.kind)
+    content = read_source(args)
+    write_file(to_pass_checkpoint(content, args.kind), args, args.kind, stated_grid(content))
 
 
 if __name__ == '__main__':

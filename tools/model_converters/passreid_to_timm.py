@@ -9,6 +9,7 @@ import argparse
 from conversion import make_parser, read_source, write_file
 
 from passreid.models.converters import to_vit_checkpoint
+from passreid.models.converters.positions import stated_grid
 
 
 def parse_args() -> argparse.Namespace:
@@ -19,7 +20,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Convert."""
     args = parse_args()
-    write_file(to_vit_checkpoint(read_source(args)), args, 'plain ViT')
+    content = read_source(args)
+    write_file(to_vit_checkpoint(content), args, 'plain ViT', stated_grid(content))
 
 
 if __name__ == '__main__':

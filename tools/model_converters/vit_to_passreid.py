@@ -15,6 +15,7 @@ from typing import Any
 from conversion import add_config, make_parser, print_fit, read_source, write_file
 
 from passreid.models.converters import from_vit_checkpoint
+from passreid.models.converters.positions import stated_grid
 from passreid.models.converters.vit_checkpoint import vit_weights
 from passreid.models.converters.vit_keys import is_part_vit_key
 
@@ -32,7 +33,7 @@ def parse_args() -> argparse.Namespace:
         nargs=2,
         type=int,
         metavar=('H', 'W'),
-        help='grid of the positions, if it is neither square nor 2:1',
+        help='grid of the positions, if SRC does not tell it and several are plausible',
     )
     add_config(parser)
     return parser.parse_args()
@@ -52,13 +53,14 @@ def main() -> None:
     """Convert."""
     args = parse_args()
     content = read_source(args)
-    weights = from_vit_checkpoint(content, args.prefix, tuple(args.grid) if args.grid else None)
+    grid = stated_grid(content) or (tuple(args.grid) if args.grid else None)
+    weights = from_vit_checkpoint(content, args.prefix, grid)
     if others := left_out(content, args.prefix):
         more = f', and {len(others) - _MAX_NAMES} more' if len(others) > _MAX_NAMES else ''
         print(f'Left out {len(others)} beside the ViT: {", ".join(others[:_MAX_NAMES])}{more}')
     if args.config:
         print_fit(weights, args.config, args.src)
-    write_file({'state_dict': weights}, args, 'backbone')
+    write_file({'state_dict': weights}, args, 'backbone', grid)
 
 
 if __name__ == '__main__':

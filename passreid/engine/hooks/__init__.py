@@ -1,12 +1,10 @@
 """Hooks, one a file."""
 
 from .collapse_hook import CollapseHook
-from .convert_checkpoint_hook import ConvertCheckpointHook
 from .export_teacher_hook import ExportTeacherHook
 from .flip_tta_hook import FlipTTAHook
 from .freeze_prototypes_hook import FreezePrototypesHook
 from .gain_hook import GainHook
-from .load_report_hook import LoadReportHook
 from .non_finite_hook import NonFiniteHook
 from .owed_validation_hook import OwedValidationHook
 from .part_separation_hook import PartSeparationHook
@@ -24,12 +22,10 @@ from .views_picture_hook import ViewsPictureHook
 
 __all__ = [
     'CollapseHook',
-    'ConvertCheckpointHook',
     'ExportTeacherHook',
     'FlipTTAHook',
     'FreezePrototypesHook',
     'GainHook',
-    'LoadReportHook',
     'NonFiniteHook',
     'OwedValidationHook',
     'PartSeparationHook',

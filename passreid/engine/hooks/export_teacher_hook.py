@@ -15,7 +15,8 @@ from passreid.utils.unwrap import unwrap_model
 class ExportTeacherHook(Hook):
     """Write the teacher's backbone after training, for fine-tuning.
 
-    The file holds ``state_dict`` under the names of the backbone and loads with
+    The file holds ``state_dict`` under the names of the backbone, and in ``meta``
+    the grid of its positions. It loads with
     ``init_cfg=dict(type='Pretrained', checkpoint=...)``.
 
     Args:
@@ -36,8 +37,9 @@ class ExportTeacherHook(Hook):
         Raises:
             NotSavedError: When it cannot be written. A resumed run tries again.
         """
-        weights = unwrap_model(runner.model).teacher['backbone'].state_dict()
-        weights = {name: value.cpu() for name, value in weights.items()}
+        backbone = unwrap_model(runner.model).teacher['backbone']
+        weights = {name: value.cpu() for name, value in backbone.state_dict().items()}
+        meta = {'epoch': runner.epoch, 'pos_embed_grid': tuple(backbone.patch_resolution)}
         path = Path(runner.work_dir) / self.filename
-        save_atomically({'state_dict': weights, 'meta': {'epoch': runner.epoch}}, path)
+        save_atomically({'state_dict': weights, 'meta': meta}, path)
         runner.logger.info(f"The teacher's backbone is in {path}")

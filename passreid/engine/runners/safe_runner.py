@@ -1,5 +1,6 @@
 """The runner of every run of this package."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -13,11 +14,13 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from passreid.datasets.lost_workers import named_lost_samples
-from passreid.registry import RUNNERS
+from passreid.registry import RUNNERS, TASK_UTILS
 from passreid.utils.atomic_file import NotSavedError
+from passreid.utils.checkpoint_loading import read_checkpoint
 from passreid.utils.config_mistakes import explained_mistakes
 from passreid.utils.last_checkpoint import read_last_checkpoint
 from passreid.utils.loader_worker import start_worker
+from passreid.utils.unwrap import unwrap_model
 
 from ..atomic_checkpoints import atomic_checkpoints
 
@@ -81,15 +84,28 @@ class SafeRunner(Runner):
         super().load_or_resume()
 
     def load_checkpoint(self, filename: str, *args, **kwargs) -> dict:
-        """Load a checkpoint; see :meth:`mmengine.runner.Runner.load_checkpoint`.
+        """Load a checkpoint of whatever kind into the model, and log what it got.
+
+        Args:
+            filename (str): A file, or an address.
+            *args: Of :meth:`mmengine.runner.Runner.load_checkpoint`; not used.
+            **kwargs: The same.
+
+        Returns:
+            dict: The content of the file, on the CPU.
 
         Raises:
+            RuntimeError: When less than three quarters of the backbone were loaded.
             ValueError: When its weights cannot be those of the model; names the file.
         """
-        try:
-            return super().load_checkpoint(filename, *args, **kwargs)
-        except ValueError as error:
-            raise ValueError(f'the weights of {filename} cannot be used: {error}') from error
+        checkpoint = dict(read_checkpoint(filename))
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        model = unwrap_model(self.model)
+        report = TASK_UTILS.get('fill_model')(model, checkpoint, filename)
+        report.check(0.75 if hasattr(model, 'backbone') else 0.0)
+        level = logging.INFO if report.clean else logging.WARNING
+        self.logger.log(level, report.table())
+        return checkpoint
 
     def register_hook(self, hook: Hook | dict, *args, **kwargs) -> None:
         """Register a hook, the safe one where mmengine's CheckpointHook is asked for; see there."""

@@ -12,10 +12,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from passreid.registry import MODELS
-from passreid.utils.load_report import LoadNotes
-from passreid.utils.pretrained_report import read_pretrained, report_pretrained
 
-from ..converters import fill_model, fit_part_vit
+from ..converters import fit_part_vit, load_weights
 from ..layers import (
     ICSStem,
     attention,
@@ -37,7 +35,7 @@ class PartViT(VisionTransformer):
     loaded directly: part tokens and positions then start from [CLS] plus noise,
     position tables are resized from any grid and patch embeddings from any size
     of patch, and LayerScale is multiplied into the linear layers, or loaded when
-    ``layer_scale_init_value`` is set. What a load changed is in ``load_notes``.
+    ``layer_scale_init_value`` is set.
 
     ``init_cfg=dict(type='Pretrained', checkpoint=FILE)`` takes every file that
     holds such a ViT, whatever contains it: those of the authors and ours (of
@@ -58,7 +56,8 @@ class PartViT(VisionTransformer):
             pre-training does, at the native size too; 0 resizes plainly and
             only when the grid differs. Defaults to 0.
         pos_embed_grid (tuple[int, int], optional): Grid (h, w) of the position
-            table of the weights to be loaded, when it is neither square nor 2:1.
+            table of the weights to be loaded, when the file does not tell it and
+            several are plausible.
         linear_std (float): Standard deviation of freshly drawn linear weights.
             Defaults to 0.02.
         token_std (float): The same for tokens. Defaults to 0.02.
@@ -74,7 +73,6 @@ class PartViT(VisionTransformer):
     """
 
     init_cfg: Any
-    load_notes = LoadNotes()
 
     def __init__(
         self,
@@ -173,8 +171,14 @@ class PartViT(VisionTransformer):
     def _load_pretrained(
         self, checkpoint: str, prefix: str | None = None, min_share: float = 0.75, **_
     ) -> None:
-        content = read_pretrained(checkpoint)
-        report_pretrained(fill_model(self, content, checkpoint, prefix), min_share)
+        try:
+            load_weights(self, checkpoint, prefix=prefix, min_share=min_share)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f'The pre-trained weights {checkpoint} are not there. Name yours with '
+                'model.backbone.init_cfg.checkpoint=FILE, or train from scratch with '
+                'model.backbone.init_cfg=None'
+            ) from error
         # What mmengine writes to the log file about each parameter; only a parent asks for it.
         if hasattr(self, '_params_init_info'):
             update_init_info(self, init_info=f'PretrainedInit: load from {checkpoint}')
@@ -266,5 +270,8 @@ class PartViT(VisionTransformer):
         """Fit foreign weights to this model before they are loaded."""
         own = [name for name in state_dict if name.startswith(prefix)]
         weights = {name.removeprefix(prefix): state_dict.pop(name) for name in own}
-        self.load_notes = fit_part_vit(weights, self)
+        # What has its place already, such as weights that were fitted to a file's, stays as it is.
+        table = weights.get('pos_embed')
+        same = 'cls_position' in weights and getattr(table, 'shape', None) == self.pos_embed.shape
+        fit_part_vit(weights, self, self.patch_resolution if same else None)
         state_dict.update({prefix + name: value for name, value in weights.items()})

@@ -1,76 +1,109 @@
 """Fitting of weights to a :class:`PartViT` that is about to load them."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from passreid.utils.load_report import LoadNotes
-from passreid.utils.weight_values import check_weights
-
-from ..layers import infer_grid, resize_table
+from ..layers import resize_table
+from ..layers.position_table import Grid
 from .layer_scale import add_layer_scale, fold_layer_scale, is_layer_scale
 from .patch_kernel import resize_patch_kernel
-from .position_rows import check_table, split_positions
-from .vit_keys import is_part_vit_key, to_part_vit_keys
+from .positions import resolve_positions
+from .vit_checkpoint import refuse_other_networks
+from .vit_keys import to_part_vit_keys
 
 _KERNEL = 'patch_embed.projection.weight'
 _FROM_CLS = 'started from [CLS]'
+_NO_BIAS = 'zero (no bias in the file)'
+
+Shape = tuple[int, ...]
 
 
-def fit_part_vit(weights: dict[str, Tensor], model: Any) -> LoadNotes:
+@dataclass
+class FitNotes:
+    """What was done to weights before a module took them; names are those inside the module.
+
+    Args:
+        resized (dict[str, tuple]): Tensor of the module to its shape in the file and now.
+        initialised (dict[str, str]): Tensor that is not from the file to where it comes from.
+        merged (list[str]): Weights of the file that live on in other tensors of the module.
+        remarks (list[str]): What the user should know, a sentence each.
+    """
+
+    resized: dict[str, tuple[Shape, Shape]] = field(default_factory=dict)
+    initialised: dict[str, str] = field(default_factory=dict)
+    merged: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+def fit_part_vit(weights: dict[str, Tensor], model: Any, grid: Grid | None = None) -> FitNotes:
     """Fit weights of any ViT to a model, in place.
 
     Names become ours; LayerScale is merged when the model has none; the patch embedding and the
-    position table are resized; part tokens that the weights lack start from [CLS].
+    position table are resized; part tokens that the weights lack start from [CLS]; biases that they
+    lack are zero, as they are in a network without.
 
     Args:
         weights (dict[str, Tensor]): Of one ViT, without prefix. Changed.
         model (PartViT): The model.
+        grid (tuple[int, int], optional): Grid (h, w) of the positions, when the file tells it.
 
     Returns:
-        LoadNotes: What was changed.
+        FitNotes: What was changed.
 
     Raises:
-        ValueError: If the number of parts differs, the grid of the positions is not clear, or
-            values are no finite floating-point numbers.
+        ValueError: If the number of parts differs, the ViT computes something else than the model,
+            or the grid of the positions is not clear.
     """
-    notes = LoadNotes()
+    notes = FitNotes()
     to_part_vit_keys(weights)
-    check_weights({name: value for name, value in weights.items() if is_part_vit_key(name)})
-    _check_parts(weights, model.num_parts)
-    scales = [name for name, _ in model.named_parameters() if is_layer_scale(name)]
+    own = model.state_dict()
+    refuse_other_networks(weights, own)
+    _check_parts(weights, model.num_parts, notes)
+    if 'cls_token' in weights:
+        _check_pre_norm(weights, own)
+    scales = [name for name in own if is_layer_scale(name)]
     if scales:
         for name in add_layer_scale(weights, scales):
             notes.initialised[name] = 'one (no LayerScale in the file)'
     else:
         notes.merged += fold_layer_scale(weights)
-    _resize(weights, model, notes)
+    for name in own.keys() - weights.keys():
+        weight = weights.get(f'{name.removesuffix(".bias")}.weight')
+        if name.endswith('.bias') and weight is not None:
+            weights[name] = torch.zeros_like(own[name], device=weight.device)
+            notes.initialised[name] = _NO_BIAS
+    _resize(weights, model, grid, notes)
     _start_parts(weights, model.num_parts, notes)
     return notes
 
 
-def _resize(weights: dict[str, Tensor], model: Any, notes: LoadNotes) -> None:
+def _resize(weights: dict[str, Tensor], model: Any, stated: Grid | None, notes: FitNotes) -> None:
     """Resize patch embedding and positions."""
+    before: Any = weights.get('pos_embed'), 'cls_position' in weights
+    found = resolve_positions(weights, model, stated)
     kernel, own = weights.get(_KERNEL), model.patch_embed.projection.weight.shape
     # Other channels are another embedding (the ICS stem), not another size of patch.
     if kernel is not None and kernel.shape[:2] == own[:2] and kernel.shape != own:
         weights[_KERNEL] = resize_patch_kernel(kernel, tuple(own[2:]))
         notes.resized[_KERNEL] = tuple(kernel.shape), tuple(own)
-    target = model.patch_resolution
-    if split_positions(weights, model.pos_embed_grid, target):
-        notes.initialised['cls_position'] = 'zero (no position of [CLS] in the file)'
-    table = weights.get('pos_embed')
-    if table is not None:
-        check_table(table)
-    if table is None or table.shape[1] == target[0] * target[1]:
+    if found is None:
         return
-    source = model.pos_embed_grid or infer_grid(table.shape[1])
-    weights['pos_embed'] = resize_table(table, source, target, model.interpolate_mode)
-    notes.resized['pos_embed'] = tuple(table.shape), tuple(weights['pos_embed'].shape)
+    source, how = found
+    table, target = weights['pos_embed'], tuple(model.patch_resolution)
+    if not before[1] and table.shape == before[0].shape:
+        notes.initialised['cls_position'] = 'zero (no position of [CLS] in the file)'
+    text = f'Positions: {source[0]}x{source[1]}, {how}'
+    if tuple(source) != target:
+        weights['pos_embed'] = resize_table(table, source, target, model.interpolate_mode)
+        notes.resized['pos_embed'] = tuple(table.shape), tuple(weights['pos_embed'].shape)
+        text += f'; resized to {target[0]}x{target[1]}'
+    notes.remarks.append(f'{text}.')
 
 
-def _check_parts(weights: dict[str, Tensor], num_parts: int) -> None:
+def _check_parts(weights: dict[str, Tensor], num_parts: int, notes: FitNotes) -> None:
     """Refuse weights for another number of areas of the body: they are other areas."""
     found = sum(name.startswith('part_tokens.') for name in weights)
     if found and num_parts and found != num_parts:
@@ -78,9 +111,25 @@ def _check_parts(weights: dict[str, Tensor], num_parts: int) -> None:
             f'The weights have {found} part tokens, the model has num_parts={num_parts}: set '
             f'num_parts={found}, or 0 for a plain ViT'
         )
+    if found and not num_parts:
+        notes.remarks.append(
+            f'The {found} part tokens of the file take part in its attention; without them '
+            f'(num_parts=0) its features differ. For the network as it was trained set '
+            f'num_parts={found} of the backbone.'
+        )
 
 
-def _start_parts(weights: dict[str, Tensor], num_parts: int, notes: LoadNotes) -> None:
+def _check_pre_norm(weights: dict[str, Tensor], own: dict[str, Tensor]) -> None:
+    """Refuse weights with a normalisation before the blocks for a model without, and vice versa."""
+    found = 'pre_norm.weight' in weights
+    if found != ('pre_norm.weight' in own):
+        raise ValueError(
+            f'The weights have {"a" if found else "no"} normalisation before the blocks: set '
+            f'pre_norm={found} of the backbone'
+        )
+
+
+def _start_parts(weights: dict[str, Tensor], num_parts: int, notes: FitNotes) -> None:
     """Give missing parts the [CLS] values plus noise, each its own.
 
     Equal tokens would get equal gradients and stay equal for ever.
@@ -95,3 +144,8 @@ def _start_parts(weights: dict[str, Tensor], num_parts: int, notes: LoadNotes) -
             noise = torch.randn_like(start, dtype=torch.float32) * 0.02
             weights[f'{parts}.{part}'] = start + noise.to(start.dtype)
             notes.initialised[f'{parts}.{part}'] = _FROM_CLS
+    if _FROM_CLS in notes.initialised.values():
+        notes.remarks.append(
+            'The file has no part tokens: they start from [CLS] and change its features. For the '
+            'network as it was trained set num_parts=0 of the backbone.'
+        )

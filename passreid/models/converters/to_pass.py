@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .flatten import best_prefix, flatten, vit_prefixes, weights_below
 from .layer_scale import fold_layer_scale
-from .vit_checkpoint import best_prefix, flat_weights, vit_prefixes
-from .vit_keys import authors_vit_key, weights_below
+from .vit_keys import authors_vit_key
 
 KINDS = ('pretrain', 'backbone', 'supervised', 'usl')
 
@@ -47,7 +47,7 @@ def to_pass_checkpoint(state_dict: Mapping[str, Any], kind: str = 'pretrain') ->
     """
     if kind not in KINDS:
         raise ValueError(f'Cannot convert to kind={kind!r}; choose one of {KINDS}')
-    weights = flat_weights(state_dict)
+    weights = flatten(state_dict)
     prefixes = vit_prefixes(weights)
     if kind == 'backbone' and prefixes:
         return _backbone(weights_below(weights, best_prefix(prefixes)), '')

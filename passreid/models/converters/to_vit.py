@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .flatten import weights_below
 from .vit_checkpoint import from_vit_checkpoint
-from .vit_keys import authors_vit_key, weights_below
+from .vit_keys import authors_vit_key
 
 
 def to_vit_checkpoint(state_dict: Mapping[str, Any]) -> dict[str, Tensor]:

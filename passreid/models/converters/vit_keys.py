@@ -1,9 +1,7 @@
 """Names of ViT weights: those of timm, DINO, DeiT and PASS, and ours."""
 
 import re
-from collections.abc import Callable, Mapping
-
-from torch import Tensor
+from collections.abc import Callable
 
 _BLOCK_NAMES = {
     'norm1': 'ln1',
@@ -119,16 +117,6 @@ def to_part_vit_keys(state_dict: dict, prefix: str = '') -> None:
         renamed = prefix + part_vit_key(key[len(prefix) :])
         if renamed != key:
             state_dict[renamed] = state_dict.pop(key)
-
-
-def weights_below(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the weights whose names begin with a prefix, without it.
-
-    Args:
-        weights (Mapping[str, Tensor]): Weights by name.
-        prefix (str): With the dot at its end.
-    """
-    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
 
 
 def _renamed(key: str, rules: _Rules) -> str:

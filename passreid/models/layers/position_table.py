@@ -1,37 +1,10 @@
 """Tables of position embeddings on rectangular grids."""
 
-from math import isqrt
-
 from mmpretrain.models.utils import resize_pos_embed
 from torch import Tensor
 from torch.nn import functional as F
 
 Grid = tuple[int, int]
-
-
-def infer_grid(num_positions: int) -> Grid:
-    """Guess the grid of a table that was saved without its shape.
-
-    Args:
-        num_positions (int): Number of patch positions.
-
-    Returns:
-        tuple[int, int]: (h, w): square for a perfect square, twice as high as
-        wide for 2 n^2.
-
-    Raises:
-        ValueError: If neither fits; the grid must then be told.
-    """
-    side = isqrt(num_positions)
-    if side * side == num_positions:
-        return side, side
-    width = isqrt(num_positions // 2)
-    if 2 * width * width == num_positions:
-        return 2 * width, width
-    raise ValueError(
-        f'A position table with {num_positions} rows is neither square nor 2:1; '
-        'tell its grid by pos_embed_grid=(h, w)'
-    )
 
 
 def resize_table(

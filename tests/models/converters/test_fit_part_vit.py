@@ -38,10 +38,28 @@ def test_timm_gives_the_same_features(options):
     assert_same_cls(part_vit(**kept), foreign.state_dict(), features(foreign))
 
 
-def test_missing_biases_of_queries_are_zero():
+def test_missing_biases_are_zero():
+    """Of queries, keys and values, and of the patches of CLIP, which other models draw."""
     foreign = timm_vit(num_classes=0, qkv_bias=False)
-    result = assert_same_cls(part_vit(), foreign.state_dict(), features(foreign), strict=False)
-    assert result.missing_keys == [f'layers.{layer}.attn.qkv.bias' for layer in range(2)]
+    weights = foreign.state_dict()
+    with torch.no_grad():
+        foreign.patch_embed.proj.bias.zero_()
+    del weights['patch_embed.proj.bias']
+    model = part_vit()
+    torch.nn.init.normal_(model.patch_embed.projection.bias)
+    torch.nn.init.normal_(model.layers[0].attn.qkv.bias)
+    assert_same_cls(model, weights, features(foreign))
+    notes = fit_part_vit(dict(weights), model)
+    names = {f'layers.{layer}.attn.qkv.bias' for layer in range(2)}
+    assert notes.initialised.keys() == names | {'patch_embed.projection.bias'}
+
+
+@pytest.mark.parametrize('found', [True, False])
+def test_a_normalisation_before_the_blocks_is_no_matter_of_taste(found):
+    """CLIP: without it the features have a cosine of two thirds."""
+    weights = timm_vit(num_classes=0, pre_norm=found).state_dict()
+    with pytest.raises(ValueError, match=f'set pre_norm={found}'):
+        part_vit(pre_norm=not found).load_state_dict(weights)
 
 
 @pytest.mark.parametrize('scale', [0.0, 0.3])
@@ -60,7 +78,8 @@ def test_layer_scale_is_merged_or_loaded(own_scale):
     model = part_vit(layer_scale_init_value=own_scale)
     assert_same_cls(model, foreign.state_dict(), features(foreign))
     names = [f'layers.{i}.{name}.weight' for i in (0, 1) for name in ('attn.gamma1', 'ffn.gamma2')]
-    assert model.load_notes.merged == ([] if own_scale else names)
+    notes = fit_part_vit(dict(foreign.state_dict()), model)
+    assert notes.merged == ([] if own_scale else names)
     if own_scale:
         assert torch.equal(model.layers[1].ffn.gamma2.weight, foreign.blocks[1].ls2.gamma)
 
@@ -69,44 +88,31 @@ def test_a_model_with_layer_scale_takes_weights_without():
     foreign = timm_vit(num_classes=0)
     model = part_vit(layer_scale_init_value=1e-5)
     assert_same_cls(model, foreign.state_dict(), features(foreign))
-    assert model.load_notes.initialised['layers.0.attn.gamma1.weight'].startswith('one (')
-
-
-def test_distilled_deit_has_two_rows_before_the_patches():
-    """The distillation token takes part in the attention, so that features differ without it."""
-    weights = timm_vit(num_classes=0).state_dict()
-    row = torch.full((1, 1, 32), 5.0)
-    table = weights['pos_embed']
-    distilled = weights | {
-        'pos_embed': torch.cat([table[:, :1], row, table[:, 1:]], 1),
-        'dist_token': row,
-    }
-    model = part_vit()
-    result = model.load_state_dict(distilled, strict=False)
-    assert result.unexpected_keys == ['dist_token'] and not result.missing_keys
-    assert torch.equal(model.pos_embed, table[:, 1:])
-    assert torch.equal(model.cls_position, table[:, :1])
+    notes = fit_part_vit(dict(foreign.state_dict()), model)
+    assert notes.initialised['layers.0.attn.gamma1.weight'].startswith('one (')
 
 
 def test_no_position_of_cls_is_noted():
-    model = part_vit()
-    model.load_state_dict(timm_vit(num_classes=0, no_embed_class=True).state_dict())
-    assert not model.cls_position.any()
-    assert list(model.load_notes.initialised) == ['cls_position']
+    weights = dict(timm_vit(num_classes=0, no_embed_class=True).state_dict())
+    notes = fit_part_vit(weights, part_vit())
+    assert not weights['cls_position'].any()
+    assert list(notes.initialised) == ['cls_position']
 
 
 def test_other_patches_and_grids_are_resized_and_noted():
     """DINOv2: patches of 14, here 4x4 of them, for a model with 4x2 of 16."""
     foreign = timm_vit(size=56, patch=14, num_classes=0, init_values=1e-5)
     model = part_vit(num_parts=3, img_size=(64, 32))
-    model.load_state_dict(foreign.state_dict())
-    assert model.load_notes.resized == {
+    notes = fit_part_vit(dict(foreign.state_dict()), model)
+    assert notes.resized == {
         'patch_embed.projection.weight': ((32, 3, 14, 14), (32, 3, 16, 16)),
         'pos_embed': ((1, 16, 32), (1, 8, 32)),
     }
-    assert set(model.load_notes.initialised) == {
+    assert set(notes.initialised) == {
         f'part_{kind}.{part}' for kind in ('tokens', 'positions') for part in range(3)
     }
+    assert notes.remarks[0].startswith('Positions: 4x4') and 'num_parts=0' in notes.remarks[1]
+    model.load_state_dict(foreign.state_dict())
     expected = resize_table(foreign.pos_embed[:, 1:], (4, 4), (4, 2))
     torch.testing.assert_close(model.pos_embed, expected)
 
@@ -121,14 +127,6 @@ def test_any_square_grid_becomes_that_of_persons(side):
     torch.testing.assert_close(model.pos_embed.data, expected)
 
 
-def test_each_load_has_notes_of_its_own():
-    model = part_vit(num_parts=2)
-    model.load_state_dict(timm_vit(num_classes=0).state_dict())
-    assert model.load_notes.initialised
-    model.load_state_dict(model.state_dict())
-    assert not model.load_notes.initialised and not model.load_notes.resized
-
-
 @pytest.mark.parametrize(('found', 'wanted'), [(3, 2), (2, 3)])
 def test_another_number_of_parts_is_refused(found, wanted):
     weights = part_vit(num_parts=found, img_size=(64, 32)).state_dict()
@@ -141,6 +139,8 @@ def test_a_plain_model_leaves_parts_alone():
     result = part_vit(num_parts=0).load_state_dict(weights, strict=False)
     assert not result.missing_keys
     assert len(result.unexpected_keys) == 6
+    (_, remark) = sorted(fit_part_vit(weights, part_vit(num_parts=0)).remarks)
+    assert 'num_parts=3' in remark
 
 
 def test_weights_below_a_prefix_are_fitted_and_others_left():

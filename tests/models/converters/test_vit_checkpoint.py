@@ -56,17 +56,26 @@ def test_what_part_vit_has_no_use_for_is_left_out(weights):
         'head.weight': torch.ones(5, 32),
         'fc_norm.weight': torch.ones(32),
         'mask_token': torch.zeros(1, 32),
-        'register_tokens': torch.zeros(1, 4, 32),
     }
     assert_taken(from_vit_checkpoint(weights | beside), weights)
 
 
-def test_distilled(weights):
-    row = torch.full((1, 1, 32), 9.0)
-    table = weights['pos_embed']
-    distilled = dict(weights, dist_token=row)
-    distilled['pos_embed'] = torch.cat([table[:, :1], row, table[:, 1:]], 1)
-    assert_taken(from_vit_checkpoint({'model': distilled}), weights)
+@pytest.mark.parametrize(
+    ('name', 'advice'),
+    [
+        ('register_tokens', 'without registers'),
+        ('reg_token', 'without registers'),
+        ('storage_tokens', 'without registers'),
+        ('dist_token', 'without distillation'),
+        ('sie_embed', 'SIE_CAMERA'),
+        ('rope.freqs', 'rotary'),
+    ],
+)
+def test_what_changes_the_features_is_refused(weights, name, advice):
+    for content in (weights, {f'base.{k}': v for k, v in weights.items()}):
+        prefix = '' if content is weights else 'base.'
+        with pytest.raises(ValueError, match=f'{name}.*{advice}'):
+            from_vit_checkpoint(content | {prefix + name: torch.zeros(1, 4, 32)})
 
 
 def test_the_stem_of_transreid_ssl():

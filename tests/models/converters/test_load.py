@@ -1,0 +1,414 @@
+"""Loading of files of all kinds, and what the report tells of it."""
+
+import logging
+from unittest import mock
+
+import pytest
+import torch
+from foreign_vits import ARCH, dino_container, part_vit, timm_vit
+from mmengine.model import MMDistributedDataParallel
+from mmpretrain.models import ImageClassifier, VisionTransformer
+
+from passreid.models import PASS, ClusterContrast, PartViT, ReIDHead
+from passreid.models.converters import (
+    LoadReport,
+    fill_model,
+    load_weights,
+    pass_kind,
+    to_pass_checkpoint,
+)
+from passreid.models.converters.load import check_weights
+from passreid.utils import UnsafeCheckpointError
+
+PARTS = {f'part_{kind}.{part}' for kind in ('tokens', 'positions') for part in range(3)}
+PLAIN = timm_vit(num_classes=5).state_dict()
+
+
+def classifier(**options):
+    backbone = PartViT(ARCH, img_size=(64, 32), **options)
+    return ImageClassifier(backbone=backbone, head=ReIDHead(32, num_classes=4))
+
+
+def clusters():
+    neck = dict(type='BNNeck', in_channels=32, multi_neck=True, normalize=True)
+    return ClusterContrast(PartViT(ARCH, img_size=(64, 32)), neck, dict(type='ClusterMemory'))
+
+
+def pre_training():
+    return PASS(
+        backbone=dict(type='PartViT', arch=ARCH, img_size=(64, 32)),
+        neck=dict(type='PASSNeck', hidden_channels=8, bottleneck_channels=8, out_channels=8),
+        head=dict(type='PASSHead'),
+    )
+
+
+def drawn(model, seed=0):
+    """Give each tensor values of its own, so that a wrong one shows."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for value in model.state_dict().values():
+            if value.is_floating_point():
+                value.copy_(torch.randn(value.shape, generator=generator).abs())
+    return model
+
+
+def below(prefix, weights):
+    return {prefix + name: value for name, value in weights.items()}
+
+
+def assert_same(model, other):
+    for name, value in other.state_dict().items():
+        if 'num_batches' not in name:
+            assert torch.equal(model.state_dict()[name], value), name
+
+
+CONTAINERS = [
+    lambda w: w,
+    lambda w: {'state_dict': w, 'epoch': 50, 'best_mAP': 0.9},
+    lambda w: {'model': below('module.', w), 'optimizer': {}},
+    lambda w: {'model': {'state_dict': below('module._orig_mod.', w)}},
+    lambda w: {'state_dict': below('model.', w), 'hyper_parameters': {'lr': 0.1}},
+    lambda w: {'state_dict': below('net.reid.', w) | {'criterion.centers': torch.ones(2)}},
+    lambda w: {'teacher': w},
+    lambda w: {'student': below('module.', w)},
+]
+
+
+class TestOneWayForAll:
+    """Recognition, conversion and report see the same names, whatever is around them."""
+
+    @pytest.mark.parametrize('contain', CONTAINERS)
+    @pytest.mark.parametrize(
+        ('make', 'convert', 'recognised'),
+        [
+            (classifier, lambda w: w, ''),
+            (clusters, lambda w: w, ''),
+            (classifier, lambda w: to_pass_checkpoint(w, 'supervised'), 'fine-tuning'),
+            (clusters, lambda w: to_pass_checkpoint(w, 'usl')['state_dict'], 'USL or UDA'),
+        ],
+        ids=['supervised', 'usl', "authors' supervised", "authors' usl"],
+    )
+    def test_backbone_neck_and_head(self, contain, make, convert, recognised):
+        source, model = drawn(make()), drawn(make(), seed=1)
+        report = fill_model(model, contain(convert(source.state_dict())))
+        assert_same(model, source)
+        assert report.unused in ((), ('criterion.centers',)) and not report.initialised
+        assert recognised in report.table()
+
+    @pytest.mark.parametrize('contain', CONTAINERS[:6])
+    def test_pre_training_of_ours_and_of_the_authors(self, contain):
+        source, model = drawn(pre_training()), drawn(pre_training(), seed=1)
+        theirs = to_pass_checkpoint(source.state_dict())
+        for content in (source.state_dict(), theirs):
+            if content is theirs and contain is not CONTAINERS[0]:
+                content = {'model': content}
+            else:
+                content = contain(content)
+            report = fill_model(model, content)
+            assert_same(model, source)
+            assert not report.initialised and report.unused in ((), ('criterion.centers',))
+            drawn(model, seed=1)
+
+    @pytest.mark.parametrize('contain', CONTAINERS[:6])
+    def test_the_teacher_of_pre_training_for_others(self, contain):
+        source = drawn(pre_training())
+        for model in (classifier(), part_vit(num_parts=3, img_size=(64, 32))):
+            report = fill_model(model, contain(source.state_dict()))
+            assert_same(getattr(model, 'backbone', model), source.teacher['backbone'])
+            assert report.share == 1 and not report.unused
+            assert "its teacher's backbone is used" in report.table()
+
+    def test_any_model_for_a_backbone_alone(self):
+        source = drawn(classifier())
+        model = part_vit(num_parts=3, img_size=(64, 32))
+        authors = to_pass_checkpoint(source.state_dict(), 'supervised')
+        for content in (source.state_dict(), authors):
+            assert fill_model(model, content).clean
+            assert_same(model, source.backbone)
+
+    def test_strange_weights_beside_those_of_the_authors_are_reported(self):
+        source, model = drawn(classifier()), classifier()
+        authors = to_pass_checkpoint(source.state_dict(), 'supervised')
+        report = fill_model(model, authors | {'gem.p': torch.ones(1)})
+        assert report.unused == ('gem.p',)
+        assert_same(model, source)
+
+    def test_models_of_one_kind_for_another_share_the_backbone(self):
+        source, model = drawn(classifier()), clusters()
+        report = fill_model(model, {'state_dict': source.state_dict(), 'meta': {}})
+        assert_same(model.backbone, source.backbone)
+        assert 'head.classifier.weight' in report.unused
+        assert report.initialised['neck.norms.0.weight'] == 'missing in the file'
+
+    def test_a_second_last_layer_is_refused(self):
+        authors = to_pass_checkpoint(classifier().state_dict(), 'supervised')
+        with pytest.raises(ValueError, match='JPM'):
+            fill_model(classifier(), authors | {'b1.0.norm1.weight': torch.ones(32)})
+
+    def test_dino_is_told_from_pass(self):
+        assert pass_kind(dino_container(PLAIN)) is None
+        theirs = to_pass_checkpoint(part_vit(num_parts=3).state_dict(), 'backbone')
+        assert pass_kind(dino_container(theirs)) == 'pretrain'
+
+    def test_a_model_without_vit(self):
+        source, model = torch.nn.Linear(2, 3), torch.nn.Linear(2, 3)
+        report = fill_model(model, {'state_dict': below('model.module.', source.state_dict())})
+        assert report.clean and torch.equal(model.bias, source.bias)
+
+
+def test_dinov2_in_a_classifier():
+    """Everything that a load can do, in one report."""
+    weights = timm_vit(size=112, patch=14, num_classes=0, init_values=0.1).state_dict()
+    weights |= {'mask_token': torch.zeros(1, 32)}
+    model = classifier()
+    report = fill_model(model, weights, 'dinov2.pth')
+    assert report.resized == {
+        'backbone.patch_embed.projection.weight': ((32, 3, 14, 14), (32, 3, 16, 16)),
+        'backbone.pos_embed': ((1, 64, 32), (1, 8, 32)),
+    }
+    assert len(report.merged) == 4
+    assert report.unused == ('backbone.mask_token',)
+    parts = {f'backbone.{name}' for name in PARTS}
+    fresh = {name for name in model.state_dict() if name.startswith('head.')}
+    fresh = {name for name in fresh if not name.endswith('num_batches_tracked')}
+    assert report.initialised.keys() == parts | fresh
+    assert report.expected == parts
+    assert {report.initialised[name] for name in parts} == {'started from [CLS]'}
+    assert not parts & set(report.loaded) and not report.clean
+    head, taken_for, positions, no_parts, *rows = report.table().splitlines()
+    assert head == '31 of 54 tensors of ImageClassifier loaded from dinov2.pth'
+    assert 'bare backbone' in taken_for and '8x8' in positions and '4x2' in positions
+    assert 'num_parts=0' in no_parts
+    assert [row.partition(':')[0].strip() for row in rows] == [
+        'resized                              2',
+        'merged into others                   4',
+        'missing in the file (initialised)   17',
+        'started from [CLS] (initialised)     6',
+        'unused of the file                   1',
+    ]
+
+
+def test_mmpretrain_in_a_classifier():
+    foreign = ImageClassifier(
+        backbone=VisionTransformer(ARCH, img_size=64),
+        head=dict(type='mmpretrain.VisionTransformerClsHead', num_classes=5, in_channels=32),
+    )
+    model = classifier()
+    report = fill_model(model, {'state_dict': foreign.state_dict(), 'meta': {}})
+    assert torch.equal(model.backbone.layers[1].ln1.weight, foreign.backbone.layers[1].ln1.weight)
+    assert report.unused == ('head.layers.head.weight', 'head.layers.head.bias')
+    assert report.share == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    'contain', [dino_container, lambda w: w, lambda w: {'state_dict': below('backbone.', w)}]
+)
+def test_plain_vits_for_pre_training_fill_student_and_teacher(contain):
+    model = drawn(pre_training())
+    report = fill_model(model, contain(PLAIN))
+    for vit in (model.backbone, model.teacher['backbone']):
+        assert torch.equal(vit.layers[1].ln2.bias, PLAIN['blocks.1.norm2.bias'])
+    assert_same(model.teacher['backbone'], model.backbone)
+    assert report.share > 0.9
+
+
+def test_a_head_without_classifier_takes_no_notice_of_one():
+    source = classifier()
+    model = ImageClassifier(
+        backbone=PartViT(ARCH, img_size=(64, 32)), head=ReIDHead(32, test_feature='after_neck')
+    )
+    assert fill_model(model, {'state_dict': source.state_dict()}).clean
+
+
+def test_tensors_that_a_model_resizes_count_as_loaded():
+    model = torch.nn.Linear(2, 3)
+    model._register_load_state_dict_pre_hook(lambda state, *_: state.update(bias=state['bias'][:3]))
+    assert fill_model(model, model.state_dict() | {'bias': torch.ones(5)}).clean
+
+
+def test_every_kind_of_mismatch_is_named():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
+    weights = {'0.weight': torch.ones(3, 2), '0.bias': torch.ones(5), 'a': torch.ones(1)}
+    report = fill_model(model, weights, 'a.pth')
+    first, *rows = report.table().splitlines()
+    assert first == '1 of 6 tensors of Sequential loaded from a.pth'
+    assert [row.split(':', 1)[1].strip() for row in rows] == [
+        '1.weight, 1.bias, 1.running_mean, 1.running_var',
+        '0.bias file (5,) model (3,)',
+        'a',
+    ]
+    assert '4: 1.weight, and 3 more' in report.table(max_names=1)
+
+
+def test_half_a_backbone():
+    half = {name: value for name, value in PLAIN.items() if not name.startswith('blocks.1.')}
+    report = fill_model(part_vit(num_parts=3), half)
+    missing = {name for name, why in report.initialised.items() if why == 'missing in the file'}
+    assert missing == {n for n in part_vit().state_dict() if n.startswith('layers.1.')}
+    assert 0.4 < report.share < 0.75
+
+
+def test_another_width_fits_nowhere():
+    arch = dict(ARCH, embed_dims=16, feedforward_channels=64)
+    report = fill_model(part_vit(), PartViT(arch, img_size=64, num_parts=0).state_dict())
+    assert report.share == 0
+    assert report.initialised['ln1.bias'] == 'shape mismatch: file (16,) model (32,)'
+
+
+def test_a_prefix_chooses():
+    content = below('momentum.', PLAIN) | below(
+        'base_encoder.', {k: v + 1 for k, v in PLAIN.items()}
+    )
+    model = part_vit(num_parts=3)
+    report = fill_model(model, content, prefix='momentum')
+    assert torch.equal(model.cls_token, PLAIN['cls_token'])
+    assert report.unused == ('head.weight', 'head.bias')
+    with pytest.raises(ValueError, match=r"'base_encoder\.', 'momentum\.'.*prefix"):
+        fill_model(model, content)
+
+
+def test_the_content_stays_as_it_is():
+    content = dino_container(PLAIN)
+    names = {key: set(content[key]) for key in ('teacher', 'student')}
+    fill_model(part_vit(num_parts=3), content)
+    assert {key: set(content[key]) for key in ('teacher', 'student')} == names
+
+
+class TestLoadWeights:
+    @pytest.fixture
+    def log(self):
+        with mock.patch('passreid.models.converters.load.print_log') as log:
+            yield log
+
+    @pytest.fixture
+    def path(self, tmp_path):
+        return tmp_path / 'a.pth'
+
+    def test_own_checkpoint(self, path, log):
+        source, model = drawn(classifier()), classifier()
+        torch.save({'state_dict': source.state_dict(), 'meta': {}}, path)
+        report = load_weights(model, path, strict=True)
+        assert_same(model, source)
+        assert report.clean and report.source == str(path)
+        log.assert_called_once_with(report.table(), logger='current', level=logging.INFO)
+
+    def test_plain_vit_with_a_warning(self, path, log):
+        torch.save(dino_container(timm_vit(num_classes=0).state_dict()), path)
+        report = load_weights(classifier(), path)
+        assert log.call_args.kwargs['level'] == logging.WARNING and report.share > 0.99
+
+    def test_inside_a_distributed_wrapper(self, path):
+        source = drawn(classifier())
+        torch.save(source.state_dict(), path)
+        wrapper = mock.Mock(spec=MMDistributedDataParallel, module=classifier())
+        with mock.patch('passreid.utils.unwrap.is_model_wrapper', return_value=True):
+            load_weights(wrapper, path)
+        assert_same(wrapper.module, source)
+
+    @pytest.mark.parametrize(
+        ('change', 'error', 'words'),
+        [
+            (lambda w: {'conv.weight': torch.ones(1)}, RuntimeError, 'No parameter of Image'),
+            (
+                lambda w: {k: v for k, v in w.items() if 'layers.1.' not in k},
+                RuntimeError,
+                r'Only \d\d\.\d% of the backbone(.|\n)*init_cfg\.min_share',
+            ),
+            (lambda w: w | {'head.more': torch.ones(1)}, RuntimeError, r'strict(.|\n)*head\.more'),
+            (lambda w: w | {'hook': logging.getLogger}, UnsafeCheckpointError, 'getLogger'),
+            (lambda w: {k: v * torch.nan for k, v in w.items()}, ValueError, 'not finite'),
+            (
+                lambda w: below('backbone.', part_vit(num_parts=4).state_dict()),
+                ValueError,
+                'num_parts=4',
+            ),
+            (lambda w: [1], TypeError, 'list'),
+        ],
+    )
+    def test_failures_name_the_file(self, path, change, error, words):
+        weights = {k: v for k, v in classifier().state_dict().items() if v.is_floating_point()}
+        torch.save(change(weights), path)
+        with pytest.raises(error, match=words) as caught:
+            load_weights(classifier(), path, strict=True)
+        assert 'a.pth' in str(caught.value)
+
+
+class TestInitCfg:
+    """Pre-trained weights by ``init_cfg`` of a backbone."""
+
+    def build(self, checkpoint, num_parts=3, **init_cfg):
+        torch.manual_seed(0)
+        init_cfg = dict(type='Pretrained', checkpoint=str(checkpoint), **init_cfg)
+        return PartViT(ARCH, img_size=(64, 32), num_parts=num_parts, init_cfg=init_cfg)
+
+    def test_student_or_teacher(self, tmp_path):
+        source = drawn(pre_training())
+        torch.save({'state_dict': source.state_dict()}, tmp_path / 'epoch_1.pth')
+        for options, expected in (
+            ({}, source.teacher['backbone']),
+            (dict(prefix='teacher.backbone.'), source.teacher['backbone']),
+            (dict(prefix='backbone'), source.backbone),
+        ):
+            loaded = self.build(tmp_path / 'epoch_1.pth', **options)
+            loaded.init_weights()
+            assert_same(loaded, expected)
+
+    def test_what_is_not_in_the_file_is_drawn_by_the_recipe(self, tmp_path):
+        weights = drawn(part_vit(num_parts=3, img_size=(64, 32))).state_dict()
+        del weights['layers.1.attn.qkv.bias'], weights['layers.1.attn.proj.weight']
+        torch.save(weights, tmp_path / 'a.pth')
+        loaded = self.build(tmp_path / 'a.pth')
+        loaded.init_weights()
+        assert not loaded.layers[1].attn.qkv.bias.any()
+        assert loaded.layers[1].attn.proj.weight.std().item() == pytest.approx(0.02, rel=0.1)
+
+    def test_in_a_list_and_with_others(self, tmp_path):
+        source = drawn(part_vit(num_parts=3, img_size=(64, 32)))
+        torch.save(source.state_dict(), tmp_path / 'a.pth')
+        init_cfg = [
+            dict(type='Constant', layer='LayerNorm', val=7.0),
+            dict(type='Pretrained', checkpoint=str(tmp_path / 'a.pth')),
+        ]
+        loaded = PartViT(ARCH, img_size=(64, 32), init_cfg=init_cfg)
+        loaded.init_weights()
+        assert loaded.init_cfg == init_cfg
+        assert_same(loaded, source)
+
+    def test_a_missing_file_says_what_to_do(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match=r'none\.pth.*init_cfg=None'):
+            self.build(tmp_path / 'none.pth').init_weights()
+
+    def test_less_than_enough_when_that_is_wanted(self, tmp_path):
+        torch.save({k: v for k, v in PLAIN.items() if 'blocks.1.' not in k}, tmp_path / 'a.pth')
+        with pytest.raises(RuntimeError, match='Only'):
+            self.build(tmp_path / 'a.pth').init_weights()
+        self.build(tmp_path / 'a.pth', min_share=0.4).init_weights()
+
+
+def test_the_level_of_a_report():
+    report = LoadReport('a.pth', 'Net', ('w',), {}, {}, (), (), 1.0)
+    assert report.clean
+    assert not LoadReport('a.pth', 'Net', ('w',), {}, {}, (), ('x',), 1.0).clean
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_finite_numbers(dtype):
+    parts = torch.ones(4, 3, dtype=dtype)
+    check_weights({'a': parts, 'part': parts[1:].T, 'none': torch.zeros(0), 'other': 'text'})
+
+
+@pytest.mark.parametrize(
+    ('value', 'problem'),
+    [
+        (torch.tensor([1.0, float('nan')]), 'not finite'),
+        (torch.tensor([1.0, float('-inf')]), 'not finite'),
+        (torch.ones(2, dtype=torch.int64), 'no floating-point numbers'),
+        (torch.ones(2, dtype=torch.complex64), 'no floating-point numbers'),
+        (torch.ones(2).to_sparse(), 'not stored as plain numbers'),
+        (torch.ones(2, device='meta'), 'not stored as plain numbers'),
+        (torch.ones(1).expand(1 << 50), 'not stored as plain numbers'),
+    ],
+)
+def test_others_are_named_and_counted(value, problem):
+    with pytest.raises(ValueError, match=f'^1 of 2 weights are {problem}.* the first of them bad '):
+        check_weights({'good': torch.ones(2), 'bad': value})

@@ -1,0 +1,170 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from foreign_vits import ARCH
+from mmengine.config import Config
+
+from passreid.models import PartViT
+from passreid.models.converters import to_pass_checkpoint, to_vit_checkpoint
+from passreid.models.converters.load import fill_model
+from passreid.models.converters.positions import plausible_grids, resolve_positions, stated_grid
+
+# Image sizes of the field, of which several have as many patches as a square.
+SIZES = [(288, 128), (256, 64), (384, 96), (192, 64), (128, 48), (256, 128), (384, 128), (144, 64)]
+
+
+def vit(size, num_parts=0, **options):
+    model = PartViT(ARCH, img_size=size, num_parts=num_parts, **options)
+    model.init_weights()
+    torch.nn.init.normal_(model.cls_position)
+    return model
+
+
+def resized(source, target):
+    """What the position table of one model becomes in the other."""
+    image = source.pos_embed.detach().unflatten(1, source.patch_resolution).permute(0, 3, 1, 2)
+    image = torch.nn.functional.interpolate(image, target.patch_resolution, mode='bicubic')
+    return image.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def checkpoint_of(model, size):
+    """As a run saves it: with the text of the config."""
+    backbone = dict(type='PartViT', arch=ARCH, img_size=size, num_parts=model.num_parts)
+    cfg = Config(dict(model=dict(type='ImageClassifier', backbone=backbone), work_dir='a'))
+    return {'state_dict': model.state_dict(), 'meta': {'cfg': cfg.pretty_text, 'epoch': 1}}
+
+
+@pytest.mark.parametrize('size', SIZES)
+def test_our_checkpoints_know_their_grid(size):
+    source, model = vit(size, 2), vit((160, 80), 2)
+    fill = fill_model(model, checkpoint_of(source, size))
+    torch.testing.assert_close(model.pos_embed.data, resized(source, model))
+    height, width = source.patch_resolution
+    assert f'{height}x{width}' in fill.table()
+
+
+@pytest.mark.parametrize('size', SIZES)
+def test_bare_backbones_know_their_grid(size):
+    source, model = vit(size, 2), vit((160, 80), 2)
+    meta = {'pos_embed_grid': source.patch_resolution}
+    fill_model(model, {'state_dict': source.state_dict(), 'meta': meta})
+    torch.testing.assert_close(model.pos_embed.data, resized(source, model))
+
+
+@pytest.mark.parametrize('size', SIZES)
+@pytest.mark.parametrize(
+    'convert', [lambda s: to_pass_checkpoint(s, 'backbone'), to_vit_checkpoint]
+)
+def test_tables_of_others_are_told_or_right_or_refused(size, convert):
+    """Never resized from another grid, and no row of a patch taken for [CLS], or the reverse."""
+    source = vit(size)
+    weights = convert(source.state_dict())
+    told = vit((160, 80), pos_embed_grid=source.patch_resolution)
+    fill_model(told, weights)
+    same = vit(size)
+    fill_model(same, weights)
+    assert torch.equal(same.pos_embed, source.pos_embed)
+    silent = vit((160, 80))
+    try:
+        fill_model(silent, weights)
+    except ValueError as error:
+        height, width = source.patch_resolution
+        assert f'{height}x{width}' in str(error) and 'pos_embed_grid' in str(error)
+        silent = told
+    for model in (told, silent):
+        torch.testing.assert_close(model.pos_embed.data, resized(source, model))
+        assert torch.equal(model.cls_position, source.cls_position)
+
+
+@pytest.mark.parametrize(
+    ('positions', 'patch', 'grids'),
+    [
+        (196, 16, [(14, 14)]),
+        (256, 14, [(16, 16)]),
+        (1369, 14, [(37, 37)]),
+        (784, 8, [(28, 28)]),
+        (576, 16, [(24, 24)]),
+        (128, 16, [(16, 8)]),
+        (192, 16, [(24, 8)]),
+        (50, 16, [(10, 5)]),
+        (32, 8, [(8, 4)]),
+        (144, 16, [(12, 12), (18, 8), (24, 6)]),
+        (64, 16, [(8, 8), (16, 4)]),
+        (36, 16, [(6, 6), (9, 4), (12, 3)]),
+        (48, 16, [(12, 4)]),
+        (7, 16, []),
+    ],
+)
+def test_plausible_grids(positions, patch, grids):
+    assert plausible_grids(positions, patch) == grids
+
+
+def table(rows, patch=16):
+    weights = {'pos_embed': torch.arange(float(rows)).view(1, rows, 1)}
+    return weights | {'patch_embed.projection.weight': torch.zeros(1, 3, patch, patch)}
+
+
+def model_of(grid=(16, 8), told=None):
+    return SimpleNamespace(patch_resolution=grid, pos_embed_grid=told)
+
+
+@pytest.mark.parametrize(
+    ('rows', 'patch', 'in_front'),
+    [(197, 16, 1), (196, 16, 0), (129, 16, 1), (128, 16, 0), (1370, 14, 1), (50, 32, 1)],
+)
+def test_rows_in_front_are_counted(rows, patch, in_front):
+    weights = table(rows, patch)
+    resolve_positions(weights, model_of((5, 5)))
+    assert weights['pos_embed'].flatten().tolist() == list(range(in_front, rows))
+    assert weights['cls_position'].shape == (1, 1, 1) and not weights['cls_position'].any()
+
+
+def test_what_decides():
+    """49 rows are 7 x 7, or [CLS] and 12 x 4, or what somebody tells."""
+    with pytest.raises(ValueError, match='12x4.*7x7'):
+        resolve_positions(table(49), model_of())
+    for found, stated, options in (
+        ((12, 4), (12, 4), dict(told=(7, 7))),
+        ((7, 7), None, dict(told=(7, 7), grid=(12, 4))),
+        ((12, 4), None, dict(grid=(12, 4))),
+        ((24, 2), (24, 2), {}),
+    ):
+        assert resolve_positions(table(49), model_of(**options), stated)[0] == found
+
+
+def test_a_grid_that_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match=r'49 rows.*\(16, 8\).*pos_embed_grid'):
+        resolve_positions(table(49), model_of(told=(16, 8)))
+
+
+@pytest.mark.parametrize('shape', [(4, 5), (1, 0, 5), (2, 3, 5)])
+def test_what_is_no_table(shape):
+    with pytest.raises(ValueError, match='pos_embed'):
+        resolve_positions({'pos_embed': torch.zeros(shape)}, model_of())
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        '',
+        'model = [1]',
+        'model = dict(backbone=dict(img_size="a"))',
+        'model = (',
+        'model = f(',
+        '3',
+    ],
+)
+def test_configs_that_tell_nothing(text):
+    assert stated_grid({'meta': {'cfg': text}}) is None
+
+
+def test_a_config_is_not_run(tmp_path):
+    text = f'model = dict(backbone=dict(img_size=open({str(tmp_path / "a")!r}, "w")))'
+    assert stated_grid({'meta': {'cfg': text}}) is None
+    assert not (tmp_path / 'a').exists()
+
+
+def test_other_vits_of_mmengine_tell_their_grid_too():
+    text = "model = dict(backbone=dict(type='VisionTransformer', img_size=384, patch_size=32))"
+    assert stated_grid({'meta': {'cfg': text}}) == (12, 12)
