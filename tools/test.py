@@ -8,6 +8,7 @@ from passreid.apis import build_runner, load_config, prepare_test
 from passreid.utils import close_process_group
 from passreid.utils.config_options import add_run_options, apply_run_options
 from passreid.utils.lost_peers import leave_the_word_to_the_first
+from passreid.utils.unwrap import unwrap_model
 
 
 def parse_args() -> argparse.Namespace:
@@ -60,7 +61,7 @@ def main() -> None:
     )
     runner = build_runner(cfg)
     if untrained:
-        runner.model.init_weights()
+        unwrap_model(runner.model).init_weights()
     runner.test()
     close_process_group(runner)
 

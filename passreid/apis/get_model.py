@@ -1,10 +1,13 @@
 """A model by the name of its config."""
 
+import copy
+import logging
 from pathlib import Path
 
 import mmpretrain
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 from mmpretrain.apis import ModelHub
 
@@ -14,6 +17,7 @@ from passreid.utils.quiet import silence_known_warnings
 from passreid.utils.setup_env import register_all_modules
 
 from .build_runner import load_config
+from .pretrained_weights import drop_pretrained
 
 
 def get_model(
@@ -31,8 +35,8 @@ def get_model(
     Args:
         model (str | Path | Config): A name of ``mmpretrain.list_models('pass*')``, a config
             file, or a config.
-        pretrained (str | Path, optional): The weights. Defaults to None: those that building a
-            model draws, good for looking at shapes alone.
+        pretrained (str | Path, optional): The weights. Defaults to None: random ones, as training
+            from scratch begins with. A file that ``init_cfg`` of the config names is not read.
         device (str | torch.device, optional): Where to put the model. Defaults to the processor.
         **kwargs: Override entries of the model's config.
 
@@ -71,10 +75,23 @@ def get_model(
         config.merge_from_dict(dict(model=kwargs))
     config.model.setdefault('data_preprocessor', config.get('data_preprocessor'))
     # The model alone: mmpretrain asks the test data for class names, and expects one test set.
-    alone = Config(dict(model=dict(config.model, _scope_='passreid')))
+    alone = Config(dict(model=dict(copy.deepcopy(config.model), _scope_='passreid')))
+    drop_pretrained(alone.model)
     with explained_mistakes(config):
         built = mmpretrain.get_model(alone, device=device)
+        _draw_weights(built)
     built._config, built._metainfo = config, metainfo
     if pretrained is not None:
         load_weights(built, pretrained)
     return built
+
+
+def _draw_weights(model: BaseModel) -> None:
+    """Initialise a model without the lines about each parameter that mmengine logs."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        model.init_weights()
+    finally:
+        logger.setLevel(level)

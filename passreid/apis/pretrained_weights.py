@@ -3,6 +3,7 @@
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.model import PretrainedInit
 
 
 def skip_pretrained_weights(cfg: Config) -> None:
@@ -14,14 +15,21 @@ def skip_pretrained_weights(cfg: Config) -> None:
         cfg (Config): The config of a runner. It is changed.
     """
     if cfg.get('resume') and cfg.get('load_from'):
-        _drop(cfg.get('model'))
+        drop_pretrained(cfg.get('model'))
 
 
-def _drop(node: Any) -> None:
+def drop_pretrained(node: Any) -> None:
+    """Drop ``init_cfg`` of type 'Pretrained' from the config of a model, in place.
+
+    Args:
+        node (Any): The config, or any entry of it.
+    """
     if not isinstance(node, dict):
         return
-    init_cfg = node.get('init_cfg')
-    if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained':
-        node['init_cfg'] = None
+    init_cfg = node.get('init_cfg') or ()
+    given = [init_cfg] if isinstance(init_cfg, dict) else init_cfg
+    others = [one for one in given if one.get('type') not in ('Pretrained', PretrainedInit)]
+    if len(others) < len(given):
+        node['init_cfg'] = others or None
     for child in node.values():
-        _drop(child)
+        drop_pretrained(child)

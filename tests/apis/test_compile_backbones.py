@@ -124,7 +124,6 @@ def test_tests_run_compiled(config, tmp_path, flip):
 def test_methods_of_the_model_can_be_called(config):
     runner = build_runner(config('pass', 'run', compile=TRACED))
     model = unwrap_model(runner.model)
-    model.sync_teacher()
     model.update_teacher(0.9)
     assert model.backbone.part_attention(torch.rand(2, 3, 32, 16)).shape == (2, 4, 4, 2)
 

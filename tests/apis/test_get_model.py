@@ -39,8 +39,25 @@ def test_config_file(config, kind):
     assert model._config.filename == str(config_path(config))
 
 
+def test_weights_are_drawn_as_for_a_training_from_scratch(capsys):
+    model = get_model(config_path('pass/pass_vit-t16_synthetic.py'))
+    student, teacher = model.backbone.state_dict(), model.teacher['backbone'].state_dict()
+    for name, value in student.items():
+        assert torch.equal(teacher[name], value), name
+    for name in ('cls_token', 'pos_embed', 'part_tokens.2', 'part_positions.0'):
+        assert teacher[name].abs().max() > 0, name
+    assert 'cls_token' not in capsys.readouterr().out
+
+
+def test_pretrained_weights_of_the_config_are_not_asked_for(tmp_path):
+    cfg = small_config(tmp_path, pretrained=tmp_path / 'none.pth')
+    backbone = get_model(cfg).backbone
+    assert backbone.cls_token.abs().max() > 0
+    assert backbone.layers[1].ffn.layers[1].weight.std().item() == pytest.approx(0.02, rel=0.2)
+
+
 def test_config_is_not_changed(tmp_path):
-    cfg = small_config(tmp_path)
+    cfg = small_config(tmp_path, pretrained=tmp_path / 'none.pth')
     before = Config(cfg.to_dict()).pretty_text
     get_model(cfg)
     assert cfg.pretty_text == before

@@ -2,16 +2,18 @@ import copy
 
 import pytest
 from mmengine.config import Config
+from mmengine.model import PretrainedInit
 
 from passreid.apis.pretrained_weights import skip_pretrained_weights
 
 PRETRAINED = dict(type='Pretrained', checkpoint='gone.pth')
+BY_CLASS = dict(type=PretrainedInit, checkpoint='gone.pth')
 NORMAL = dict(type='Normal', layer='Linear', std=0.001)
 
 
 def config(**entries):
     model = dict(
-        backbone=dict(init_cfg=PRETRAINED), head=dict(init_cfg=NORMAL), init_cfg=[PRETRAINED]
+        backbone=dict(init_cfg=PRETRAINED), head=dict(init_cfg=NORMAL), init_cfg=[NORMAL, BY_CLASS]
     )
     return Config(copy.deepcopy(dict(model=model, **entries)))
 
@@ -21,6 +23,7 @@ def test_resumed_run_does_not_ask_for_them():
     skip_pretrained_weights(cfg)
     assert cfg.model.backbone.init_cfg is None
     assert cfg.model.head.init_cfg == NORMAL
+    assert cfg.model.init_cfg == [NORMAL]
 
 
 @pytest.mark.parametrize(

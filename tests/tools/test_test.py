@@ -164,6 +164,22 @@ def test_weights_that_training_would_start_from(run, base, tmp_path):
     assert np.abs(features_in(tmp_path / 'trained') - features_in(tmp_path / 'drawn')).max() > 1e-2
 
 
+def test_teacher_that_pre_training_would_start_from(run, program, base, tmp_path, monkeypatch):
+    cfg = pass_config(ROOT, tmp_path, tmp_path / 'run')
+    tested = Config.fromfile(base / 'reid.py')
+    cfg.update({name: tested[name] for name in tested if name.startswith(('val_', 'test_'))})
+    cfg.dump(tmp_path / 'pass.py')
+    runners = []
+    monkeypatch.setattr(
+        program, 'build_runner', lambda cfg: runners.append(build_runner(cfg)) or runners[0]
+    )
+    run('none', config=tmp_path / 'pass.py')
+    model = runners[0].model
+    for name, value in model.backbone.state_dict().items():
+        assert torch.equal(model.teacher['backbone'].state_dict()[name], value), name
+    assert model.teacher['backbone'].pos_embed.abs().max() > 0
+
+
 def in_file(form, state):
     """The backbone of a checkpoint as another program would have written it."""
     backbone = {

@@ -96,8 +96,6 @@ def build_model(task: str, setting: Setting) -> Any:
         model.head.num_classes = setting.people
     built = MODELS.build(model)
     built.init_weights()
-    if task == 'pre-training':
-        built.sync_teacher()
     return built.train().to(setting.device)
 
 

@@ -56,7 +56,6 @@ class Setting:
         torch.manual_seed(0)
         model = MODELS.build(self.config().model)
         model.init_weights()
-        model.sync_teacher()
         return model.train().to(self.device)
 
     def views(self) -> dict[str, Tensor]:

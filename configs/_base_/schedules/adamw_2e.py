@@ -4,7 +4,7 @@ optim_wrapper = dict(
     amp=None,
     constructor='GroupedOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.04, fused=True),
-    clip_grad=dict(max_norm=3.0),
+    clip_grad=dict(type='per_parameter', max_norm=3.0),
     paramwise_cfg=dict(bias_decay_mult=0.0, norm_decay_mult=0.0, flat_decay_mult=0.0),
 )
 auto_scale_lr = dict(enable=False, base_batch_size=64)

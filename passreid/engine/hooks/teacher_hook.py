@@ -11,10 +11,10 @@ from passreid.utils.unwrap import unwrap_model
 
 @HOOKS.register_module()
 class TeacherHook(Hook):
-    """Start the teacher from the student and move it after each optimiser step.
+    """Move the teacher after each optimiser step.
 
     The momentum follows a cosine over the iterations. The model offers
-    ``sync_teacher()``, ``set_epoch(epoch)`` and ``update_teacher(momentum)``.
+    ``set_epoch(epoch)`` and ``update_teacher(momentum)``.
 
     Source: `DINO <https://arxiv.org/abs/2104.14294>`_, section 3.1.
 
@@ -31,11 +31,6 @@ class TeacherHook(Hook):
         """Momentum of an iteration (from 0)."""
         share = (1 + cos(pi * iteration / num_iterations)) / 2
         return self.end_momentum + (self.base_momentum - self.end_momentum) * share
-
-    def before_train(self, runner: Runner) -> None:
-        """Make the teacher equal to the student, in a fresh run only."""
-        if runner.iter == 0:
-            unwrap_model(runner.model).sync_teacher()
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Tell the model the epoch, which sets the teacher's temperature."""

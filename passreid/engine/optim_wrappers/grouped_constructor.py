@@ -13,7 +13,8 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 
     The default makes one group for each parameter, which keeps foreach and
     fused optimisers from working on many parameters at once. Parameters
-    without gradient are left out.
+    without gradient are left out. One that several modules share enters once;
+    where they have other options for it, ``bypass_duplicate`` chooses the first.
     """
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
@@ -24,22 +25,26 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             print_log(f'{len(group["params"])} parameters with {options}', logger='current')
         return wrapper
 
-    def add_params(self, params: list[dict], module: nn.Module, *args, **kwargs) -> None:
-        """Collect the groups of a module; see mmengine.
+    def add_params(self, params: list[dict], module: nn.Module, prefix: str = '', **kwargs) -> None:
+        """Collect the groups of a module and of those inside it; see mmengine.
 
         Args:
             params (list[dict]): Groups so far; extended in place.
             module (nn.Module): The module.
-            *args: Passed on.
+            prefix (str): Its name; that of the whole model is empty.
             **kwargs: Passed on.
         """
         if not any(parameter.requires_grad for parameter in module.parameters()):
             return
-        single: list[dict] = []
-        super().add_params(single, module, *args, **kwargs)
-        groups: dict[tuple, dict] = {}
-        for group in params + single:
+        super().add_params(params, module, prefix, **kwargs)
+        if prefix:
+            return
+        groups: dict[str, dict] = {}
+        for group in params:
             options = {key: value for key, value in group.items() if key != 'params'}
-            key = tuple(sorted(options.items()))
-            groups.setdefault(key, {'params': [], **options})['params'] += group['params']
+            alike = groups.setdefault(str(sorted(options.items())), {'params': [], **options})
+            alike['params'] += group['params']
+        for group in groups.values():
+            # Of several modules with one parameter each has named it.
+            group['params'] = list(dict.fromkeys(group['params']))
         params[:] = groups.values()

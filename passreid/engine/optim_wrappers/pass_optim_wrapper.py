@@ -25,10 +25,12 @@ def PASSOptimWrapper(  # noqa: N802  (a type of the registry)
         amp (str | bool, optional): ``'float16'`` (or True), ``'bfloat16'``, or None
             (or False) for float32.
         **kwargs: Of :class:`mmengine.optim.OptimWrapper`, such as
-            ``accumulative_counts`` and ``clip_grad=dict(max_norm=...)``.
+            ``accumulative_counts`` and ``clip_grad=dict(max_norm=...)``; besides its ways to
+            clip there is ``clip_grad=dict(type='per_parameter', max_norm=...)``, which clips the
+            gradient of each parameter by itself.
 
     Returns:
-        OptimWrapper: Clips each parameter by itself.
+        OptimWrapper: The wrapper.
     """
     if amp not in _DTYPES:
         raise ValueError(f'amp must be one of {list(_DTYPES)}, not {amp!r}')

@@ -1,26 +1,61 @@
-"""Optimiser steps with clipping of each parameter by itself."""
+"""Optimiser steps that clip each parameter by itself where the config says so."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from inspect import signature
+from typing import Any
 
 import torch
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import Tensor, nn
 
+_CLIP_TYPES = ('norm', 'value', 'per_parameter')
+
 
 class PerParameterStep:
     """Mixin for optimiser wrappers: clip each gradient by itself, without a sync.
 
-    ``clip_grad=dict(max_norm=3.0)`` scales every gradient whose own norm is
-    above 3 down to 3. Parameters named by :meth:`skip` take no part in a step:
-    their gradients become None, so that neither moments nor weight decay touch
-    them. On a CPU a step whose gradients are not finite does nothing.
+    ``clip_grad=dict(type='per_parameter', max_norm=3.0)`` scales every gradient
+    whose own norm is above 3 down to 3; ``norm_type`` chooses another norm than
+    the Euclidean one. On a CPU such a step does nothing when gradients are not
+    finite. The other types, ``'norm'`` (of all gradients together, the default)
+    and ``'value'``, are mmengine's. Parameters named by :meth:`skip` take no part
+    in a step: their gradients become None, so that neither moments nor weight
+    decay touch them.
+
+    Args:
+        *args: Of the wrapper.
+        clip_grad (dict, optional): How to clip. Defaults to None: not at all.
+        **kwargs: Of the wrapper.
+
+    Raises:
+        ValueError: When the type or an argument of ``clip_grad`` is not known.
     """
 
     optimizer: torch.optim.Optimizer
-    clip_grad_kwargs: dict | None
+    clip_func: Any
     _skipped: tuple[nn.Parameter, ...] = ()
     _norms: Tensor | None = None
+
+    def __init__(self, *args, clip_grad: dict | None = None, **kwargs) -> None:
+        options = dict(clip_grad or {})
+        kind = options.get('type', 'norm')
+        if kind not in _CLIP_TYPES:
+            raise ValueError(f'clip_grad.type={kind!r} is none of {", ".join(_CLIP_TYPES)}')
+        if kind == 'per_parameter':
+            options['type'] = 'norm'
+        super().__init__(*args, clip_grad=options or None, **kwargs)  # type: ignore[call-arg]
+        if kind == 'per_parameter':
+            self.clip_func = self._clip_each
+        if clip_grad:
+            # mmengine has taken the type out, and would find a mistake in the first step.
+            try:
+                signature(self.clip_func).bind([], **options)
+            except TypeError as error:
+                known = list(signature(self.clip_func).parameters)[1:]
+                raise ValueError(
+                    f'clip_grad={clip_grad}: {error}; type={kind!r} takes {", ".join(known)}'
+                ) from None
 
     def skip(self, parameters: Iterable[nn.Parameter]) -> None:
         """Leave these parameters alone from now on; an empty list ends it."""
@@ -37,19 +72,16 @@ class PerParameterStep:
             parameter.grad = None
         super().step(**kwargs)  # type: ignore[misc]
 
-    def _clip_grad(self) -> None:
-        groups = self.optimizer.param_groups
-        self._clipped = [p for group in groups for p in group['params'] if p.grad is not None]
-        if not self._clipped:
-            return
-        assert self.clip_grad_kwargs is not None
-        grads = [p.grad for p in self._clipped]
-        self._norms = torch.stack(torch._foreach_norm(grads))
+    def _clip_each(
+        self, parameters: list[nn.Parameter], max_norm: float, norm_type: float = 2.0
+    ) -> None:
+        grads: Any = [parameter.grad for parameter in parameters]
+        self._clipped, self._norms = parameters, torch.stack(torch._foreach_norm(grads, norm_type))
         if self._norms.device.type == 'cpu' and not self._norms.isfinite().all():
             # Looking is free here, and the guard then finds the weights as they were.
             self.optimizer.zero_grad()
             return
-        scales = (self.clip_grad_kwargs['max_norm'] / (self._norms + 1e-6)).clamp_(max=1)
+        scales = (max_norm / (self._norms + 1e-6)).clamp_(max=1)
         torch._foreach_mul_(grads, scales.unbind())
 
 

@@ -1,9 +1,16 @@
+from pathlib import Path
 from types import SimpleNamespace
 
 import torch
+from mmengine.hooks import Hook
 from mmengine.logging import MessageHub
+from pass_run import pass_config, write_crops
+from reid_run import quick_start
 
+from passreid.apis import build_runner
 from passreid.engine import FreezePrototypesHook, TeacherHook
+
+ROOT = Path(__file__).parents[3]
 
 
 class Model(torch.nn.Module):
@@ -11,9 +18,6 @@ class Model(torch.nn.Module):
         super().__init__()
         self.calls = []
         self.prototypes = torch.nn.Linear(2, 2)
-
-    def sync_teacher(self):
-        self.calls.append('sync')
 
     def set_epoch(self, epoch):
         self.calls.append(('epoch', epoch))
@@ -45,11 +49,31 @@ def test_momentum_equals_the_recorded_schedule(reference):
     torch.testing.assert_close(found, expected, atol=1e-7, rtol=0)
 
 
-def test_teacher_starts_from_the_student_in_a_fresh_run_only():
-    for iteration, calls in ((0, ['sync']), (3, [])):
-        runner = runner_at(iteration)
-        TeacherHook().before_train(runner)
-        assert runner.model.calls == calls
+class Start(Hook):
+    """Remember the weights that training begins with."""
+
+    def before_train_iter(self, runner, *args, **kwargs):
+        if runner.iter == 0:
+            state = runner.model.state_dict()
+            self.weights = {name: value.clone() for name, value in state.items()}
+
+
+def test_teacher_and_centres_of_a_checkpoint_are_what_a_new_run_begins_with(tmp_path):
+    crops = write_crops(tmp_path / 'crops', count=8)
+    with quick_start():
+        build_runner(pass_config(ROOT, crops, tmp_path / 'first')).train()
+        path = tmp_path / 'first' / 'epoch_2.pth'
+        cfg = pass_config(ROOT, crops, tmp_path / 'second', load_from=str(path))
+        runner = build_runner(cfg)
+        start = Start()
+        runner.register_hook(start)
+        runner.train()
+    saved = torch.load(path, weights_only=True)['state_dict']
+    for name in ('head.centres', 'teacher.backbone.cls_token', 'backbone.cls_token'):
+        assert not torch.equal(runner.model.state_dict()[name], saved[name]), name
+    assert not torch.equal(saved['backbone.cls_token'], saved['teacher.backbone.cls_token'])
+    for name, value in saved.items():
+        assert torch.equal(start.weights[name], value), name
 
 
 def test_teacher_moves_after_optimiser_steps_only():

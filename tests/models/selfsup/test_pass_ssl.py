@@ -2,16 +2,18 @@ from itertools import product
 
 import pytest
 import torch
+from mmengine.runner.checkpoint import load_state_dict
 from mmpretrain.structures import DataSample
 
 from passreid.models import PASS
+from passreid.models.converters import fill_model
 
 ARCH = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32)
 
 
-def build(num_parts=3, drop_path_rate=0.0, **backbone):
+def new_model(num_parts=3, drop_path_rate=0.0, **backbone):
     torch.manual_seed(0)
-    model = PASS(
+    return PASS(
         backbone=dict(
             type='passreid.PartViT',
             arch=ARCH,
@@ -26,6 +28,10 @@ def build(num_parts=3, drop_path_rate=0.0, **backbone):
         ),
         head=dict(type='passreid.PASSHead', teacher_temperature=0.07),
     )
+
+
+def build(num_parts=3, drop_path_rate=0.0, **backbone):
+    model = new_model(num_parts, drop_path_rate, **backbone)
     model.init_weights()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -115,6 +121,25 @@ def test_numbers_of_parts_must_agree():
         )
 
 
+def assert_equal(found, expected):
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert torch.equal(found[name], value), name
+
+
+def assert_teacher_is_student(model):
+    student = {k: v for k, v in model.state_dict().items() if k.startswith(('backbone.', 'neck.'))}
+    assert_equal(model.teacher.state_dict(), student)
+
+
+def torch_load(model, weights):
+    model.load_state_dict(weights)
+
+
+# Of torch, and mmengine's own, through which checkpoints go.
+LOADERS = [torch_load, load_state_dict]
+
+
 class TestTeacher:
     def test_has_no_stochastic_depth(self):
         model = build(drop_path_rate=0.9, drop_rate=0.5)
@@ -125,13 +150,68 @@ class TestTeacher:
         first, second = (model.backbone(images)[0] for _ in range(2))
         assert not torch.equal(first, second)
 
+    def test_starts_from_the_student(self):
+        model = new_model(stem='ics')
+        model.init_weights()
+        assert_teacher_is_student(model)
+        assert model.teacher['backbone'].part_positions[2].abs().min() > 0
+
+    def test_that_was_loaded_is_not_started_anew(self):
+        model = new_model()
+        model.init_weights()
+        weights = build().state_dict()
+        model.load_state_dict(weights)
+        model.init_weights()
+        assert_equal(model.state_dict(), weights)
+
+    def test_of_an_init_cfg_of_the_whole_model_is_kept(self, tmp_path):
+        weights = build().state_dict()
+        torch.save(weights, tmp_path / 'pass.pth')
+        model = new_model()
+        model.init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'pass.pth'))
+        model.init_weights()
+        assert_equal(model.state_dict(), weights)
+
+    @pytest.mark.parametrize('load', LOADERS)
+    def test_of_a_file_is_kept(self, load):
+        model, weights = new_model(), build().state_dict()
+        model.init_weights()
+        load(model, weights)
+        assert_equal(model.state_dict(), weights)
+
+    @pytest.mark.parametrize('load', LOADERS)
+    def test_is_the_student_of_a_file_without_one(self, load):
+        model, weights = new_model(), build().state_dict()
+        student = {k: v for k, v in weights.items() if not k.startswith('teacher.')}
+        load(model, student)
+        assert_equal({name: model.state_dict()[name] for name in student}, student)
+        assert_teacher_is_student(model)
+        # Once more, when nothing is left to copy.
+        load(model, student)
+
+    def test_lacks_no_tensor_that_a_file_has_of_the_student_alone(self):
+        model, weights = new_model(), build().state_dict()
+        load_state_dict(model, {k: v for k, v in weights.items() if 'teacher.neck.' not in k})
+        for name, value in model.teacher.state_dict().items():
+            owner = '' if name.startswith('neck.') else 'teacher.'
+            assert torch.equal(value, weights[owner + name]), name
+
+    def test_and_student_begin_alike_from_a_plain_backbone(self):
+        """Tokens of parts start from [CLS] plus noise, which must be the same for both."""
+        plain = build(num_parts=0).backbone.state_dict()
+        model = new_model()
+        model.init_weights()
+        report = fill_model(model, plain)
+        assert torch.equal(model.backbone.cls_token, plain['cls_token'])
+        assert_teacher_is_student(model)
+        names = {f'{owner}neck.prototypes.0.weight' for owner in ('', 'teacher.')}
+        assert names <= report.initialised.keys()
+
     def test_sync_copies_everything(self):
         model = build(stem='ics')
         model.backbone.patch_embed.stem[1].batch_norm.running_mean.fill_(3)
         model.sync_teacher()
-        for name in ('backbone', 'neck'):
-            for key, value in getattr(model, name).state_dict().items():
-                assert torch.equal(value, model.teacher[name].state_dict()[key]), key
+        assert_teacher_is_student(model)
 
     def test_update_moves_parameters_not_buffers(self):
         model = build(stem='ics')
