@@ -16,7 +16,6 @@ from passreid.engine.hooks import (
     PlainCheckpointHook,
     PreemptionHook,
     ProcessBuffersHook,
-    ResumeNoticeHook,
     UnfinishedStepHook,
 )
 from passreid.engine.runners import SafeRunner
@@ -50,7 +49,6 @@ _HOUSE_HOOKS = (
     PlainCheckpointHook,
     PreemptionHook,
     ProcessBuffersHook,
-    ResumeNoticeHook,
     SyncBuffersHook,
     UnfinishedStepHook,
 )

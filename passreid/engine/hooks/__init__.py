@@ -15,7 +15,6 @@ from .preemption_hook import Preempted, PreemptionHook
 from .process_buffers_hook import ProcessBuffersHook
 from .pseudo_label_hook import PseudoLabelHook
 from .random_state_hook import RandomStateHook
-from .resume_notice_hook import ResumeNoticeHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .teacher_hook import TeacherHook
 from .training_info_hook import TrainingInfoHook
@@ -39,7 +38,6 @@ __all__ = [
     'ProcessBuffersHook',
     'PseudoLabelHook',
     'RandomStateHook',
-    'ResumeNoticeHook',
     'SafeCheckpointHook',
     'TeacherHook',
     'TrainingInfoHook',

@@ -1,7 +1,6 @@
 """Training by epochs that can begin inside an epoch."""
 
 from mmengine.runner import EpochBasedTrainLoop
-from torch import nn
 
 from passreid.registry import LOOPS
 
@@ -20,16 +19,6 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         **kwargs: The same.
     """
 
-    def run(self) -> nn.Module:
-        """Train.
-
-        Raises:
-            ValueError: When a checkpoint comes from epochs of another length.
-        """
-        if self._iter:
-            self._check_length()
-        return super().run()
-
     def run_epoch(self) -> None:
         """Run the rest of the current epoch."""
         self.runner.call_hook('before_train_epoch')
@@ -41,20 +30,6 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
             self.run_iter(index, batch)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
-
-    def _check_length(self) -> None:
-        """Refuse another number of iterations an epoch: places and schedules are counted in it."""
-        planned = self.runner.message_hub.runtime_info
-        iterations, epochs = planned.get('max_iters'), planned.get('max_epochs')
-        own = len(self.dataloader)
-        if iterations is None or epochs is None or iterations == own * epochs:
-            return
-        raise ValueError(
-            f'The checkpoint comes from a run with {iterations // epochs} iterations an epoch, '
-            f'this one has {own}: images would be left out or seen twice, and schedules be wrong. '
-            'Keep batch_size x processes and the images as they were, or start from the weights '
-            'alone (load_from=..., resume=False)'
-        )
 
     def _skip(self, num_batches: int) -> None:
         sampler = self.dataloader.sampler

@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.dist import broadcast_object_list
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.runner import Runner
+from mmengine.runner import CheckpointLoader, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -20,6 +20,7 @@ from passreid.utils.last_checkpoint import read_last_checkpoint
 from passreid.utils.loader_worker import start_worker
 
 from ..atomic_checkpoints import atomic_checkpoints
+from .resume_check import check_resume
 
 _PLAIN_CHECKPOINTS = ('CheckpointHook', 'mmengine.CheckpointHook', CheckpointHook)
 
@@ -30,7 +31,7 @@ class SafeRunner(Runner):
 
     - A checkpoint is there as a whole or not at all; mmengine's ``CheckpointHook`` becomes
       :class:`SafeCheckpointHook`.
-    - All processes resume from what the first one chose.
+    - All processes resume from what the first one chose, if it fits (:func:`check_resume`).
     - Workers of data loaders end with their process, see :func:`watch_over_worker`.
 
     Args:
@@ -80,6 +81,26 @@ class SafeRunner(Runner):
         self._resume, self._load_from = choice
         super().load_or_resume()
 
+    def resume(
+        self,
+        filename: str,
+        resume_optimizer: bool = True,
+        resume_param_scheduler: bool = True,
+        map_location: Any = 'default',
+    ) -> None:
+        """Resume a run; see :meth:`mmengine.runner.Runner.resume`.
+
+        Raises:
+            ValueError: When the checkpoint cannot be resumed, see :func:`check_resume`; the run is
+                as it was.
+        """
+        # Without the values of the tensors, so that nothing is read twice.
+        content = CheckpointLoader.load_checkpoint(filename, map_location='meta', logger='silent')
+        warning = check_resume(self, filename, content, resume_optimizer, resume_param_scheduler)
+        if warning is not None:
+            self.logger.warning(warning)
+        super().resume(filename, resume_optimizer, resume_param_scheduler, map_location)
+
     def load_checkpoint(self, filename: str, *args, **kwargs) -> dict:
         """Load a checkpoint; see :meth:`mmengine.runner.Runner.load_checkpoint`.
 
@@ -87,9 +108,13 @@ class SafeRunner(Runner):
             ValueError: When its weights cannot be those of the model; names the file.
         """
         try:
-            return super().load_checkpoint(filename, *args, **kwargs)
+            checkpoint = super().load_checkpoint(filename, *args, **kwargs)
         except ValueError as error:
             raise ValueError(f'the weights of {filename} cannot be used: {error}') from error
+        # mmengine would run the config that a file brings along.
+        if isinstance(meta := checkpoint.get('meta'), dict):
+            meta.pop('config', None)
+        return checkpoint
 
     def register_hook(self, hook: Hook | dict, *args, **kwargs) -> None:
         """Register a hook, the safe one where mmengine's CheckpointHook is asked for; see there."""
