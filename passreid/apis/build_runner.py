@@ -16,7 +16,6 @@ from passreid.engine.hooks import (
     PlainCheckpointHook,
     PreemptionHook,
     ProcessBuffersHook,
-    UnfinishedStepHook,
 )
 from passreid.engine.runners import SafeRunner
 from passreid.models.converters import fit_checkpoint
@@ -50,7 +49,6 @@ _HOUSE_HOOKS = (
     PreemptionHook,
     ProcessBuffersHook,
     SyncBuffersHook,
-    UnfinishedStepHook,
 )
 
 _runner_numbers = itertools.count(1)

@@ -18,7 +18,6 @@ from .random_state_hook import RandomStateHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .teacher_hook import TeacherHook
 from .training_info_hook import TrainingInfoHook
-from .unfinished_step_hook import UnfinishedStepHook
 from .views_picture_hook import ViewsPictureHook
 
 __all__ = [
@@ -41,6 +40,5 @@ __all__ = [
     'SafeCheckpointHook',
     'TeacherHook',
     'TrainingInfoHook',
-    'UnfinishedStepHook',
     'ViewsPictureHook',
 ]

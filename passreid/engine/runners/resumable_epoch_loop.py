@@ -1,6 +1,6 @@
 """Training by epochs that can begin inside an epoch."""
 
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from passreid.registry import LOOPS
 
@@ -40,3 +40,17 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
             )
         # The last batch of an epoch may be a smaller one.
         sampler.set_start(min(num_batches * self.dataloader.batch_size, len(sampler)))
+
+
+def can_resume_at(runner: Runner, iteration: int) -> bool:
+    """Return whether the training loop of a runner can begin after so many iterations.
+
+    Args:
+        runner (Runner): The runner.
+        iteration (int): Number of iterations that are done.
+    """
+    loop = runner.train_loop
+    if isinstance(loop, ResumableEpochLoop) and hasattr(loop.dataloader.sampler, 'set_start'):
+        return True
+    by_epoch = isinstance(loop, EpochBasedTrainLoop)
+    return not by_epoch or iteration == runner.epoch * len(loop.dataloader)
