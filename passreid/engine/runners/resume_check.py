@@ -9,9 +9,12 @@ from torch import Tensor
 
 from passreid.utils.unwrap import unwrap_model
 
-# What parameter groups and schedules hold besides their settings: where they are, or how fast.
-_PROGRESS = ('last_step', 'base_values', 'verbose', 'param_names')
-_SPEED = ('foreach', 'fused', 'capturable', 'differentiable')
+# What parameter groups and schedules hold besides their settings: names, how fast an optimiser
+# is, and where a schedule is.
+_NO_SETTINGS = (
+    *('param_names', 'foreach', 'fused', 'capturable', 'differentiable'),
+    *('base_values', 'last_step', 'verbose', 'best', 'num_bad_epochs', 'cooldown_counter'),
+)
 # Adam has had it since torch 2.7.
 _NEW = {'decoupled_weight_decay'}
 _SHOWN = 8
@@ -158,7 +161,7 @@ def _settings(state: Mapping[str, Any]) -> dict[str, Any]:
         key: len(value) if key == 'params' else state.get(f'initial_{key}', value)
         for key, value in state.items()
         if not key.startswith(('_', 'initial_'))
-        and key not in (*_PROGRESS, *_SPEED)
+        and key not in _NO_SETTINGS
         and not isinstance(value, Tensor)
     }
 

@@ -52,6 +52,15 @@ def checkpoint(toy, tmp_path):
     return change
 
 
+def validated(cfg):
+    sampler = {'type': 'DefaultSampler', 'shuffle': False}
+    return cfg | {
+        'val_cfg': {},
+        'val_evaluator': {'type': 'OneFigure'},
+        'val_dataloader': cfg['train_dataloader'] | {'sampler': sampler},
+    }
+
+
 def refusal(cfg, path):
     """Return what a run says that cannot be resumed from a file; it is as it was."""
     runner = build_runner(cfg | {'resume': True, 'load_from': str(path)})
@@ -101,10 +110,7 @@ def test_schedules_are_wanted_where_the_run_has_some(toy, checkpoint):
 
 
 def test_best_checkpoint_holds_weights_alone(toy, tmp_path):
-    cfg = toy('first', val_cfg={}, val_evaluator={'type': 'OneFigure'})
-    cfg['val_dataloader'] = cfg['train_dataloader'] | {
-        'sampler': {'type': 'DefaultSampler', 'shuffle': False}
-    }
+    cfg = validated(toy('first'))
     hook = {'type': 'CheckpointHook', 'interval': 1, 'save_best': 'acc', 'rule': 'greater'}
     cfg['default_hooks']['checkpoint'] = hook
     build_runner(cfg).train()
@@ -162,8 +168,22 @@ def test_other_schedules(toy, checkpoint, schedules):
     assert 'StepLR' in message or 'schedules: 1 in the checkpoint, 2' in message
 
 
-def test_same_config_is_resumed_without_a_word(toy, checkpoint):
-    assert resumed(toy('second'), checkpoint())[1] == []
+@pytest.mark.parametrize(
+    'schedule',
+    [
+        {'type': 'CosineAnnealingLR', 'T_max': 2},
+        {'type': 'MultiStepLR', 'milestones': [1]},
+        {'type': 'WarmupCosineLR', 'T_max': 8, 'by_epoch': False},
+        {'type': 'ReduceOnPlateauLR', 'monitor': 'acc', 'rule': 'greater'},
+    ],
+)
+def test_same_config_is_resumed_without_a_word(toy, tmp_path, schedule):
+    first, second = (
+        validated(toy(name, param_scheduler=[{'by_epoch': True} | schedule]))
+        for name in ('first', 'second')
+    )
+    build_runner(first).train()
+    assert resumed(second, tmp_path / 'first' / 'epoch_2.pth')[1] == []
 
 
 def test_other_settings_are_said_at_once(toy, checkpoint):
