@@ -1,5 +1,5 @@
 # What every run shares. `passreid.apis.build_runner` adds the hooks that keep checkpoints
-# plain, report what was loaded and watch resumed schedules.
+# plain and report what was loaded.
 custom_imports = dict(imports=['passreid.registry'], allow_failed_imports=False)
 default_scope = 'passreid'
 

@@ -14,8 +14,6 @@ from passreid.engine.hooks import (
     PlainCheckpointHook,
     PreemptionHook,
     ProcessBuffersHook,
-    ResumeNoticeHook,
-    UnfinishedStepHook,
 )
 from passreid.engine.runners import SafeRunner
 from passreid.utils.activation_checkpointing import repair_activation_checkpointing
@@ -46,9 +44,7 @@ _HOUSE_HOOKS = (
     PlainCheckpointHook,
     PreemptionHook,
     ProcessBuffersHook,
-    ResumeNoticeHook,
     SyncBuffersHook,
-    UnfinishedStepHook,
 )
 
 _runner_numbers = itertools.count(1)

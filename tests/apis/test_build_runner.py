@@ -130,13 +130,6 @@ def test_resumed_run_equals_the_uninterrupted_one(toy_config, tmp_path, start, c
     assert len(histories[0][0]) == 8
 
 
-def test_raised_max_epochs_is_warned_of(toy_config, capsys):
-    build_runner(toy_config(epochs=1)).train()
-    capsys.readouterr()
-    build_runner(toy_config(epochs=3, resume='auto')).train()
-    assert 'goes to iteration 12, the one it resumes was planned to 4' in capsys.readouterr().out
-
-
 @pytest.mark.parametrize('resume', [True, False])
 def test_malicious_checkpoint_is_refused(toy_config, tmp_path, resume):
     marker, path = tmp_path / 'executed', tmp_path / 'evil.pth'
@@ -152,7 +145,7 @@ def test_house_hooks_are_there_once_and_keep_their_arguments(toy_config):
         toy_config(custom_hooks=[{'type': 'PreemptionHook', 'priority': 'LOW'}])
     ).hooks
     names = [type(hook).__name__ for hook in hooks]
-    for name in ('PreemptionHook', 'PlainCheckpointHook', 'ResumeNoticeHook'):
+    for name in ('PreemptionHook', 'PlainCheckpointHook'):
         assert names.count(name) == 1
     assert hooks[names.index('PreemptionHook')].priority == 'LOW'
 

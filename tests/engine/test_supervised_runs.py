@@ -104,6 +104,13 @@ def test_killed_and_resumed_equals_uninterrupted(
         assert torch.equal(momenta[key]['momentum_buffer'], state['momentum_buffer'])
 
 
+def test_another_number_of_classes_is_not_resumed(people, whole, tmp_path):
+    path = str(Path(whole[0].work_dir) / 'epoch_1.pth')
+    options = dict(resume=True, load_from=path, model__head__num_classes=9)
+    with pytest.raises(ValueError, match=r'head\.classifier\.weight: \(8, 32\) .*, \(9, 32\)'):
+        train(reid_config(ROOT, people, tmp_path, **options))
+
+
 def test_fresh_run_needs_the_pre_trained_file(people, tmp_path):
     cfg = reid_config(ROOT, people, tmp_path, resume='auto', pretrained=tmp_path / 'none.pth')
     with pytest.raises(FileNotFoundError, match=r'none\.pth are not there'):

@@ -18,14 +18,14 @@ STATUS = 128 + signal.SIGTERM
 # and after which iteration the run must end. A trial of clustering comes before training.
 BOUNDED = {
     'pre-training': [('in an iteration', 12, 12), ('writing a checkpoint', 20_000, 5)],
-    'pre-training, accumulating': [('in an iteration', 2, 2)],
+    'pre-training, accumulating': [('in an iteration', 2, 3)],
     'pre-training, uneven': [('in an iteration', 4, 4)],
     'fine-tuning': [('ranking', 1, 4)],
     'USL': [('clustering', 3, 4)],
 }
 FURTHER = {
     'pre-training': [('in an iteration', number, number) for number in range(1, 12)],
-    'pre-training, accumulating': [('in an iteration', 4, 4), ('in an iteration', 11, 11)],
+    'pre-training, accumulating': [('in an iteration', 4, 6), ('in an iteration', 11, 12)],
     'pre-training, uneven': [('in an iteration', 3, 3), ('writing a checkpoint', 170_000, 5)],
     'fine-tuning': [('in an iteration', 3, 3), ('ranking', 2, 8), ('in an iteration', 12, 12)],
     'USL': [('clustering', 2, 1), ('in an iteration', 3, 3), ('extracting', 5, 4)],

@@ -13,11 +13,9 @@ from .preemption_hook import Preempted, PreemptionHook
 from .process_buffers_hook import ProcessBuffersHook
 from .pseudo_label_hook import PseudoLabelHook
 from .random_state_hook import RandomStateHook
-from .resume_notice_hook import ResumeNoticeHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .teacher_hook import TeacherHook
 from .training_info_hook import TrainingInfoHook
-from .unfinished_step_hook import UnfinishedStepHook
 from .views_picture_hook import ViewsPictureHook
 
 __all__ = [
@@ -35,10 +33,8 @@ __all__ = [
     'ProcessBuffersHook',
     'PseudoLabelHook',
     'RandomStateHook',
-    'ResumeNoticeHook',
     'SafeCheckpointHook',
     'TeacherHook',
     'TrainingInfoHook',
-    'UnfinishedStepHook',
     'ViewsPictureHook',
 ]

@@ -1,5 +1,6 @@
 """Checkpoints that torch's restricted unpickler accepts everywhere."""
 
+from collections import Counter, OrderedDict
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,8 @@ def _to_plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, dict):
-        return type(value)((key, _to_plain(child)) for key, child in value.items())
+        kind = type(value) if isinstance(value, OrderedDict | Counter) else dict
+        return kind({key: _to_plain(child) for key, child in value.items()})
     if type(value) in (list, tuple):
         return type(value)(_to_plain(child) for child in value)
     return value

@@ -8,14 +8,14 @@ import time
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner import Runner
 
 from passreid.registry import HOOKS
 from passreid.utils.agreed_flag import AgreedFlag
 from passreid.utils.lost_peers import note_told_to_end
 
-from ..runners.resumable_epoch_loop import ResumableEpochLoop
-from .safe_checkpoint_hook import SafeCheckpointHook
+from ..runners.resumable_epoch_loop import can_resume_at
+from .safe_checkpoint_hook import SafeCheckpointHook, is_within_step
 
 
 class Preempted(SystemExit):
@@ -29,9 +29,10 @@ class Preempted(SystemExit):
 class PreemptionHook(Hook):
     """Save a checkpoint and end when the process is sent SIGTERM, as schedulers do.
 
-    After the current iteration all processes save one checkpoint, from which ``resume='auto'``
-    goes on within the epoch, and raise :class:`Preempted`. It is enough that one of them got the
-    signal: all stop after the same iteration, with several processes the one after.
+    After the current step of the optimiser (iteration, or ``accumulative_counts`` of them) all
+    processes save one checkpoint, from which ``resume='auto'`` goes on within the epoch, and raise
+    :class:`Preempted`. It is enough that one of them got the signal: all stop after the same
+    iteration, with several processes the one after.
 
     During a validation the signal takes effect at its end, during clustering after the first
     iteration of the epoch, and during the last validation not at all, since training is over.
@@ -49,7 +50,7 @@ class PreemptionHook(Hook):
         self.patience = patience
         self._flag = AgreedFlag()
         self._first: float | None = None
-        self._listening = False
+        self._told = self._listening = False
 
     def before_train(self, runner: Runner) -> None:
         """Begin to listen.
@@ -57,7 +58,8 @@ class PreemptionHook(Hook):
         Args:
             runner (Runner): The runner.
         """
-        self._flag, self._first, self._listening = AgreedFlag(), None, True
+        self._flag, self._first = AgreedFlag(), None
+        self._told, self._listening = False, True
         self._former: Any = None
         if threading.current_thread() is threading.main_thread():
             self._former = signal.signal(signal.SIGTERM, self._note) or signal.SIG_DFL
@@ -75,7 +77,8 @@ class PreemptionHook(Hook):
         Raises:
             Preempted: Then.
         """
-        if self._flag.exchange():
+        self._told = self._told or self._flag.exchange()
+        if self._told and not is_within_step(runner):
             self._leave(runner, runner.iter + 1)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
@@ -88,7 +91,10 @@ class PreemptionHook(Hook):
         Raises:
             Preempted: Then.
         """
-        if self._listening and 0 < runner.epoch < runner.max_epochs and self._flag.agree():
+        if not (self._listening and 0 < runner.epoch < runner.max_epochs):
+            return
+        self._told = self._told or self._flag.agree()
+        if self._told and not is_within_step(runner):
             self._leave(runner, runner.iter)
 
     def after_train(self, runner: Runner) -> None:
@@ -123,7 +129,7 @@ class PreemptionHook(Hook):
         hook = next((one for one in runner.hooks if isinstance(one, SafeCheckpointHook)), None)
         if hook is None:
             outcome = 'Nothing was saved, since there is no SafeCheckpointHook'
-        elif not _resumable(runner, iteration):
+        elif not can_resume_at(runner, iteration):
             outcome = 'Nothing was saved, since only ResumableEpochLoop resumes within an epoch'
         else:
             hook.save_preempted(runner, iteration)
@@ -133,12 +139,3 @@ class PreemptionHook(Hook):
             '--resume goes on.'
         )
         raise Preempted
-
-
-def _resumable(runner: Runner, iteration: int) -> bool:
-    """Return whether the loop can begin after so many iterations."""
-    loop = runner.train_loop
-    if isinstance(loop, ResumableEpochLoop) and hasattr(loop.dataloader.sampler, 'set_start'):
-        return True
-    by_epoch = isinstance(loop, EpochBasedTrainLoop)
-    return not by_epoch or iteration == runner.epoch * len(loop.dataloader)

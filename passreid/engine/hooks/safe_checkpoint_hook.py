@@ -6,6 +6,7 @@ from typing import Any
 from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
+from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
 from passreid.registry import HOOKS
@@ -13,6 +14,7 @@ from passreid.utils.atomic_file import remove_partial_files
 from passreid.utils.last_checkpoint import write_last_checkpoint
 
 from ..atomic_checkpoints import atomic_checkpoints
+from ..runners.resumable_epoch_loop import can_resume_at
 
 # What a run that was told to end wrote last. One name, so that there is never more than one.
 PREEMPTED = 'preempted.pth'
@@ -28,6 +30,9 @@ class SafeCheckpointHook(CheckpointHook):
     ``last_checkpoint`` stand, so for a moment there is one more than ``max_keep_ckpts``. What a
     killed run was about to remove, and the halves of files it left, the next start removes.
 
+    A checkpoint that is due while gradients are accumulated (``accumulative_counts``) is written
+    after the step of the optimiser, unless the loop cannot be resumed there.
+
     :class:`SafeRunner` puts it in the place of ``type='CheckpointHook'``.
 
     Args:
@@ -37,6 +42,7 @@ class SafeCheckpointHook(CheckpointHook):
 
     # Iteration of the training that the last checkpoint was written after.
     saved_iter = -1
+    _is_due = False
     # mmengine's, which names no types.
     file_backend: Any = None
     best_ckpt_path: Any
@@ -60,6 +66,20 @@ class SafeCheckpointHook(CheckpointHook):
         for name in runner.message_hub.runtime_info.pop(_OUTDATED, []):
             self._remove_unless_best(self.file_backend.join_path(self.out_dir, name))
 
+    def after_train_iter(self, runner: Runner, *args, **kwargs) -> None:
+        """Save a checkpoint that is due, or that was due within the step; see mmengine.
+
+        Args:
+            runner (Runner): The runner.
+            *args: Of mmengine's hook.
+            **kwargs: The same.
+        """
+        super().after_train_iter(runner, *args, **kwargs)
+        if self._is_due and not is_within_step(runner):
+            done = runner.iter + 1
+            step = runner.epoch if self.by_epoch else done
+            self._save_checkpoint_with_step(runner, step, dict(epoch=runner.epoch, iter=done))
+
     def save_preempted(self, runner: Runner, iteration: int) -> None:
         """Save a checkpoint besides the regular ones, which the next of them replaces.
 
@@ -72,6 +92,9 @@ class SafeCheckpointHook(CheckpointHook):
             self._save(runner, PREEMPTED, meta, save_optimizer=True, save_param_scheduler=True)
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        self._is_due = is_within_step(runner) and can_resume_at(runner, meta['iter'] + 1)
+        if self._is_due:
+            return
         outdated = [PREEMPTED]
         if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
             if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
@@ -154,6 +177,17 @@ class SafeCheckpointHook(CheckpointHook):
     def _remove(self, path: str) -> None:
         if self.file_backend.isfile(path):
             self.file_backend.remove(path)
+
+
+def is_within_step(runner: Runner) -> bool:
+    """Return whether gradients are accumulated that the optimiser has not used yet.
+
+    Args:
+        runner (Runner): The runner. Several optimisers step as their model wants, so of them this
+            is not known.
+    """
+    wrapper = runner.optim_wrapper
+    return not isinstance(wrapper, OptimWrapperDict) and not wrapper.should_update()
 
 
 class _DelayedRemovals:

@@ -1,7 +1,6 @@
 """Training by epochs that can begin inside an epoch."""
 
-from mmengine.runner import EpochBasedTrainLoop
-from torch import nn
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from passreid.registry import LOOPS
 
@@ -20,16 +19,6 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         **kwargs: The same.
     """
 
-    def run(self) -> nn.Module:
-        """Train.
-
-        Raises:
-            ValueError: When a checkpoint comes from epochs of another length.
-        """
-        if self._iter:
-            self._check_length()
-        return super().run()
-
     def run_epoch(self) -> None:
         """Run the rest of the current epoch."""
         self.runner.call_hook('before_train_epoch')
@@ -42,20 +31,6 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
 
-    def _check_length(self) -> None:
-        """Refuse another number of iterations an epoch: places and schedules are counted in it."""
-        planned = self.runner.message_hub.runtime_info
-        iterations, epochs = planned.get('max_iters'), planned.get('max_epochs')
-        own = len(self.dataloader)
-        if iterations is None or epochs is None or iterations == own * epochs:
-            return
-        raise ValueError(
-            f'The checkpoint comes from a run with {iterations // epochs} iterations an epoch, '
-            f'this one has {own}: images would be left out or seen twice, and schedules be wrong. '
-            'Keep batch_size x processes and the images as they were, or start from the weights '
-            'alone (load_from=..., resume=False)'
-        )
-
     def _skip(self, num_batches: int) -> None:
         sampler = self.dataloader.sampler
         if not hasattr(sampler, 'set_start'):
@@ -65,3 +40,17 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
             )
         # The last batch of an epoch may be a smaller one.
         sampler.set_start(min(num_batches * self.dataloader.batch_size, len(sampler)))
+
+
+def can_resume_at(runner: Runner, iteration: int) -> bool:
+    """Return whether the training loop of a runner can begin after so many iterations.
+
+    Args:
+        runner (Runner): The runner.
+        iteration (int): Number of iterations that are done.
+    """
+    loop = runner.train_loop
+    if isinstance(loop, ResumableEpochLoop) and hasattr(loop.dataloader.sampler, 'set_start'):
+        return True
+    by_epoch = isinstance(loop, EpochBasedTrainLoop)
+    return not by_epoch or iteration == runner.epoch * len(loop.dataloader)

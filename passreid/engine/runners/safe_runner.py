@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.dist import broadcast_object_list
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.runner import Runner
+from mmengine.runner import CheckpointLoader, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -23,6 +23,7 @@ from passreid.utils.loader_worker import start_worker
 from passreid.utils.unwrap import unwrap_model
 
 from ..atomic_checkpoints import atomic_checkpoints
+from .resume_check import check_resume
 
 _PLAIN_CHECKPOINTS = ('CheckpointHook', 'mmengine.CheckpointHook', CheckpointHook)
 
@@ -33,7 +34,7 @@ class SafeRunner(Runner):
 
     - A checkpoint is there as a whole or not at all; mmengine's ``CheckpointHook`` becomes
       :class:`SafeCheckpointHook`.
-    - All processes resume from what the first one chose.
+    - All processes resume from what the first one chose, if it fits (:func:`check_resume`).
     - Workers of data loaders end with their process, see :func:`watch_over_worker`.
 
     Args:
@@ -83,6 +84,26 @@ class SafeRunner(Runner):
         self._resume, self._load_from = choice
         super().load_or_resume()
 
+    def resume(
+        self,
+        filename: str,
+        resume_optimizer: bool = True,
+        resume_param_scheduler: bool = True,
+        map_location: Any = 'default',
+    ) -> None:
+        """Resume a run; see :meth:`mmengine.runner.Runner.resume`.
+
+        Raises:
+            ValueError: When the checkpoint cannot be resumed, see :func:`check_resume`; the run is
+                as it was.
+        """
+        # Without the values of the tensors, so that nothing is read twice.
+        content = CheckpointLoader.load_checkpoint(filename, map_location='meta', logger='silent')
+        warning = check_resume(self, filename, content, resume_optimizer, resume_param_scheduler)
+        if warning is not None:
+            self.logger.warning(warning)
+        super().resume(filename, resume_optimizer, resume_param_scheduler, map_location)
+
     def load_checkpoint(self, filename: str, *args, **kwargs) -> dict:
         """Load a checkpoint of whatever kind into the model, and log what it got.
 
@@ -99,6 +120,9 @@ class SafeRunner(Runner):
             ValueError: When its weights cannot be those of the model; names the file.
         """
         checkpoint = dict(read_checkpoint(filename))
+        # mmengine would run the config that a file brings along.
+        if isinstance(meta := checkpoint.get('meta'), dict):
+            meta.pop('config', None)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = unwrap_model(self.model)
         report = TASK_UTILS.get('fill_model')(model, checkpoint, filename)

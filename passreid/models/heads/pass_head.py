@@ -41,9 +41,6 @@ class PASSHead(BaseModule):
         ValueError: If a temperature is not above 0.
     """
 
-    # Buffers that a checkpoint within a step needs too.
-    step_sums = ('score_sums', 'score_count')
-
     centres: Tensor
     score_sums: Tensor
     score_count: Tensor

@@ -49,6 +49,18 @@ def test_history_survives_the_round_trip():
     assert restored.max_length == 7
 
 
+def test_milestones_survive_a_resumed_run(toy_config, tmp_path):
+    """They are a Counter, which is not made from pairs of key and value as a dict is."""
+    steps = [{'type': 'MultiStepLR', 'milestones': [1, 2], 'by_epoch': True}]
+    cfg = toy_config(epochs=3, param_scheduler=steps)
+    build_runner(cfg).train()
+    path = tmp_path / 'run' / 'epoch_1.pth'
+    resumed = build_runner(cfg | {'resume': True, 'load_from': str(path)})
+    resumed.train()
+    assert resumed.param_schedulers[0].milestones == {1: 1, 2: 1}
+    assert resumed.optim_wrapper.get_lr()['lr'] == [pytest.approx(0.0005)]
+
+
 def test_bare_weights_have_nothing_to_restore():
     checkpoint = {'weight': torch.ones(1)}
     PlainCheckpointHook().after_load_checkpoint(None, checkpoint)

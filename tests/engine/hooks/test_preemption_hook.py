@@ -77,6 +77,22 @@ def test_saves_goes_on_and_tidies_up(toy_config, tmp_path, handler, capsys):
     assert handler == []
 
 
+@pytest.mark.parametrize(('told', 'left'), [(2, 3), (4, 6), (7, 8)])
+def test_accumulated_step_comes_to_its_end_first(toy_config, tmp_path, told, left):
+    """Steps of 3, 3 and 2 batches in two epochs of 4."""
+    cfg = config(toy_config)
+    cfg['optim_wrapper']['accumulative_counts'] = 3
+    whole = build_runner(cfg | {'work_dir': str(tmp_path / 'whole')})
+    whole.train()
+    runner = end(cfg, told)
+    assert runner.iter + 1 == left
+    resumed = build_runner(cfg)
+    resumed.train()
+    assert resumed.iter == 8
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(resumed.model.state_dict()[name], value)
+
+
 def test_signal_that_comes_twice_at_once_is_one(toy_config):
     end(config(toy_config), 3, 2)
 

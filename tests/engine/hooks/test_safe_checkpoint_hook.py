@@ -77,6 +77,51 @@ def test_as_many_are_kept_as_asked_for(toy_config, tmp_path):
     assert read_last_checkpoint(tmp_path / 'run') == str(tmp_path / 'run' / 'iter_8.pth')
 
 
+@pytest.mark.parametrize(
+    ('by_epoch', 'kill_at', 'expected'),
+    [
+        (False, 5, {'iter_3.pth': 3, 'iter_6.pth': 6, 'iter_8.pth': 8}),
+        (True, 7, {'epoch_1.pth': 6, 'epoch_2.pth': 8}),
+    ],
+)
+def test_accumulated_steps_come_to_their_end_first(
+    toy_config, tmp_path, by_epoch, kill_at, expected
+):
+    """8 batches in steps of 3, 3 and 2; checkpoints are due after 2, 4, 6 and 8, or 4 and 8."""
+
+    def train(name, *hooks):
+        cfg = config(toy_config, by_epoch=by_epoch, interval=1 if by_epoch else 2)
+        cfg['work_dir'] = str(tmp_path / name)
+        cfg['optim_wrapper']['accumulative_counts'] = 3
+        runner = build_runner(cfg)
+        for hook in hooks:
+            runner.register_hook(hook)
+        runner.train()
+        return runner.model.state_dict()
+
+    whole = train('whole')
+    with pytest.raises(KilledError):
+        train('killed', Kill(kill_at))
+    resumed = train('killed')
+    for name in ('whole', 'killed'):
+        files = {
+            file: torch.load(tmp_path / name / file, weights_only=True)['meta']['iter']
+            for file in checkpoints(tmp_path / name)
+        }
+        assert files == expected
+    for name, value in whole.items():
+        assert torch.equal(resumed[name], value), name
+
+
+def test_loop_that_begins_with_epochs_waits_for_none(toy_config, tmp_path):
+    cfg = config(toy_config, by_epoch=True)
+    cfg['train_cfg']['type'] = 'EpochBasedTrainLoop'
+    cfg['optim_wrapper']['accumulative_counts'] = 3
+    build_runner(cfg).train()
+    content = torch.load(tmp_path / 'run' / 'epoch_1.pth', weights_only=True)
+    assert content['meta']['iter'] == 4
+
+
 def test_the_last_one_is_there_until_the_next_one_stands(toy_config, tmp_path, monkeypatch):
     seen, write = [], safe_checkpoint_hook.write_last_checkpoint
 
