@@ -73,6 +73,41 @@ def test_fields_are_plain_python(root, split):
         assert {type(entry) for entry in fields(Toy(root, split), value)} == {kind}
 
 
+class Whole(ReIDDataset):
+    """A data set that lists its samples itself, as data sets of mmengine do."""
+
+    def load_data_list(self):
+        names = ('img_path', 'gt_label', 'cam_id', 'is_query')
+        return [dict(zip(names, row, strict=True)) for row in self.metainfo['rows']]
+
+
+@pytest.mark.parametrize('place', [1, 2])
+@pytest.mark.parametrize('value', ['-1', '7', None, 3.0, True, np.float32(2), np.bool_(True)])
+@pytest.mark.parametrize('split', ['train', 'query'])
+def test_ids_that_are_no_integers(root, split, place, value, monkeypatch):
+    row = ['x/odd.jpg', 5, 0]
+    row[place] = value
+    monkeypatch.setitem(FILES, split, [*FILES[split], tuple(row)])
+    name = ('gt_label', 'cam_id')[place - 1]
+    with pytest.raises(TypeError, match=rf'(?s)Toy.*{name}.*x/odd\.jpg') as error:
+        Toy(root, split)
+    assert repr(value) in str(error.value)
+    rows = [('a.jpg', 1, 0, False), (*row, False)]
+    with pytest.raises(TypeError, match=rf'(?s)Whole.*{name}.*x/odd\.jpg'):
+        Whole(root, metainfo={'rows': rows})
+
+
+@pytest.mark.parametrize('kind', [np.int64, np.uint8, np.int32])
+def test_integers_of_numpy_are_integers(root, kind, monkeypatch):
+    files = [(path, kind(abs(pid)), kind(camera)) for path, pid, camera in FILES['gallery']]
+    monkeypatch.setitem(FILES, 'gallery', files)
+    dataset = Toy(root, 'gallery')
+    assert fields(dataset, 'gt_label') == [0, 1, 9]
+    assert {type(value) for name in ('gt_label', 'cam_id') for value in fields(dataset, name)} == {
+        int
+    }
+
+
 def test_columns_follow_subsets(root):
     dataset = Toy(root, indices=[3, 0])
     np.testing.assert_array_equal(dataset.pids, [2, 1])
