@@ -1,11 +1,13 @@
 """Batches of P identities with K images each."""
 
+import logging
 from collections.abc import Sized
 
 import numpy as np
 
 from passreid.registry import DATA_SAMPLERS
 
+from ..log_once import log_once
 from .grouped_sampler import GroupedSampler, read_column
 from .identity_schedule import count_batches, schedule_groups
 
@@ -67,6 +69,12 @@ class IdentitySampler(GroupedSampler):
                 f'a batch of {batch_size} holds {self.ids_per_batch} ids with {images_per_id} '
                 f'images each, but the data set has only {len(self._counts)} ids: use a smaller '
                 'batch_size or more images_per_id'
+            )
+        if self.ids_per_batch == 1:
+            log_once(
+                logging.WARNING,
+                f'batch_size={batch_size} with images_per_id={images_per_id} makes batches of one '
+                'id: a triplet loss has no negatives and learns nothing; use a larger batch_size',
             )
         self._groups = np.maximum(self._counts // images_per_id, 1)
         # Ids of what is scheduled at once: a step of all ranks, or else a batch of one.
