@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from passreid.registry import DATASETS
+from passreid.utils.log_once import log_once
 from passreid.utils.printable import printable
 
 from .duplicate_images import warn_of_duplicates
-from .log_once import log_once
 from .robust_dataset import RobustDataset
 
 SPLITS = ('train', 'query', 'gallery')

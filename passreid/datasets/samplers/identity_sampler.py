@@ -6,8 +6,8 @@ from collections.abc import Sized
 import numpy as np
 
 from passreid.registry import DATA_SAMPLERS
+from passreid.utils.log_once import log_once
 
-from ..log_once import log_once
 from .grouped_sampler import GroupedSampler, read_column
 from .identity_schedule import draw_published, schedule_groups
 
