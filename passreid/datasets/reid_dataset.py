@@ -2,6 +2,7 @@
 
 import logging
 import os.path as osp
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
 from typing import Any
@@ -130,6 +131,8 @@ class ReIDDataset(RobustDataset):
                 for row, label, cam_id in zip(*(c.tolist() for c in columns), strict=True)
             )
         self._report(root, rows)
+        if self.split == 'test':
+            self._report_matches(samples, root)
         if self.check_duplicates:
             files = [sample['img_path'] for sample in samples]
             warn_of_duplicates(files, persons, f'the {self.split} split of {printable(root)}')
@@ -176,6 +179,27 @@ class ReIDDataset(RobustDataset):
                     f'{split} split; {root} has {num_images} of {ids}: its results cannot be '
                     'compared with published ones',
                 )
+
+    def _report_matches(self, samples: list[dict[str, Any]], root: str) -> None:
+        """Say how many queries will not count, and when the gallery is of one camera."""
+        query, gallery = ([s for s in samples if s['is_query'] == q] for q in (True, False))
+        cameras = {sample['cam_id'] for sample in gallery}
+        paths = {sample['img_path'] for sample in gallery}
+        persons = Counter(sample['gt_label'] for sample in gallery)
+        pairs = Counter((sample['gt_label'], sample['cam_id']) for sample in gallery)
+        unmatched = 0
+        for sample in query:
+            pid, cam_id = sample['gt_label'], sample['cam_id']
+            removed = sample['img_path'] in paths if cam_id == -1 else pairs[pid, cam_id]
+            unmatched += persons[pid] == removed
+        one_camera = len(cameras) == 1 and cameras != {-1}
+        all_of = f'; the whole gallery is of cam_id {min(cameras)}' if one_camera else ''
+        if unmatched or one_camera:
+            log_once(
+                logging.WARNING if one_camera or unmatched == len(query) else logging.INFO,
+                f'{unmatched} of {len(query)} queries of {printable(root)} have no match: '
+                f'no gallery image of their person from another, or an unknown, camera{all_of}',
+            )
 
     def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
         # Serialised samples cannot change, so their columns are kept; to unpickle is slow.
