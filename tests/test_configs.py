@@ -2,10 +2,12 @@
 
 import re
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.dataset import BaseDataset
+from mmengine.dataset import BaseDataset, Compose
 from mmengine.registry import FUNCTIONS, DefaultScope
 
 from passreid import registry
@@ -188,6 +190,38 @@ def test_sizes_of_fine_tuning_agree(path):
                 assert tuple(crop.crop_size) == (height, width)
             bicubic = dataset.get('split', 'train') == 'train'
             assert resize.interpolation == ('bicubic' if bicubic else 'bilinear')
+
+
+def read_pipelines(config):
+    """Yield the pipelines of all data sets, and those of hooks."""
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        loaders = config.get(name) or []
+        for loader in loaders if isinstance(loaders, list) else [loaders]:
+            for dataset in loader.dataset.get('datasets', [loader.dataset]):
+                yield dataset.pipeline
+    if hook := config.default_hooks.get('pseudo_labels'):
+        yield hook.pipeline
+
+
+@leaves
+def test_images_have_the_size_of_the_model(path, tmp_path, log, monkeypatch):
+    monkeypatch.setattr('passreid.utils.log_once._shown', set())
+    cv2.imwrite(str(tmp_path / 'crop.png'), np.zeros((130, 60, 3), np.uint8))
+    config = Config.fromfile(path)
+    arch = dict(embed_dims=8, num_layers=1, num_heads=1, feedforward_channels=8)
+    for pipeline in read_pipelines(config):
+        backbone = registry.MODELS.build(dict(config.model.backbone, arch=arch))
+        transforms = Compose([registry.TRANSFORMS.build(step) for step in pipeline])
+        inputs = transforms(dict(img_path=str(tmp_path / 'crop.png'), gt_label=0))['inputs']
+        if isinstance(inputs, dict):
+            whole, local = (views.permute(0, 3, 1, 2) / 255 for views in inputs.values())
+            backbone(whole)
+            backbone(local, torch.zeros(len(local), dtype=int) if backbone.num_parts else None)
+        else:
+            backbone(inputs[None].float())
+    assert 'pixels' not in log()
+    backbone(torch.zeros(1, 3, 17, 16))
+    assert '17x16 pixels' in log()
 
 
 @clustering

@@ -60,12 +60,13 @@ class CropNames:
         """Read a path.
 
         Args:
-            path (str): Path of a crop, folders separated by '/'.
+            path (str): Path of a crop, folders separated by '/' or as on Windows.
 
         Returns:
             tuple[str, int] | None: Text of the person, and number of the camera (-1 when the
             pattern has none or finds none); None when the path does not match.
         """
+        path = path.replace('\\', '/')
         folder, _, rest = path.partition('/')
         found = self._regex.match(path if '/' in self._regex.pattern else path.rpartition('/')[2])
         if found is None:

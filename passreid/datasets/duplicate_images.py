@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 
 from mmengine.dist import is_main_process
 
+from passreid.utils.log_once import current_logger, is_shown, log_once
 from passreid.utils.printable import printable
 
-from .log_once import current_logger, is_shown, log_once
 from .transforms.loading import LoadPersonImage
 
 _PAIRS_SHOWN = 3

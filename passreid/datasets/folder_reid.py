@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 import numpy as np
 
 from passreid.registry import DATASETS
+from passreid.utils.log_once import log_once
 
 from .crop_names import CropNames
 from .folder_scan import FolderScan
 from .hold_out import hold_out
-from .log_once import log_once
 from .reid_dataset import SPLITS, ReIDDataset, Sample
 from .text_number import text_number
 

@@ -3,9 +3,8 @@
 import logging
 import os
 
+from passreid.utils.log_once import log_once
 from passreid.utils.printable import printable
-
-from .log_once import log_once
 
 IMAGE_EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 # Pictures that are not read; to pass over them without a word would lose them.

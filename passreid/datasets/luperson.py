@@ -3,6 +3,7 @@
 import os
 import os.path as osp
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -180,4 +181,4 @@ class LUPerson(RobustDataset):
 
 def _leaves(name: str) -> bool:
     """Whether a name, which may come from a list that somebody else has kept, leaves the root."""
-    return '..' in name and '..' in name.split('/') or name.startswith('/')
+    return '..' in name and '..' in PurePath(name).parts or osp.isabs(name)

@@ -45,7 +45,7 @@ class Market1501(ReIDDataset):
             split (str): 'train', 'query' or 'gallery'.
 
         Raises:
-            ValueError: For a file name that does not begin with pid and camera.
+            ValueError: For a file name that does not begin with pid and camera (from 1).
         """
         folder = self.folders[split]
         match = re.compile(self.name_pattern).match
@@ -55,8 +55,8 @@ class Market1501(ReIDDataset):
             if found is None:
                 path = printable(osp.join(root, folder, name))
                 raise ValueError(
-                    f'the name of {path} does not begin with pid and camera '
-                    f'(like {self.example_name}): rename or remove the file'
+                    f'the name of {path} does not begin with pid and camera from 1 on (like '
+                    f'{self.example_name}): rename or remove the file, or use FolderReID'
                 )
             pid, camera = found.groups()
             samples.append((osp.join(folder, name), int(pid), int(camera) - 1))

@@ -9,8 +9,8 @@ import numpy as np
 from mmengine.dataset import ConcatDataset, force_full_init
 
 from passreid.registry import DATASETS
+from passreid.utils.log_once import log_once
 
-from .log_once import log_once
 from .reid_dataset import ReIDDataset
 from .repeated_index import RepeatedIndex, visit_of
 

@@ -2,21 +2,25 @@
 
 import logging
 import os.path as osp
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from passreid.registry import DATASETS
+from passreid.utils.log_once import log_once
 from passreid.utils.printable import printable
 
 from .duplicate_images import warn_of_duplicates
-from .log_once import log_once
 from .robust_dataset import RobustDataset
 
 SPLITS = ('train', 'query', 'gallery')
 # Path below the data root, pid as the file gives it, camera from 0 or -1.
 Sample = tuple[str, int, int]
+# Fields of a sample that are kept as arrays too.
+_COLUMNS = ('gt_label', 'cam_id')
 
 
 @DATASETS.register_module()
@@ -100,6 +104,7 @@ class ReIDDataset(RobustDataset):
         Raises:
             FileNotFoundError: When a folder is missing; shows the tree that was expected.
             ValueError: When a split has no images.
+            TypeError: When a pid or a camera is no integer; names the image.
         """
         splits = ('query', 'gallery') if self.split == 'test' else (self.split,)
         root = self._find_root(splits)
@@ -107,29 +112,27 @@ class ReIDDataset(RobustDataset):
         persons: list[int] = []
         rows = []
         for split in splits:
-            kept = [
-                sample
-                for sample in self.list_split(root, split)
-                if sample[1] != -1 and (split != 'train' or sample[1] not in self.distractor_pids)
+            listed = [
+                dict(img_path=osp.join(root, path), gt_label=pid, cam_id=cam_id)
+                for path, pid, cam_id in self.list_split(root, split)
             ]
-            if not kept:
+            pids, cam_ids = (self._gather(listed, name) for name in _COLUMNS)
+            left_out = (-1, *self.distractor_pids) if split == 'train' else (-1,)
+            kept = np.flatnonzero(~np.isin(pids, left_out))
+            if not len(kept):
                 raise ValueError(f'the {split} split of {type(self).__name__} in {root} is empty')
-            paths, pids, cam_ids = zip(*kept, strict=True)
+            pids, cam_ids = pids[kept], cam_ids[kept]
             unique, labels = np.unique(pids, return_inverse=True)
-            rows.append((split, len(unique), len(kept), len(set(cam_ids) - {-1})))
+            rows.append((split, len(unique), len(kept), len(set(cam_ids.tolist()) - {-1})))
+            persons += pids.tolist()
+            columns = (kept, labels if split == 'train' else pids, cam_ids)
             samples += (
-                {
-                    'img_path': osp.join(root, path),
-                    'gt_label': label,
-                    'cam_id': cam_id,
-                    'is_query': split == 'query',
-                }
-                for path, label, cam_id in zip(
-                    paths, labels.tolist() if split == 'train' else pids, cam_ids, strict=True
-                )
+                listed[row] | dict(gt_label=label, cam_id=cam_id, is_query=split == 'query')
+                for row, label, cam_id in zip(*(c.tolist() for c in columns), strict=True)
             )
-            persons += pids
         self._report(root, rows)
+        if self.split == 'test':
+            self._report_matches(samples, root)
         if self.check_duplicates:
             files = [sample['img_path'] for sample in samples]
             warn_of_duplicates(files, persons, f'the {self.split} split of {printable(root)}')
@@ -177,9 +180,30 @@ class ReIDDataset(RobustDataset):
                     'compared with published ones',
                 )
 
+    def _report_matches(self, samples: list[dict[str, Any]], root: str) -> None:
+        """Say how many queries will not count, and when the gallery is of one camera."""
+        query, gallery = ([s for s in samples if s['is_query'] == q] for q in (True, False))
+        cameras = {sample['cam_id'] for sample in gallery}
+        paths = {sample['img_path'] for sample in gallery}
+        persons = Counter(sample['gt_label'] for sample in gallery)
+        pairs = Counter((sample['gt_label'], sample['cam_id']) for sample in gallery)
+        unmatched = 0
+        for sample in query:
+            pid, cam_id = sample['gt_label'], sample['cam_id']
+            removed = sample['img_path'] in paths if cam_id == -1 else pairs[pid, cam_id]
+            unmatched += persons[pid] == removed
+        one_camera = len(cameras) == 1 and cameras != {-1}
+        all_of = f'; the whole gallery is of cam_id {min(cameras)}' if one_camera else ''
+        if unmatched or one_camera:
+            log_once(
+                logging.WARNING if one_camera or unmatched == len(query) else logging.INFO,
+                f'{unmatched} of {len(query)} queries of {printable(root)} have no match: '
+                f'no gallery image of their person from another, or an unknown, camera{all_of}',
+            )
+
     def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
         # Serialised samples cannot change, so their columns are kept; to unpickle is slow.
-        self._columns = {name: _gather(self.data_list, name) for name in ('gt_label', 'cam_id')}
+        self._columns = {name: self._gather(self.data_list, name) for name in _COLUMNS}
         return super()._serialize_data()
 
     def get_subset_(self, indices: Sequence[int] | int) -> None:
@@ -196,10 +220,22 @@ class ReIDDataset(RobustDataset):
     def _column(self, name: str) -> np.ndarray:
         self.full_init()
         if not self.serialize_data:
-            return _gather(self.data_list, name)
+            return self._gather(self.data_list, name)
         if name not in self._columns:
-            self._columns[name] = _gather(map(self.get_data_info, range(len(self))), name)
+            self._columns[name] = self._gather(map(self.get_data_info, range(len(self))), name)
         return self._columns[name].copy()
+
+    def _gather(self, samples: Iterable[dict[str, Any]], name: str) -> np.ndarray:
+        values = []
+        for sample in samples:
+            value = sample[name]
+            if isinstance(value, bool) or not isinstance(value, Integral):
+                raise TypeError(
+                    f'{type(self).__name__} gives {name} {value!r}, which is no integer, for '
+                    f'{printable(sample["img_path"])}'
+                )
+            values.append(value)
+        return np.array(values, np.int64)
 
     @property
     def pids(self) -> np.ndarray:
@@ -220,7 +256,3 @@ class ReIDDataset(RobustDataset):
     def num_cameras(self) -> int:
         """How many different cameras there are, the unknown one not counted."""
         return len(set(self.cam_ids.tolist()) - {-1})
-
-
-def _gather(samples: Iterable[dict[str, Any]], name: str) -> np.ndarray:
-    return np.fromiter((sample[name] for sample in samples), np.int64)

@@ -30,3 +30,4 @@ def fix_positions(backbone: PartViT, image_size: tuple[int, int]) -> None:
     backbone.pos_embed = nn.Parameter(table.clone(), requires_grad=False)
     backbone.patch_resolution = tuple(grid)
     backbone.interpolate_offset = 0.0
+    backbone.img_size = image_size

@@ -20,6 +20,9 @@ ID_CAM = r'(?P<pid>[^_]+)_(?P<camera>\d+)_'
         # With a '/', the path counts.
         (r'(?P<camera>\w+)/(?P<pid>\w+)/', '07/anna/1.jpg', ('anna', 7)),
         (r'(?P<camera>\w+)/(?P<pid>\w+)/', 'anna_7_1.jpg', None),
+        # Paths of Windows.
+        (ID_CAM, '01_02\\anna_5_17.jpg', ('anna', 5)),
+        (r'(?P<camera>\w+)/(?P<pid>\w+)/', '07\\anna\\1.jpg', ('anna', 7)),
     ],
 )
 def test_names(pattern, path, found):
@@ -35,6 +38,8 @@ def test_names(pattern, path, found):
         (r'.*_c(?P<camera>\d)', 'anna/1_c4.jpg', ('anna', 4)),
         (r'.*_c(?P<camera>\d)', 'anna/1.jpg', None),
         (r'[^/]+/(?P<camera>[^/]+)/', 'anna/2/1.jpg', ('anna', 2)),
+        (None, 'anna b\\day\\1.jpg', ('anna b', -1)),
+        (r'[^/]+/(?P<camera>[^/]+)/', 'anna\\2\\1.jpg', ('anna', 2)),
     ],
 )
 def test_folders(pattern, path, found):

@@ -1,4 +1,6 @@
+import ntpath
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -30,6 +32,23 @@ def test_a_folder_for_each_person(tmp_path, write_images):
         ('id_ä ö/4.jpg', label['ä ö'], -1),
     ]
     assert (dataset.num_ids, dataset.num_cameras) == (3, 0)
+
+
+def test_folders_of_windows(tmp_path, write_images, monkeypatch):
+    def real(path):
+        return path.replace('\\', '/')
+
+    write_images(tmp_path, ['3/day_2/1.jpg', '4/day_1/1.jpg'])
+    windows = SimpleNamespace(
+        path=SimpleNamespace(join=ntpath.join),
+        stat=lambda path: os.stat(real(path)),
+        scandir=lambda path: os.scandir(real(path)),
+    )
+    monkeypatch.setattr('passreid.datasets.folder_scan.os', windows)
+    options = dict(pid_from='folder', pattern=r'[^/]+/day_(?P<camera>\d)/')
+    dataset = FolderReID(str(tmp_path), 'query', check_duplicates=False, **options)
+    assert [name for name, *_ in rows(dataset)] == ['3\\day_2\\1.jpg', '4\\day_1\\1.jpg']
+    assert (dataset.pids.tolist(), dataset.cam_ids.tolist()) == ([3, 4], [2, 1])
 
 
 def test_persons_and_cameras_in_file_names(tmp_path, write_images):

@@ -62,6 +62,12 @@ def test_unknown_name_is_an_error(root, name):
         Market1501(str(root), 'query')
 
 
+def test_camera_zero_is_named(root):
+    (root / 'query' / '0002_c0s1_000451_03.jpg').touch()
+    with pytest.raises(ValueError, match=r'0002_c0s1.* camera from 1 on .*FolderReID'):
+        Market1501(str(root), 'query')
+
+
 def test_published_counts(root, log):
     Market1501(str(root), 'test')
     assert 'published with 3368 images of 750 ids in its query split' in log()

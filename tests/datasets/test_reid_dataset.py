@@ -2,6 +2,7 @@ import logging
 
 import numpy as np
 import pytest
+from literal_ranking import literal_ranking
 from mmengine.logging import MMLogger
 
 from passreid.datasets import ReIDDataset
@@ -71,6 +72,41 @@ def test_single_splits(root, split, pids):
 def test_fields_are_plain_python(root, split):
     for value, kind in (('gt_label', int), ('cam_id', int), ('is_query', bool)):
         assert {type(entry) for entry in fields(Toy(root, split), value)} == {kind}
+
+
+class Whole(ReIDDataset):
+    """A data set that lists its samples itself, as data sets of mmengine do."""
+
+    def load_data_list(self):
+        names = ('img_path', 'gt_label', 'cam_id', 'is_query')
+        return [dict(zip(names, row, strict=True)) for row in self.metainfo['rows']]
+
+
+@pytest.mark.parametrize('place', [1, 2])
+@pytest.mark.parametrize('value', ['-1', '7', None, 3.0, True, np.float32(2), np.bool_(True)])
+@pytest.mark.parametrize('split', ['train', 'query'])
+def test_ids_that_are_no_integers(root, split, place, value, monkeypatch):
+    row = ['x/odd.jpg', 5, 0]
+    row[place] = value
+    monkeypatch.setitem(FILES, split, [*FILES[split], tuple(row)])
+    name = ('gt_label', 'cam_id')[place - 1]
+    with pytest.raises(TypeError, match=rf'(?s)Toy.*{name}.*x/odd\.jpg') as error:
+        Toy(root, split)
+    assert repr(value) in str(error.value)
+    rows = [('a.jpg', 1, 0, False), (*row, False)]
+    with pytest.raises(TypeError, match=rf'(?s)Whole.*{name}.*x/odd\.jpg'):
+        Whole(root, metainfo={'rows': rows})
+
+
+@pytest.mark.parametrize('kind', [np.int64, np.uint8, np.int32])
+def test_integers_of_numpy_are_integers(root, kind, monkeypatch):
+    files = [(path, kind(abs(pid)), kind(camera)) for path, pid, camera in FILES['gallery']]
+    monkeypatch.setitem(FILES, 'gallery', files)
+    dataset = Toy(root, 'gallery')
+    assert fields(dataset, 'gt_label') == [0, 1, 9]
+    assert {type(value) for name in ('gt_label', 'cam_id') for value in fields(dataset, name)} == {
+        int
+    }
 
 
 def test_columns_follow_subsets(root):
@@ -156,6 +192,59 @@ def test_split_table_waits_for_a_logger_that_shows_it(root, log):
     assert 'Toy in' not in log()
     Toy(root)
     assert 'Toy in' in log()
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Levels and texts of what is said of queries."""
+    lines = []
+    name = 'passreid.datasets.reid_dataset.log_once'
+    monkeypatch.setattr(name, lambda *line: lines.append(line) if ' queries ' in line[1] else None)
+    return lines
+
+
+@pytest.mark.parametrize('seed', range(6))
+def test_queries_without_a_match_are_counted_as_the_metric_does(root, seed, told, monkeypatch):
+    # Cameras may be unknown, and query files may be in the gallery too.
+    rng = np.random.default_rng(seed)
+    files = [(f'{n}.jpg', int(rng.integers(30)), int(rng.integers(-1, 3))) for n in range(60)]
+    query, gallery = files[:20], files[int(rng.integers(10, 21)) :]
+    monkeypatch.setitem(FILES, 'query', query)
+    monkeypatch.setitem(FILES, 'gallery', gallery)
+    for split in ('query', 'gallery', 'test'):
+        Toy(root, split)
+    labels = [[file[place] for file in side] for place in (1, 2) for side in (query, gallery)]
+    same_image = [gallery.index(file) if file in gallery else -1 for file in query]
+    scores = literal_ranking(np.zeros((len(query), len(gallery))), *labels, same_image)
+    unmatched = sum('first' not in score for score in scores)
+    assert 0 < unmatched < 20
+    ((level, text),) = told
+    assert f'{unmatched} of 20 queries' in text
+    assert level == logging.INFO
+
+
+@pytest.mark.parametrize(
+    ('query', 'gallery', 'words'),
+    [
+        ([(9, 1), (4, 0)], [(9, 2), (4, 1)], None),
+        ([(9, 1), (4, 0)], [(9, 1), (5, 2)], ['2 of 2 queries']),
+        ([(9, 1), (4, 3)], [(9, 3), (4, 3)], ['1 of 2 queries', 'cam_id 3']),
+        ([(9, 1), (4, 1)], [(9, 3), (4, 3)], ['0 of 2 queries', 'cam_id 3']),
+        ([(9, -1), (4, -1)], [(9, -1), (4, -1)], None),
+    ],
+)
+def test_a_test_set_that_measures_little_is_warned_of(
+    root, query, gallery, words, told, monkeypatch
+):
+    for split, people in (('query', query), ('gallery', gallery)):
+        files = [(f'{split}/{n}.jpg', *person) for n, person in enumerate(people)]
+        monkeypatch.setitem(FILES, split, files)
+    Toy(root, 'test')
+    if words is None:
+        assert not told
+    else:
+        ((level, text),) = told
+        assert level == logging.WARNING and all(word in text for word in words)
 
 
 @pytest.mark.parametrize(('published', 'warned'), [((3, 4), False), ((3, 5), True), ((2, 4), True)])

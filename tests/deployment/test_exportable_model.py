@@ -69,11 +69,15 @@ def test_cluster_features_without_normalisation_are_those_of_a_test():
 
 
 @pytest.mark.parametrize('kind', ['reid', 'ics', 'pass'])
-def test_another_size(kind):
+def test_another_size(kind, log, monkeypatch):
+    monkeypatch.setattr('passreid.utils.log_once._shown', set())
     model, batch = people_model(kind), people_batch(size=(48, 24))
     exported = ExportableModel(model, image_size=(48, 24))
     assert exported.info.input_size == (48, 24)
-    close(exported(rgb(batch)), compared(model, batch))
+    features = exported(rgb(batch))
+    assert 'pixels' not in log()
+    close(features, compared(model, batch))
+    assert '48x24 pixels' in log()
 
 
 def test_model_is_left_alone(model):

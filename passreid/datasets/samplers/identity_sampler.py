@@ -1,13 +1,18 @@
 """Batches of P identities with K images each."""
 
+import logging
 from collections.abc import Sized
 
 import numpy as np
 
 from passreid.registry import DATA_SAMPLERS
+from passreid.utils.log_once import log_once
 
 from .grouped_sampler import GroupedSampler, read_column
-from .identity_schedule import count_batches, schedule_groups
+from .identity_schedule import draw_published, schedule_groups
+
+# Odd, so that their median is a length that occurs.
+_TRIAL_EPOCHS = 25
 
 
 @DATA_SAMPLERS.register_module()
@@ -16,12 +21,13 @@ class IdentitySampler(GroupedSampler):
 
     In each epoch the images of an id are shuffled and cut into groups of K; what is left over
     waits for another epoch. An id with fewer than K images makes one group, drawn with
-    replacement. The groups fill batches of P different ids at random, as many as can be
-    filled, until fewer than P ids have groups left.
+    replacement. The groups fill batches of P different ids at random, until fewer than P ids have
+    groups left: as many batches as can be filled, or (``batches='published'``) each from ids
+    drawn at random among those with groups left, which ends a few batches earlier.
 
     The number of batches depends on the numbers of images alone, so it is the same in every
-    epoch, as mmengine's loops and schedules need it. Drawing ids at random until fewer than P
-    remain, as is common, usually ends a few per cent earlier, in each epoch elsewhere.
+    epoch, as mmengine's loops and schedules need it. That of the published rule would depend on
+    chance: here it is the median over 25 epochs, longer epochs are cut and shorter ones drawn anew.
 
     In a distributed run, a step takes world_size x P different ids, or P different ones on
     each rank if there are not so many. All ranks have equally many batches; those of a step
@@ -34,10 +40,12 @@ class IdentitySampler(GroupedSampler):
         images_per_id (int): K. Defaults to 4.
         seed (int, optional): Seed, equal on all ranks; None draws one and shares it between
             the ranks. Defaults to None.
+        batches (str): ``'all'``, which leaves the fewest images out, or ``'published'``, for as
+            many optimiser steps as the published recipe takes. Defaults to ``'all'``.
 
     Raises:
-        ValueError: When ``batch_size`` is missing or no multiple of ``images_per_id``, or the
-            data set has fewer than P ids.
+        ValueError: When ``batch_size`` is missing or no multiple of ``images_per_id``, the data set
+            has fewer than P ids, or ``batches`` is neither.
         TypeError: When the data set has no ``pids``.
 
     Examples:
@@ -54,8 +62,12 @@ class IdentitySampler(GroupedSampler):
         batch_size: int | None = None,
         images_per_id: int = 4,
         seed: int | None = None,
+        batches: str = 'all',
     ) -> None:
         super().__init__(dataset, batch_size, images_per_id, seed)
+        if batches not in ('all', 'published'):
+            raise ValueError(f"batches must be 'all' or 'published', but is {batches!r}")
+        self.batches = batches
         pids = read_column(dataset, 'pids')
         self._by_id = np.argsort(pids, kind='stable')[(pids < 0).sum() :]
         # Where the images of each id begin in `_by_id`, and how many there are.
@@ -68,13 +80,20 @@ class IdentitySampler(GroupedSampler):
                 f'images each, but the data set has only {len(self._counts)} ids: use a smaller '
                 'batch_size or more images_per_id'
             )
+        if self.ids_per_batch == 1:
+            log_once(
+                logging.WARNING,
+                f'batch_size={batch_size} with images_per_id={images_per_id} makes batches of one '
+                'id: a triplet loss has no negatives and learns nothing; use a larger batch_size',
+            )
         self._groups = np.maximum(self._counts // images_per_id, 1)
         # Ids of what is scheduled at once: a step of all ranks, or else a batch of one.
         together = self.ids_per_batch * self.world_size
         enough = len(self._counts) >= together
         self._scheduled_ids = together if enough else self.ids_per_batch
-        batches = count_batches(self._groups, self._scheduled_ids)
-        self.num_steps = batches * self._scheduled_ids // together
+        generator = np.random.default_rng(0)
+        lengths = sorted(len(self._draw_schedule(generator)) for _ in range(_TRIAL_EPOCHS))
+        self.num_steps = lengths[_TRIAL_EPOCHS // 2] * self._scheduled_ids // together
         self.num_samples = self.num_steps * self.batch_size
 
     def draw_epoch(self, generator: np.random.Generator) -> np.ndarray:
@@ -87,11 +106,17 @@ class IdentitySampler(GroupedSampler):
             np.ndarray: Indices, (steps, world_size, batch_size) int64.
         """
         images = self._draw_groups(generator)
-        schedule = schedule_groups(self._groups, self._scheduled_ids, generator)
         used = self.num_steps * self.world_size * self.ids_per_batch
+        while (schedule := self._draw_schedule(generator)).size < used:
+            pass
         return images[schedule.ravel()[:used]].reshape(
             self.num_steps, self.world_size, self.batch_size
         )
+
+    def _draw_schedule(self, generator: np.random.Generator) -> np.ndarray:
+        """Return numbers of groups, (B, scheduled ids) int64."""
+        draw = schedule_groups if self.batches == 'all' else draw_published
+        return draw(self._groups, self._scheduled_ids, generator)
 
     def _draw_groups(self, generator: np.random.Generator) -> np.ndarray:
         """Return the images of all groups, id by id, (G, K) int64."""

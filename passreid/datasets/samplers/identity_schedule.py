@@ -66,6 +66,29 @@ def schedule_groups(
     return generator.permuted(schedule, axis=1)
 
 
+def draw_published(
+    groups: np.ndarray, ids_per_batch: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Draw each batch at random from the ids that have groups left, until those are too few.
+
+    Args:
+        groups (np.ndarray): Groups of each id, (N,) int.
+        ids_per_batch (int): Ids of a batch, from 1.
+        generator (np.random.Generator): Source of randomness.
+
+    Returns:
+        np.ndarray: As of :func:`schedule_groups`; how many batches, chance decides.
+    """
+    following = np.cumsum(groups) - groups
+    ends = following + groups
+    schedule = []
+    while len(ids := np.flatnonzero(following < ends)) >= ids_per_batch:
+        chosen = generator.choice(ids, ids_per_batch, replace=False)
+        schedule.append(following[chosen])
+        following[chosen] += 1
+    return np.array(schedule)
+
+
 def _permute(
     size: int, banned: np.ndarray, num_head: int, generator: np.random.Generator
 ) -> np.ndarray:

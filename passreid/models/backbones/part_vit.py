@@ -1,5 +1,6 @@
 """Vision transformer with one [PART] token for each area of the body."""
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from passreid.registry import MODELS
+from passreid.utils.log_once import log_once
 
 from ..converters import fit_part_vit, load_weights
 from ..layers import (
@@ -94,6 +96,8 @@ class PartViT(VisionTransformer):
         self.num_parts = num_parts
         super().__init__(arch=arch, img_size=img_size, **kwargs)
         self.num_extra_tokens = 1 + num_parts
+        self.patch_size = kwargs.get('patch_size', 16)
+        self._known_sizes: set[tuple[int, ...]] = set()
         self.interpolate_offset = interpolate_offset
         self.pos_embed_grid = pos_embed_grid
         self.linear_std = linear_std
@@ -105,7 +109,7 @@ class PartViT(VisionTransformer):
             self.patch_embed = ICSStem(
                 self.embed_dims,
                 img_size,
-                patch_size=kwargs.get('patch_size', 16),
+                patch_size=self.patch_size,
                 in_channels=kwargs.get('in_channels', 3),
             )
             self.patch_resolution = self.patch_embed.init_out_size
@@ -227,7 +231,29 @@ class PartViT(VisionTransformer):
             param_name = f'{prefix}cls_token'
         return super().get_layer_depth(param_name, prefix)
 
+    def _check_size(self, height: int, width: int, whole: bool) -> None:
+        """Warn, when a size is met first, of images that the model is not made for."""
+        sizes = f'Images are {height}x{width} pixels (height x width), '
+        expected = tuple(self.img_size)
+        if whole and expected != (height, width):
+            swapped = ' with height and width swapped' if expected == (width, height) else ''
+            log_once(
+                logging.WARNING,
+                f'{sizes}img_size of the backbone is {expected[0]}x{expected[1]}{swapped}: '
+                'positions are resized; change img_size or the sizes in the pipeline',
+            )
+        if height % self.patch_size or width % self.patch_size:
+            log_once(
+                logging.WARNING,
+                f'{sizes}no multiple of a patch of {self.patch_size}: they are padded or cut',
+            )
+        self._known_sizes.add((height, width))
+
     def _embed(self, x: Tensor, part_ids: Tensor | None) -> tuple[Tensor, tuple[int, int]]:
+        if not torch.compiler.is_compiling() and x.shape[2:] not in self._known_sizes:
+            # Without parts, those that come second in training are local views.
+            second = self.training and not self.num_parts and self._known_sizes
+            self._check_size(x.shape[2], x.shape[3], part_ids is None and not second)
         patches, grid = self.patch_embed(x)
         patches = patches + resize_table(
             self.pos_embed,

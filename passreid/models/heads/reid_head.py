@@ -141,7 +141,8 @@ class ReIDHead(BaseModule):
             ``loss_triplet``; for the log ``accuracy`` (of the batch, in
             percent), ``hardest_positive`` and ``hardest_negative`` (means over
             the batch of the Euclidean distances to the farthest image of the
-            same and the nearest of another identity, before the neck).
+            same and the nearest of another identity, before the neck; the
+            latter is 0 in a batch of one identity).
 
         Raises:
             ValueError: If there is no classifier, or a label on the host is
@@ -202,5 +203,5 @@ class ReIDHead(BaseModule):
         return {
             'accuracy': Accuracy.calculate(scores, labels, thrs=(None,))[0][0].squeeze(),
             'hardest_positive': pairs.positive.mean(),
-            'hardest_negative': pairs.negative.mean(),
+            'hardest_negative': pairs.mean(pairs.negative),
         }

@@ -24,6 +24,12 @@ class HardestPairs(NamedTuple):
     negative: Tensor
     valid: Tensor
 
+    def mean(self, values: Tensor) -> Tensor:
+        """Mean of values ``(B,)`` over the images with a negative, 0 when there is none."""
+        # An absent negative stands for infinitely far; to ask for it would wait for the device.
+        total = values.where(self.valid, torch.zeros_like(values)).sum()
+        return total / self.valid.sum().clamp_min(1)
+
 
 def hardest_pairs(features: Tensor, labels: Tensor) -> HardestPairs:
     """Find the hardest positive and negative of each image in a batch.

@@ -57,9 +57,7 @@ class TripletLoss(nn.Module):
             features = features.to(torch.promote_types(features.dtype, torch.float32))
             if self.normalize:
                 features = F.normalize(features, dim=1)
-            positive, negative, valid = hardest_pairs(features, labels)
-            gap = positive - negative
+            pairs = hardest_pairs(features, labels)
+            gap = pairs.positive - pairs.negative
             terms = F.softplus(gap) if self.margin is None else F.relu(gap + self.margin)
-            # An absent negative stands for infinitely far: no term, and no sync to ask for it.
-            total = terms.where(valid, torch.zeros_like(terms)).sum()
-            return self.loss_weight * total / valid.sum().clamp_min(1)
+            return self.loss_weight * pairs.mean(terms)

@@ -49,8 +49,9 @@ def batches(sampler):
 @all_crops
 @pytest.mark.parametrize(('batch_size', 'images_per_id'), [(16, 4), (8, 4), (9, 3), (3, 1)])
 @pytest.mark.parametrize('epoch', [0, 7])
-def test_batches_are_p_ids_of_k_images(crops, batch_size, images_per_id, epoch):
-    sampler = IdentitySampler(crops, batch_size, images_per_id, seed=0)
+@pytest.mark.parametrize('rule', ['all', 'published'])
+def test_batches_are_p_ids_of_k_images(crops, batch_size, images_per_id, epoch, rule):
+    sampler = IdentitySampler(crops, batch_size, images_per_id, seed=0, batches=rule)
     sampler.set_epoch(epoch)
     indices = batches(sampler)
     assert len(sampler) == indices.size > 0
@@ -79,8 +80,39 @@ def test_epoch_ends_when_fewer_than_p_ids_are_left(crops):
     assert len(sampler) == 16 * count_batches(groups, 4)
 
 
-def test_length_is_that_of_the_data_loader_in_every_epoch():
-    sampler = IdentitySampler(CROPS['plenty'], 16, seed=0)
+def literal_length(groups, ids_per_batch, generator):
+    """Count the batches of the published sampler: random ids until fewer than P have groups."""
+    left, batches = list(groups), 0
+    while sum(map(bool, left)) >= ids_per_batch:
+        ids = [i for i, number in enumerate(left) if number]
+        for i in generator.permutation(ids)[:ids_per_batch]:
+            left[i] -= 1
+        batches += 1
+    return batches
+
+
+@pytest.mark.parametrize(('world_size', 'batch_size'), [(1, 64), (2, 32)])
+def test_published_number_of_batches(world_size, batch_size, monkeypatch):
+    counts = 2 + np.random.default_rng(0).gamma(1, 8, 120).astype(int)
+    crops = Crops(counts)
+    generator = np.random.default_rng(9)
+    groups = np.maximum(counts // 4, 1)
+    expected = np.mean([literal_length(groups, 16, generator) for _ in range(200)])
+    options = dict(batch_size=batch_size, batches='published')
+    lengths = set()
+    for epoch in range(12):
+        for rank in range(world_size):
+            sampler = of_rank(crops, rank, world_size, monkeypatch, epoch=epoch, **options)
+            lengths.add((len(sampler), len(list(sampler))))
+    ((length, drawn),) = lengths
+    assert length == drawn
+    assert abs(length // batch_size - expected) <= 1
+    assert length // batch_size < count_batches(groups, 16)
+
+
+@pytest.mark.parametrize('rule', ['all', 'published'])
+def test_length_is_that_of_the_data_loader_in_every_epoch(rule):
+    sampler = IdentitySampler(CROPS['plenty'], 16, seed=0, batches=rule)
     loader = DataLoader(CROPS['plenty'], batch_size=16, sampler=sampler)
     for epoch in range(5):
         sampler.set_epoch(epoch)
@@ -139,11 +171,13 @@ def test_ranks_share_a_step_of_different_ids(world_size, monkeypatch):
     assert all(len(set(step)) == 3 * world_size for step in ids)
 
 
-def test_two_processes_draw_what_one_draws(monkeypatch):
-    one = batches(of_rank(CROPS['plenty'], 0, 1, monkeypatch, batch_size=16))
-    two = [
-        batches(of_rank(CROPS['plenty'], rank, 2, monkeypatch, batch_size=8)) for rank in range(2)
-    ]
+@pytest.mark.parametrize('rule', ['all', 'published'])
+def test_two_processes_draw_what_one_draws(rule, monkeypatch):
+    def drawn(rank, world_size):
+        options = dict(batch_size=16 // world_size, batches=rule)
+        return batches(of_rank(CROPS['plenty'], rank, world_size, monkeypatch, **options))
+
+    one, two = drawn(0, 1), [drawn(rank, 2) for rank in range(2)]
     np.testing.assert_array_equal(np.concatenate(two, axis=1), one)
 
 
@@ -158,8 +192,10 @@ def test_more_ranks_than_ids_for_them(monkeypatch):
 
 
 @pytest.mark.parametrize('rank', [0, 1])
-def test_resume_from_any_offset_is_the_tail(rank, monkeypatch):
-    sampler = of_rank(CROPS['few images'], rank, 2, monkeypatch, batch_size=8, epoch=2)
+@pytest.mark.parametrize('rule', ['all', 'published'])
+def test_resume_from_any_offset_is_the_tail(rank, rule, monkeypatch):
+    options = dict(batch_size=8, epoch=2, batches=rule)
+    sampler = of_rank(CROPS['few images'], rank, 2, monkeypatch, **options)
     order = [(index, visit_of(index)) for index in sampler]
     for start in range(0, len(order) + 1, 4):
         sampler.set_start(start)
@@ -174,14 +210,30 @@ def test_too_few_ids():
         IdentitySampler(CROPS['with junk'], 64, seed=0)
 
 
+@pytest.mark.parametrize(('batch_size', 'warned'), [(4, 1), (8, 0)])
+def test_one_identity_in_a_batch_is_warned_of_once(batch_size, warned, log, monkeypatch):
+    monkeypatch.setattr('passreid.utils.log_once._shown', set())
+    for _ in range(2):
+        IdentitySampler(CROPS['plenty'], batch_size, seed=0)
+    assert log().count(f'batch_size={batch_size}') == warned
+
+
+def test_unknown_rule():
+    with pytest.raises(ValueError, match="'all' or 'published', .* 'most'"):
+        IdentitySampler(CROPS['plenty'], 16, seed=0, batches='most')
+
+
 def test_data_set_without_pids():
     with pytest.raises(TypeError, match='range has no `pids`'):
         IdentitySampler(range(9), 8, seed=0)
 
 
-def test_size_of_msmt17_takes_no_time():
+@pytest.mark.parametrize('rule', ['all', 'published'])
+def test_size_of_msmt17_takes_no_time(rule):
     crops = Crops(np.random.default_rng(0).geometric(1 / 31, 1041))
-    sampler = IdentitySampler(crops, 64, seed=0)
+    start = time.process_time()
+    sampler = IdentitySampler(crops, 64, seed=0, batches=rule)
+    assert time.process_time() - start < 2
     start = time.process_time()
     assert sum(1 for _ in sampler) == len(sampler) > 25_000
     assert time.process_time() - start < 0.5

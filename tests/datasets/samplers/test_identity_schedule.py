@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
-from passreid.datasets.samplers.identity_schedule import count_batches, schedule_groups
+from passreid.datasets.samplers.identity_schedule import (
+    count_batches,
+    draw_published,
+    schedule_groups,
+)
 
 GROUPS = {
     'equal': [3] * 12,
@@ -34,9 +38,12 @@ def test_count_is_the_most_that_can_be_filled(groups, ids_per_batch):
 
 @cases
 @pytest.mark.parametrize('seed', range(5))
-def test_schedule(groups, ids_per_batch, seed):
-    schedule = schedule_groups(groups, ids_per_batch, np.random.default_rng(seed))
-    assert schedule.shape == (count_batches(groups, ids_per_batch), ids_per_batch)
+@pytest.mark.parametrize('draw', [schedule_groups, draw_published])
+def test_schedule(groups, ids_per_batch, seed, draw):
+    schedule = draw(groups, ids_per_batch, np.random.default_rng(seed))
+    assert schedule.shape[1] == ids_per_batch
+    most = count_batches(groups, ids_per_batch)
+    assert len(schedule) == most if draw is schedule_groups else 0 < len(schedule) <= most
     # No group twice, no id twice in a batch.
     assert len(np.unique(schedule)) == schedule.size
     owners = np.repeat(np.arange(len(groups)), groups)[schedule]
@@ -56,6 +63,17 @@ def test_the_only_group_of_an_id_is_kept_if_possible():
     for seed in range(20):
         used = schedule_groups(groups, 4, np.random.default_rng(seed)).ravel()
         assert set(range(6)) <= set(used.tolist())
+
+
+def test_published_batches_draw_all_ids_alike_while_they_last():
+    groups = np.array([10, 1, 1, 1, 1, 1, 1, 1])
+    owners = np.repeat(np.arange(8), groups)
+    epochs = [draw_published(groups, 2, np.random.default_rng(seed)) for seed in range(2000)]
+    first = np.bincount(owners[np.stack([epoch[0] for epoch in epochs])].ravel(), minlength=8)
+    np.testing.assert_allclose(first / 2000, 2 / 8, atol=0.04)
+    # Seven other ids: 4 batches if the giant is in one only, 7 if it is in each of them.
+    assert {len(epoch) for epoch in epochs} == {4, 5, 6, 7}
+    assert count_batches(groups, 2) == 7
 
 
 def test_every_pair_of_ids_meets_about_equally_often():

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from mmpretrain.models import VisionTransformer
+from torch._dynamo.testing import CompileCounter
 
 from passreid.models import PartViT
 from passreid.models.layers import resize_table
@@ -123,6 +124,56 @@ def test_attention_maps_sum_to_one():
     maps = tiny().part_attention(torch.randn(2, 3, 64, 32))
     assert maps.shape == (2, 4, 4, 2)
     torch.testing.assert_close(maps.sum((2, 3)), torch.ones(2, 4))
+
+
+class TestImageSize:
+    @pytest.fixture
+    def warnings(self, log, monkeypatch):
+        monkeypatch.setattr('passreid.utils.log_once._shown', set())
+        return lambda: [line for line in log().splitlines() if 'pixels' in line]
+
+    @pytest.mark.parametrize(
+        ('img_size', 'size', 'named'),
+        [
+            ((64, 32), (32, 64), ['32x64', '64x32', 'swapped']),
+            ((64, 32), (96, 32), ['96x32', '64x32']),
+            ((64, 32), (70, 40), ['70x40', '64x32', 'patch of 16']),
+            ((70, 32), (70, 32), ['70x32', 'patch of 16']),
+        ],
+    )
+    @pytest.mark.parametrize('stem', ['patch', 'ics'])
+    def test_is_warned_of_once_with_both_sizes(self, img_size, size, named, stem, warnings):
+        for _ in range(2):
+            model = tiny(img_size=img_size, stem=stem)
+            for _ in range(2):
+                model(torch.randn(2, 3, *size))
+        text = ' '.join(warnings())
+        assert all(word in text for word in named)
+        assert ('swapped' in text) == ('swapped' in named)
+        assert len(warnings()) == (img_size != size) + ('patch of 16' in named)
+
+    @pytest.mark.parametrize('num_parts', [0, 3])
+    def test_local_views_are_smaller(self, num_parts, warnings):
+        model = tiny(num_parts=num_parts)
+        model.train()
+        part_ids = torch.tensor([0, 2]) if num_parts else None
+        model(torch.randn(2, 3, 64, 32))
+        model(torch.randn(2, 3, 32, 16), part_ids)
+        assert not warnings()
+        model(torch.randn(2, 3, 36, 16), part_ids)
+        (text,) = warnings()
+        assert '36x16' in text and 'patch of 16' in text
+        # A validation with height and width swapped, in the middle of training.
+        evaluated(model)(torch.randn(2, 3, 32, 64))
+        assert 'swapped' in warnings()[1]
+
+    def test_costs_a_compiled_graph_nothing(self):
+        model = tiny()
+        frames = CompileCounter()
+        model.compile(backend=frames, fullgraph=True)
+        for size in (2, 2):
+            model(torch.randn(size, 3, 64, 32))
+        assert frames.frame_count == 1
 
 
 class TestForeignWeights:

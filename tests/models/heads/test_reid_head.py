@@ -112,6 +112,14 @@ def test_predictions_are_put_into_the_samples():
     assert head.predict((torch.randn(2, 4, 8),))[1].feature.shape == (16,)
 
 
+def test_distances_of_a_batch_without_other_identities():
+    head, tokens = ReIDHead(8, num_classes=2), torch.randn(4, 4, 8)
+    losses = head.loss((tokens,), samples_of([1, 1, 1, 1]))
+    assert losses['hardest_negative'] == losses['loss_triplet'] == 0
+    farthest = torch.cdist(*[head.neck.fuse(tokens)] * 2).amax(1)
+    torch.testing.assert_close(losses['hardest_positive'], farthest.mean())
+
+
 @pytest.mark.parametrize('fusion', ['cat', 'mean'])
 def test_without_parts(fusion):
     head = ReIDHead(8, num_classes=2, num_parts=0, fusion=fusion)
