@@ -92,8 +92,9 @@ class IdentitySampler(GroupedSampler):
         enough = len(self._counts) >= together
         self._scheduled_ids = together if enough else self.ids_per_batch
         generator = np.random.default_rng(0)
-        lengths = sorted(len(self._draw_schedule(generator)) for _ in range(_TRIAL_EPOCHS))
-        self.num_steps = lengths[_TRIAL_EPOCHS // 2] * self._scheduled_ids // together
+        trials = 1 if batches == 'all' else _TRIAL_EPOCHS
+        lengths = sorted(len(self._draw_schedule(generator)) for _ in range(trials))
+        self.num_steps = lengths[trials // 2] * self._scheduled_ids // together
         self.num_samples = self.num_steps * self.batch_size
 
     def draw_epoch(self, generator: np.random.Generator) -> np.ndarray:
