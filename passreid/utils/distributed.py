@@ -1,12 +1,19 @@
-"""Process groups on machines without an accelerator, and their clean end."""
+"""Process groups: on machines without an accelerator, for long waits, and their clean end."""
 
 import datetime
 import gc
 import os
 import subprocess
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch.distributed as dist
+from mmengine.dist import get_rank, get_world_size
+from mmengine.logging import print_log
 from mmengine.runner import Runner
+
+_Result = TypeVar('_Result')
 
 # Where each launcher says which process this is: rank, number of processes, local rank.
 _RANK_VARIABLES = {
@@ -83,6 +90,51 @@ def _first_host(launcher: str) -> str:
     if not hosts:
         raise RuntimeError(f'"{" ".join(command)}" names no host: set MASTER_ADDR to the first one')
     return hosts[0]
+
+
+def run_in_first(work: Callable[[], _Result], what: str, timeout: float, argument: str) -> _Result:
+    """Let the first process do some work, and return its result in all; all must call this.
+
+    The others wait in a group of their own. The time-out of the usual one (10 minutes with NCCL)
+    is there to notice that a process hangs; longer work would end the run.
+
+    Args:
+        work (Callable): Returns what can be pickled.
+        what (str): What is done, for the log, such as 'Clustering 12936 images'.
+        timeout (float): Seconds that the others wait.
+        argument (str): Where a user sets that.
+
+    Returns:
+        Any: The result, in every process.
+
+    Raises:
+        Exception: What the work raised, in every process.
+        TimeoutError: When it took longer; names ``argument``.
+    """
+    if get_world_size() == 1:
+        return work()
+    group: Any = dist.new_group(backend='gloo', timeout=datetime.timedelta(seconds=timeout))
+    outcome: list[Any] = [None, None]
+    if get_rank() == 0:
+        limit = f'{timeout:g} s ({argument})'
+        print_log(f'{what}; the other processes wait, up to {limit}', logger='current')
+        try:
+            outcome[0] = work()
+        except Exception as error:  # The others must not wait for nothing.
+            outcome[1] = error
+    start = time.monotonic()
+    try:
+        dist.broadcast_object_list(outcome, group=group)
+    except RuntimeError as error:
+        if time.monotonic() - start < timeout:
+            raise
+        raise TimeoutError(f'{what} takes longer than {timeout:g} s: raise {argument}') from error
+    finally:
+        dist.destroy_process_group(group)
+    result, failure = outcome
+    if failure is not None:
+        raise failure
+    return result
 
 
 def close_process_group(runner: Runner) -> None:

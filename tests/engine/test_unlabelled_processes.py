@@ -78,6 +78,39 @@ close_process_group(runner)
 """
 
 
+PATIENT = """
+import time
+from datetime import timedelta
+
+import torch.distributed as dist
+from mmengine.config import Config
+from reid_run import quick_start
+from torch.distributed.distributed_c10d import _set_pg_timeout
+
+from passreid.apis import build_runner
+from passreid.engine.hooks import pseudo_label_hook
+from passreid.utils import close_process_group
+
+cluster = pseudo_label_hook.cluster_pseudo_labels
+
+
+def cluster_slowly(features, **settings):
+    # Two features are those that try the settings.
+    time.sleep(12 if len(features) > 2 else 0)
+    return cluster(features, **settings)
+
+
+pseudo_label_hook.cluster_pseudo_labels = cluster_slowly
+cfg = Config.fromfile('config.py')
+cfg.launcher = 'pytorch'
+with quick_start():
+    runner = build_runner(cfg)
+    _set_pg_timeout(timedelta(seconds=6), dist.group.WORLD)
+    runner.train()
+close_process_group(runner)
+"""
+
+
 @pytest.fixture(scope='module', autouse=True)
 def quick():
     with quick_start():
@@ -214,6 +247,18 @@ def test_all_processes_fail_when_everything_is_an_outlier(two, folder):
     messages = [(folder / f'outliers_{rank}.txt').read_text() for rank in range(2)]
     assert messages[0] == messages[1]
     assert 'No image has a cluster' in messages[0] and 'Raise eps' in messages[0]
+
+
+def test_clustering_may_take_longer_than_the_time_out_of_the_processes(people, tmp_path):
+    options_of_one_epoch = options(8, train_cfg__max_epochs=1)
+    cfg = cluster_config(ROOT, people, tmp_path / 'run', **options_of_one_epoch)
+    cfg.default_hooks.pseudo_labels.timeout = 100
+    cfg.dump(tmp_path / 'config.py')
+    run_in_processes(PATIENT, tmp_path)
+    assert (tmp_path / 'run' / 'epoch_1.pth').is_file()
+    (log,) = (tmp_path / 'run').glob('*/*.log')
+    assert 'Clustering 31 images' in log.read_text()
+    assert '100 s (timeout of PseudoLabelHook)' in log.read_text()
 
 
 @pytest.mark.parametrize('use_hard', [True, False])

@@ -2,9 +2,10 @@ import os
 
 import pytest
 import torch.distributed as dist
+from several_processes import run_in_processes
 
 from passreid.utils import close_process_group, init_cpu_process_group
-from passreid.utils.distributed import _RANK_VARIABLES, choose_port
+from passreid.utils.distributed import _RANK_VARIABLES, choose_port, run_in_first
 
 SLURM = ('SLURM_NODELIST', 'SLURM_JOB_NODELIST', 'SLURM_JOB_ID', 'SLURM_STEP_ID')
 
@@ -118,6 +119,55 @@ def test_jobs_of_slurm_have_ports_of_their_own(clean_environment, launcher, give
         clean_environment.setenv(name, value)
     choose_port(launcher)
     assert os.environ['MASTER_PORT'] == port
+
+
+PROGRAM = """
+import time
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch.distributed as dist
+from torch.distributed.distributed_c10d import _set_pg_timeout
+
+from passreid.utils import close_process_group, init_cpu_process_group
+from passreid.utils.distributed import run_in_first
+
+
+def outcome(work, timeout):
+    try:
+        return run_in_first(work, 'Counting', timeout, 'timeout of Counter')
+    except Exception as error:
+        return f'{type(error).__name__}: {error}'
+
+
+def count(seconds):
+    time.sleep(seconds)
+    return dist.get_rank(), seconds
+
+
+init_cpu_process_group('pytorch')
+_set_pg_timeout(timedelta(seconds=1), dist.group.WORLD)
+lines = [outcome(lambda: count(3), 60), outcome(lambda: [][0], 60), outcome(lambda: count(3), 1)]
+Path(f'{dist.get_rank()}.txt').write_text('\\n'.join(map(str, lines)))
+_set_pg_timeout(timedelta(seconds=60), dist.group.WORLD)
+close_process_group(SimpleNamespace(model=None))
+"""
+
+
+def test_others_wait_for_the_first_as_long_as_they_are_told(tmp_path):
+    run_in_processes(PROGRAM, tmp_path)
+    first, second = ((tmp_path / f'{rank}.txt').read_text().splitlines() for rank in range(2))
+    # Longer than the time-out of the process group.
+    assert first[0] == second[0] == '(0, 3)'
+    assert first[1] == second[1] == 'IndexError: list index out of range'
+    # The first one notices that the others have left.
+    assert first[2].startswith('RuntimeError')
+    assert second[2].startswith('TimeoutError: Counting') and 'timeout of Counter' in second[2]
+
+
+def test_one_process_waits_for_nobody():
+    assert run_in_first(lambda: 7, 'Counting', 0.0, 'timeout of Counter') == 7
 
 
 def test_closing_without_a_group_leaves_the_runner_alone():

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
@@ -17,9 +17,11 @@ from passreid.clustering import (
     cluster_pseudo_labels,
     cluster_statistics,
 )
+from passreid.evaluation.metrics.person_features import PersonFeatures
 from passreid.evaluation.metrics.progress_log import ProgressLog
 from passreid.registry import DATA_SAMPLERS, HOOKS
 from passreid.utils.device import array_device
+from passreid.utils.distributed import run_in_first
 from passreid.utils.unwrap import unwrap_model
 
 from ..feature_extraction import extract_features
@@ -56,6 +58,8 @@ class PseudoLabelHook(Hook):
             thousand images. Defaults to ``'exact'``.
         batch_size (int, optional): Images of a process to extract features of at once. Defaults
             to that of the training.
+        timeout (float): Seconds that the other processes wait for the clusters of the first.
+            Defaults to 21600, 6 hours.
     """
 
     def __init__(
@@ -67,12 +71,14 @@ class PseudoLabelHook(Hook):
         k2: int = 6,
         search: str = 'exact',
         batch_size: int | None = None,
+        timeout: float = 21600.0,
     ) -> None:
         self.pipeline = pipeline
         self.settings: dict[str, Any] = dict(
             eps=eps, min_samples=min_samples, k1=k1, k2=k2, search=search
         )
         self.batch_size = batch_size
+        self.timeout = timeout
         # Epoch and labels (N,) of the last clustering; from a checkpoint centres (K, D) as well.
         self._state: dict[str, Any] | None = None
 
@@ -159,45 +165,38 @@ class PseudoLabelHook(Hook):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return labels (N,) and centres (K, D), the same in all processes."""
         people = extract_features(runner.model, self._loader, 'features to cluster')
-        outcome: list[Any] = [None, None, None]
-        if is_main_process():
-            assert people is not None
-            try:
-                outcome[:2] = self._find_clusters(
-                    runner, people.features, people.sample_ids, previous
-                )
-            except Exception as error:  # The other processes must not wait for ever.
-                outcome[2] = error
-        broadcast_object_list(outcome)
-        labels, centres, failure = outcome
-        if failure is not None:
-            raise failure
+        labels, centres = run_in_first(
+            partial(self._find_clusters, runner, people, previous),
+            f'Clustering {len(runner.train_dataloader.dataset)} images',
+            self.timeout,
+            'timeout of PseudoLabelHook',
+        )
         return torch.from_numpy(labels), torch.from_numpy(centres)
 
     def _find_clusters(
         self,
         runner: Runner,
-        features: np.ndarray,
-        sample_ids: np.ndarray,
+        people: PersonFeatures | None,
         previous: torch.Tensor | None,
     ) -> tuple[np.ndarray, np.ndarray]:
+        assert people is not None
         dataset: Any = self._loader.dataset
         start = time.perf_counter()
         found = cluster_pseudo_labels(
-            features,
+            people.features,
             **self.settings,
             device=array_device(),
             progress=ProgressLog('neighbours'),
         )
         labels = np.full(len(dataset), -1)
-        labels[sample_ids] = found
+        labels[people.sample_ids] = found
         statistics = cluster_statistics(
             labels, None if previous is None else previous.cpu(), dataset.pids, dataset.cam_ids
         )
         seconds = time.perf_counter() - start
         self._report(runner, statistics, len(labels), len(labels) - len(found), seconds)
         self._check(statistics)
-        return labels, cluster_centres(features, found)
+        return labels, cluster_centres(people.features, found)
 
     def _report(
         self,

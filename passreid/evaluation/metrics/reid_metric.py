@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from mmengine.structures import BaseDataElement
@@ -20,6 +19,7 @@ from passreid.evaluation.functional import (
 )
 from passreid.registry import METRICS
 from passreid.utils.device import array_device
+from passreid.utils.distributed import run_in_first
 
 from .camera_report import format_camera_table
 from .gathering import gather_features
@@ -65,6 +65,8 @@ class ReIDMetric(BaseMetric):
         save_dir (str, optional): Where to write ``result.npz`` (features, labels and rankings, see
             :func:`load_result`) and ``metrics.json``. Defaults to None, which is nowhere.
         save_topk (int): How many gallery images to keep of each ranking. Defaults to 50.
+        timeout (float): Seconds that the other processes wait for the ranking of the first.
+            Defaults to 21600, 6 hours.
         prefix (str, optional): What precedes the names of the figures. Defaults to 'reid'.
 
     Examples:
@@ -85,6 +87,7 @@ class ReIDMetric(BaseMetric):
         per_camera: bool = False,
         save_dir: str | None = None,
         save_topk: int = 50,
+        timeout: float = 21600.0,
         prefix: str | None = None,
     ) -> None:
         super().__init__(prefix=prefix)
@@ -105,6 +108,7 @@ class ReIDMetric(BaseMetric):
         self.per_camera = per_camera
         self.save_dir = save_dir
         self.save_topk = save_topk
+        self.timeout = timeout
 
     def process(
         self, data_batch: Any, data_samples: Sequence[dict[str, Any] | BaseDataElement]
@@ -137,8 +141,9 @@ class ReIDMetric(BaseMetric):
         # At once, for the batches take as much memory as their table.
         self.results.clear()
         people = gather_features(people)
-        figures: list[Any] = [None]
-        if is_main_process():
+
+        def rank() -> dict[str, float]:
+            nonlocal people
             people = in_order_once(people) if people else None
             if (found := len(people or ())) != size:
                 raise ValueError(
@@ -146,9 +151,9 @@ class ReIDMetric(BaseMetric):
                     'sample_idx different for each sample, and does the sampler hand out all?'
                 )
             values = self.compute_metrics([people])
-            figures = [{f'{self.prefix}/{key}': value for key, value in values.items()}]
-        broadcast_object_list(figures)
-        return figures[0]
+            return {f'{self.prefix}/{key}': value for key, value in values.items()}
+
+        return run_in_first(rank, f'Ranking {size} images', self.timeout, 'timeout of ReIDMetric')
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Rank the gallery for each query.
