@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import adjusted_rand_score
 
 from passreid.clustering import ClusterStatistics, cluster_statistics
 
@@ -60,13 +61,20 @@ def test_unknown_identities_do_not_count():
 
 def test_recorded_labels(reference):
     data = reference('cluster')
-    found = cluster_statistics(data['labels_eps0.6'], data['labels_eps0.5'], data['ids'])
-    assert (found.num_clusters, found.num_outliers) == (17, 9)
-    assert found.moved == 0  # A larger eps only joins clusters.
-    before = cluster_statistics(data['labels_eps0.5'], data['labels_eps0.6'], data['ids'])
-    assert (before.num_clusters, before.num_outliers) == (23, 31)
-    assert 0 < before.moved < 0.5
-    assert found.ari < before.ari < 1
+    names = ('labels_eps0.5', 'labels_eps0.6', 'ids')
+    tight, loose, ids = (data[name].numpy() for name in names)
+    for labels, previous in ((tight, loose), (loose, tight)):
+        found = cluster_statistics(labels, previous, ids)
+        assert found.num_clusters == labels.max() + 1
+        assert found.num_outliers == (labels == -1).sum()
+        stayed = [
+            np.bincount(labels[(previous == cluster) & (labels >= 0)], minlength=1).max()
+            for cluster in range(previous.max() + 1)
+        ]
+        both = (labels >= 0) & (previous >= 0)
+        assert found.moved == pytest.approx(1 - sum(stayed) / both.sum())
+        clustered = labels >= 0
+        assert found.ari == adjusted_rand_score(ids[clustered], labels[clustered])
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_same_as_of_the_dense_definition(number, num_ids, spread, k1, k2, min_sa
 def test_a_distance_of_exactly_eps_is_near(reference):
     """The comparison is that of the dense matrix, however a float32 distance rounds."""
     features = reference('cluster')['features']
-    dense = np.ones((300, 300), np.float32)
+    dense = np.ones([len(features)] * 2, np.float32)
     entries = jaccard_distance(features).tocoo()
     dense[entries.row, entries.col] = entries.data
     for eps in np.unique(dense)[100:-1:4000]:

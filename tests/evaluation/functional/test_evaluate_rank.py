@@ -25,7 +25,6 @@ def test_recorded_scores(recorded, distances, prefix):
     assert scores.mAP == pytest.approx(float(expected_map), abs=1e-7)
     np.testing.assert_allclose(scores.cmc, expected_cmc, atol=1e-7)
     assert (scores.valid == data['valid_query'].numpy()).all()
-    assert scores.valid.sum() == 38
 
 
 def test_recorded_ties_are_broken_by_the_order_of_the_gallery(recorded):
@@ -37,9 +36,11 @@ def test_recorded_ties_are_broken_by_the_order_of_the_gallery(recorded):
     )
     for score, value in zip((scores.mAP, scores.cmc, scores.mINP), expected, strict=True):
         np.testing.assert_allclose(score, value, atol=1e-12)
-    # What the unstable sort and the grouping of ties give, for comparison.
-    assert abs(scores.mAP - float(data['tied/eval_func_mAP'])) < 0.02
-    assert abs(scores.mAP - float(data['tied/cc_mean_ap'])) < 0.02
+    # The recorded order of ties is that of an unstable sort, somewhere between these.
+    match = 0.01 * (labels[0][:, None] == labels[1])
+    best, worst = (evaluate_rank(distances + sign * match, *labels).mAP for sign in (-1, 1))
+    assert worst < scores.mAP < best
+    assert worst < float(data['tied/eval_func_mAP']) < best
 
 
 @pytest.mark.parametrize('seed', range(40))

@@ -13,8 +13,6 @@ def test_recorded_distances(reference):
     distances = re_ranking(*sides)
     assert distances.dtype == np.float32
     np.testing.assert_allclose(distances, data['rerank_dist_f32'], rtol=0, atol=5e-6)
-    # Recorded with float16 inside.
-    np.testing.assert_allclose(distances, data['rerank_dist'], rtol=0, atol=4e-3)
 
 
 @pytest.mark.parametrize(
