@@ -200,9 +200,7 @@ def test_mmpretrain_in_a_classifier():
     assert report.share == pytest.approx(1, abs=0.02)
 
 
-@pytest.mark.parametrize(
-    'contain', [dino_container, lambda w: w, lambda w: {'state_dict': below('backbone.', w)}]
-)
+@pytest.mark.parametrize('contain', [lambda w: w, lambda w: {'state_dict': below('backbone.', w)}])
 def test_plain_vits_for_pre_training_fill_student_and_teacher(contain):
     model = drawn(pre_training())
     report = fill_model(model, contain(PLAIN))
@@ -210,6 +208,14 @@ def test_plain_vits_for_pre_training_fill_student_and_teacher(contain):
         assert torch.equal(vit.layers[1].ln2.bias, PLAIN['blocks.1.norm2.bias'])
     assert_same(model.teacher['backbone'], model.backbone)
     assert report.share > 0.9
+
+
+def test_student_and_teacher_of_others_for_pre_training():
+    model = drawn(pre_training())
+    fill_model(model, dino_container(PLAIN))
+    bias = PLAIN['blocks.1.norm2.bias']
+    assert torch.equal(model.teacher['backbone'].layers[1].ln2.bias, bias)
+    assert torch.equal(model.backbone.layers[1].ln2.bias, bias + 1)
 
 
 def test_a_head_without_classifier_takes_no_notice_of_one():

@@ -214,7 +214,7 @@ def start_from(model, path, **options):
         dict(type='passreid.PartViT', arch=ARCH, img_size=(32, 16), patch_size=8, init_cfg=init_cfg)
     )
     model.backbone = backbone
-    with mock.patch('passreid.utils.pretrained_report.print_log') as log:
+    with mock.patch('passreid.models.converters.load.print_log') as log:
         backbone.init_weights()
     ((text,), _) = log.call_args
     return text
@@ -226,7 +226,8 @@ def test_it_starts_from_what_was_learned_with_labels(model, tuned, tmp_path):
     torch.save({'state_dict': tuned.state_dict(), 'meta': {}}, path)
     text = start_from(model, path, prefix='backbone.')
     expected = tuned.backbone.state_dict()
-    assert text == f'{len(expected)} of {len(expected)} tensors of PartViT loaded from {path}'
+    number = len(expected)
+    assert text.startswith(f'{number} of {number} tensors of PartViT loaded from {path}')
     for name, value in expected.items():
         assert torch.equal(model.backbone.state_dict()[name], value), name
     (norm,) = model.neck.norms
