@@ -21,6 +21,7 @@ from passreid.engine.hooks import (
 )
 from passreid.engine.runners import SafeRunner
 from passreid.models.converters import fit_checkpoint
+from passreid.registry import name_types
 from passreid.utils.activation_checkpointing import repair_activation_checkpointing
 from passreid.utils.checkpoint_loading import secure_checkpoint_loading
 from passreid.utils.config_error import ConfigError
@@ -96,8 +97,9 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     """
     given = load_config(cfg)
     given.setdefault('work_dir', os.path.join('work_dirs', _stem(given)))
-    given.setdefault('default_scope', SCOPE)
     given.setdefault('launcher', 'none')
+    # Configs in Python's own style have none, or None.
+    given.default_scope = given.get('default_scope') or SCOPE
     if not given.get('model'):
         raise ConfigError(f'{given.filename or "the config"} has no `model`')
     check_top_level(given)
@@ -146,19 +148,19 @@ def load_config(cfg: Config | dict | str | Path) -> Config:
         cfg (Config | dict | str | Path): A config, or the file that holds it.
 
     Returns:
-        Config: A copy; changing it leaves ``cfg`` alone.
+        Config: A copy; changing it leaves ``cfg`` alone. Classes in it have become their names.
 
     Raises:
         FileNotFoundError: When there is no such file.
         ConfigError: When it cannot be read.
     """
-    if isinstance(cfg, Config):
-        return copy.deepcopy(cfg)
-    if isinstance(cfg, dict):
-        return Config(copy.deepcopy(cfg))
-    if not Path(cfg).is_file():
-        raise FileNotFoundError(f'There is no config file {cfg} (looked from {os.getcwd()})')
-    return read_config(cfg)
+    if isinstance(cfg, str | Path):
+        if not Path(cfg).is_file():
+            raise FileNotFoundError(f'There is no config file {cfg} (looked from {os.getcwd()})')
+        cfg = read_config(cfg)
+    own = copy.deepcopy(cfg) if isinstance(cfg, Config) else Config(copy.deepcopy(cfg))
+    name_types(own._cfg_dict, own.get('default_scope') or SCOPE)
+    return own
 
 
 def _stem(cfg: Config) -> str:

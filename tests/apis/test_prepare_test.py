@@ -71,13 +71,13 @@ def test_other_sets(name, request):
     own = config.test_dataloader
     pipeline = (own if isinstance(own, dict) else own[0]).dataset.pipeline
     prepare_test(
-        config, None, out='all', test_sets=[SETS / 'msmt17.py', str(SETS / 'cuhk03-np.py')]
+        config, None, out='all', test_sets=[SETS / 'msmt17.py', str(SETS / 'cuhk03_np.py')]
     )
-    assert config.test_cfg == dict(type='MultiTestLoop', names=['msmt17', 'cuhk03-np'])
+    assert config.test_cfg == dict(type='MultiTestLoop', names=['msmt17', 'cuhk03_np'])
     kinds = [(entry.dataset.type, entry.dataset.split) for entry in config.test_dataloader]
     assert kinds == [('MSMT17', 'test'), ('CUHK03NP', 'test')]
     assert config.test_dataloader[1].dataset.variant == 'detected'
-    assert [entry.save_dir for entry in config.test_evaluator] == ['all/msmt17', 'all/cuhk03-np']
+    assert [entry.save_dir for entry in config.test_evaluator] == ['all/msmt17', 'all/cuhk03_np']
     for entry in config.test_dataloader:
         assert entry.dataset.pipeline == pipeline
         assert entry.batch_size == 256

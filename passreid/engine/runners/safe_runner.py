@@ -13,15 +13,13 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from passreid.datasets.lost_workers import named_lost_samples
-from passreid.registry import RUNNERS
+from passreid.registry import HOOKS, RUNNERS, type_of
 from passreid.utils.atomic_file import NotSavedError
 from passreid.utils.config_mistakes import explained_mistakes
 from passreid.utils.last_checkpoint import read_last_checkpoint
 from passreid.utils.loader_worker import start_worker
 
 from ..atomic_checkpoints import atomic_checkpoints
-
-_PLAIN_CHECKPOINTS = ('CheckpointHook', 'mmengine.CheckpointHook', CheckpointHook)
 
 
 @RUNNERS.register_module()
@@ -93,8 +91,8 @@ class SafeRunner(Runner):
 
     def register_hook(self, hook: Hook | dict, *args, **kwargs) -> None:
         """Register a hook, the safe one where mmengine's CheckpointHook is asked for; see there."""
-        if isinstance(hook, dict) and hook.get('type') in _PLAIN_CHECKPOINTS:
-            hook['type'] = 'SafeCheckpointHook'
+        if type_of(hook, HOOKS) is CheckpointHook:
+            hook['type'] = 'passreid.SafeCheckpointHook'  # type: ignore[index]
         super().register_hook(hook, *args, **kwargs)
 
     @staticmethod
