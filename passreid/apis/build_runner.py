@@ -22,10 +22,8 @@ from passreid.engine.hooks import (
 from passreid.engine.runners import SafeRunner
 from passreid.models.converters import fit_checkpoint
 from passreid.registry import name_types
-from passreid.utils.activation_checkpointing import repair_activation_checkpointing
 from passreid.utils.checkpoint_loading import secure_checkpoint_loading
 from passreid.utils.config_error import ConfigError
-from passreid.utils.config_file import read_config
 from passreid.utils.config_keys import check_top_level
 from passreid.utils.config_mistakes import explained_mistakes
 from passreid.utils.config_values import check_values
@@ -102,12 +100,16 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     given.default_scope = given.get('default_scope') or SCOPE
     if not given.get('model'):
         raise ConfigError(f'{given.filename or "the config"} has no `model`')
+    if given.get('activation_checkpointing'):
+        raise ValueError(
+            'activation_checkpointing: mmengine recomputes in a way that trains no backbone and '
+            'counts batch statistics twice. Use model.backbone.with_cp=True'
+        )
     check_top_level(given)
     check_values(given)
     register_all_modules(init_default_scope=False)
     silence_known_warnings()
     secure_checkpoint_loading()
-    repair_activation_checkpointing()
     with explained_mistakes(given):
         return _build(given)
 
@@ -152,12 +154,11 @@ def load_config(cfg: Config | dict | str | Path) -> Config:
 
     Raises:
         FileNotFoundError: When there is no such file.
-        ConfigError: When it cannot be read.
     """
     if isinstance(cfg, str | Path):
         if not Path(cfg).is_file():
             raise FileNotFoundError(f'There is no config file {cfg} (looked from {os.getcwd()})')
-        cfg = read_config(cfg)
+        cfg = Config.fromfile(cfg)
     own = copy.deepcopy(cfg) if isinstance(cfg, Config) else Config(copy.deepcopy(cfg))
     name_types(own._cfg_dict, own.get('default_scope') or SCOPE)
     return own

@@ -1,6 +1,9 @@
 """The runner of every run of this package."""
 
-from collections.abc import Iterator
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,7 +20,6 @@ from passreid.registry import HOOKS, RUNNERS, type_of
 from passreid.utils.atomic_file import NotSavedError
 from passreid.utils.config_mistakes import explained_mistakes
 from passreid.utils.last_checkpoint import read_last_checkpoint
-from passreid.utils.loader_worker import start_worker
 
 from ..atomic_checkpoints import atomic_checkpoints
 
@@ -29,7 +31,8 @@ class SafeRunner(Runner):
     - A checkpoint is there as a whole or not at all; mmengine's ``CheckpointHook`` becomes
       :class:`SafeCheckpointHook`.
     - All processes resume from what the first one chose.
-    - Workers of data loaders end with their process, see :func:`watch_over_worker`.
+    - Workers of data loaders end with their process, and not by a signal to the whole job, after
+      which that process saves and ends.
 
     Args:
         *args: Of :class:`mmengine.runner.Runner`.
@@ -99,7 +102,7 @@ class SafeRunner(Runner):
     def build_dataloader(*args, **kwargs) -> DataLoader:
         """Build a data loader with workers that are watched over; see mmengine."""
         loader = Runner.build_dataloader(*args, **kwargs)
-        loader.worker_init_fn = partial(start_worker, loader.worker_init_fn)
+        loader.worker_init_fn = partial(_start_worker, loader.worker_init_fn)
         return loader
 
     def _last_good(self) -> str:
@@ -115,3 +118,20 @@ class SafeRunner(Runner):
             stack.enter_context(explained_mistakes(self.cfg))
             stack.enter_context(named_lost_samples())
             yield
+
+
+def _start_worker(init: Callable[[int], None] | None, worker_id: int) -> None:
+    """Begin a worker of a data loader; it must outlive a signal to its process, but not that."""
+    if hasattr(os, 'setpgid'):
+        # Shells and schedulers signal the whole group of the process, which still needs batches.
+        os.setpgid(0, 0)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    if init is not None:
+        init(worker_id)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent is gone, which torch misses while a batch waits."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(0)
