@@ -1,8 +1,12 @@
 """What importing the package does to the process: next to nothing."""
 
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
+
+import passreid
 
 # Others first, which passreid imports and which have effects of their own.
 PROGRAM = """
@@ -70,3 +74,20 @@ def test_other_libraries_are_left_alone():
     (pattern,) = found['filters']
     assert 'MultiScaleDeformableAttention' in pattern
     assert found['fork']
+
+
+def test_without_configs(tmp_path):
+    """As a copy of the package alone, in a container or a zip of an app, has none."""
+    shutil.copytree(Path(passreid.__file__).parent, tmp_path / 'passreid')
+    program = """
+import json
+import passreid
+from passreid.utils import config_path
+try:
+    config_path('pass/pass_vit-s16_lup.py')
+except FileNotFoundError as error:
+    print(json.dumps([passreid.__file__, str(error)]))
+"""
+    file, message = run(program, cwd=tmp_path, env={'PYTHONPATH': str(tmp_path)})
+    assert Path(file).parent == tmp_path / 'passreid'
+    assert str(tmp_path / 'configs') in message

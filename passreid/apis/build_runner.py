@@ -21,12 +21,9 @@ from passreid.engine.hooks import (
 )
 from passreid.engine.runners import SafeRunner
 from passreid.models.converters import fit_checkpoint
-from passreid.registry import name_types
+from passreid.registry import RUNNERS, name_types, type_of
 from passreid.utils.checkpoint_loading import secure_checkpoint_loading
-from passreid.utils.config_error import ConfigError
-from passreid.utils.config_keys import check_top_level
-from passreid.utils.config_mistakes import explained_mistakes
-from passreid.utils.config_values import check_values
+from passreid.utils.config import likely_misspelt
 from passreid.utils.device import has_accelerator
 from passreid.utils.distributed import choose_port, init_cpu_process_group
 from passreid.utils.quiet import KnownNoiseFilter, silence_known_warnings
@@ -85,8 +82,7 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     Raises:
         FileNotFoundError: When there is no such config file or checkpoint.
         RuntimeError: When the work directory holds damaged checkpoints only.
-        ConfigError: When the config cannot be read, has no ``model``, or names a type, an argument
-            or an entry at the top that is not known; suggests the name that may be meant.
+        ValueError: When the config has no ``model``, or asks for what this runner cannot do.
 
     Examples:
         >>> from passreid.apis import build_runner
@@ -99,33 +95,25 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     # Configs in Python's own style have none, or None.
     given.default_scope = given.get('default_scope') or SCOPE
     if not given.get('model'):
-        raise ConfigError(f'{given.filename or "the config"} has no `model`')
+        raise ValueError(f'{given.filename or "the config"} has no `model`')
     if given.get('activation_checkpointing'):
         raise ValueError(
             'activation_checkpointing: mmengine recomputes in a way that trains no backbone and '
             'counts batch statistics twice. Use model.backbone.with_cp=True'
         )
-    check_top_level(given)
-    check_values(given)
     register_all_modules(init_default_scope=False)
     silence_known_warnings()
     secure_checkpoint_loading()
-    with explained_mistakes(given):
-        return _build(given)
-
-
-def _build(given: Config) -> Runner:
-    """Build the runner of a config whose entries at the top are in order."""
     fitted = copy.deepcopy(given)
     _prepare_processes(fitted)
-    notes = resolve_auto_resume(fitted) + fit_to_device(fitted)
+    notes = likely_misspelt(given) + resolve_auto_resume(fitted) + fit_to_device(fitted)
     facts = fill_num_classes(fitted)
     fill_batch_size(fitted)
     add_tensorboard(fitted)
     skip_pretrained_weights(fitted)
     count_accumulated_batches(fitted)
     _make_names_unique(fitted)
-    runner = SafeRunner.from_cfg(fitted)
+    runner = _runner_class(fitted).from_cfg(fitted)
     runner.register_hook(ConvertCheckpointHook(fit_checkpoint))
     for hook in _HOUSE_HOOKS:
         if not any(isinstance(present, hook) for present in runner.hooks):
@@ -162,6 +150,18 @@ def load_config(cfg: Config | dict | str | Path) -> Config:
     own = copy.deepcopy(cfg) if isinstance(cfg, Config) else Config(copy.deepcopy(cfg))
     name_types(own._cfg_dict, own.get('default_scope') or SCOPE)
     return own
+
+
+def _runner_class(cfg: Config) -> type[SafeRunner]:
+    """Return the runner that a config asks for."""
+    if 'runner_type' not in cfg or (kind := type_of(cfg, RUNNERS, key='runner_type')) is Runner:
+        return SafeRunner
+    if not issubclass(kind, SafeRunner):
+        raise ValueError(
+            f'runner_type is {cfg.runner_type!r}, but must be SafeRunner or a class of your own '
+            'that is derived from it: other runners would lose what build_runner adds'
+        )
+    return kind
 
 
 def _stem(cfg: Config) -> str:

@@ -6,7 +6,7 @@ from mmengine.config import Config, ConfigDict
 from torch.nn.parallel import DistributedDataParallel
 
 from passreid.registry import MODEL_WRAPPERS, type_of
-from passreid.utils.dataloader_configs import dataloader_configs
+from passreid.utils.config import dataloader_configs
 from passreid.utils.device import has_accelerator, num_usable_cpus
 from passreid.utils.mixed_precision import disable_mixed_precision
 

@@ -8,7 +8,6 @@ from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmpretrain.apis import ModelHub
 
-from passreid.utils.config_mistakes import explained_mistakes
 from passreid.utils.quiet import silence_known_warnings
 from passreid.utils.setup_env import register_all_modules
 
@@ -41,7 +40,6 @@ def get_model(
 
     Raises:
         ValueError: When there is no model of that name, or the config has none.
-        ConfigError: When the config names a type or an argument that is not known; suggests one.
         FileNotFoundError: When there is no such config or checkpoint.
         RuntimeError: When too little of the checkpoint fits.
 
@@ -72,8 +70,7 @@ def get_model(
     config.model.setdefault('data_preprocessor', config.get('data_preprocessor'))
     # The model alone: mmpretrain asks the test data for class names, and expects one test set.
     alone = Config(dict(model=dict(config.model, _scope_='passreid')))
-    with explained_mistakes(config):
-        built = mmpretrain.get_model(alone, device=device)
+    built = mmpretrain.get_model(alone, device=device)
     built._config, built._metainfo = config, metainfo
     if pretrained is not None:
         load_weights(built, pretrained)

@@ -5,7 +5,7 @@ import inspect
 from mmengine.config import Config
 
 from passreid.registry import DATA_SAMPLERS, type_of
-from passreid.utils.dataloader_configs import dataloader_configs
+from passreid.utils.config import dataloader_configs
 
 
 def fill_batch_size(cfg: Config) -> None:

@@ -6,8 +6,7 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
-from .config_keys import keys_read, suggestion
-from .dataloader_configs import dataloader_configs
+from .config import dataloader_configs, keys_read, suggestion
 
 
 class ConfigOptions(DictAction):

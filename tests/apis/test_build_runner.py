@@ -171,6 +171,19 @@ def test_checkpoint_of_another_model_is_an_error(toy_config, tmp_path):
         runner.train()
 
 
+def test_harmless_variables_are_warned_of_at_most(toy_config, capsys):
+    runner = build_runner(toy_config(models=['a'], resumed=3, data_root='x', load_form='b.pth'))
+    lines = [line for line in capsys.readouterr().out.splitlines() if 'WARNING' in line]
+    named = [
+        key
+        for key in ('models', 'resumed', 'data_root', 'load_form')
+        for line in lines
+        if repr(key) in line
+    ]
+    assert named == ['models', 'resumed', 'load_form']
+    assert runner.cfg.models == ['a']
+
+
 @pytest.mark.parametrize('scope', [None, 'absent', 'mmpretrain'])
 def test_classes_as_types(toy_config, tmp_path, scope):
     cfg = toy_config(

@@ -3,8 +3,8 @@ import argparse
 import pytest
 from mmengine.config import Config
 
+from passreid.utils.config import dataloader_configs
 from passreid.utils.config_options import ConfigOptions, merge_options, override_data_root
-from passreid.utils.dataloader_configs import dataloader_configs
 
 
 @pytest.fixture

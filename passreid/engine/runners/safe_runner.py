@@ -3,8 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from torch.utils.data import DataLoader
 from passreid.datasets.lost_workers import named_lost_samples
 from passreid.registry import HOOKS, RUNNERS, type_of
 from passreid.utils.atomic_file import NotSavedError
-from passreid.utils.config_mistakes import explained_mistakes
 from passreid.utils.last_checkpoint import read_last_checkpoint
 
 from ..atomic_checkpoints import atomic_checkpoints
@@ -45,7 +43,7 @@ class SafeRunner(Runner):
 
     def train(self) -> nn.Module:
         """Train; see :meth:`mmengine.runner.Runner.train`."""
-        with self._explained_failures():
+        with named_lost_samples():
             try:
                 return super().train()
             finally:
@@ -53,12 +51,12 @@ class SafeRunner(Runner):
 
     def val(self) -> dict:
         """Validate; see :meth:`mmengine.runner.Runner.val`."""
-        with self._explained_failures():
+        with named_lost_samples():
             return super().val()
 
     def test(self) -> dict:
         """Test; see :meth:`mmengine.runner.Runner.test`."""
-        with self._explained_failures():
+        with named_lost_samples():
             return super().test()
 
     def save_checkpoint(self, *args, **kwargs) -> None:
@@ -110,14 +108,6 @@ class SafeRunner(Runner):
         if named and Path(named).is_file():
             return f'The last good checkpoint is {named}: make room and go on with --resume.'
         return 'There is no checkpoint before it.'
-
-    @contextmanager
-    def _explained_failures(self) -> Iterator[None]:
-        """Add to errors of the loops what the user needs to know."""
-        with ExitStack() as stack:
-            stack.enter_context(explained_mistakes(self.cfg))
-            stack.enter_context(named_lost_samples())
-            yield
 
 
 def _start_worker(init: Callable[[int], None] | None, worker_id: int) -> None:

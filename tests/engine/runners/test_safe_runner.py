@@ -10,7 +10,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from passreid.apis import build_runner
 from passreid.engine import SafeCheckpointHook
-from passreid.engine.runners.safe_runner import _start_worker
+from passreid.engine.runners.safe_runner import SafeRunner, _start_worker
+from passreid.registry import RUNNERS
 
 
 class Pids(Dataset):
@@ -86,3 +87,28 @@ def test_checkpoint_hook_of_mmengine_becomes_the_safe_one(toy_config, kind):
     )
     assert isinstance(hook, SafeCheckpointHook)
     assert hook.interval == 7
+
+
+@RUNNERS.register_module()
+class OwnRunner(SafeRunner):
+    pass
+
+
+@pytest.mark.parametrize(
+    ('kind', 'expected'),
+    [
+        ('OwnRunner', OwnRunner),
+        (OwnRunner, OwnRunner),
+        ('SafeRunner', SafeRunner),
+        # What mmengine takes when nothing is asked for.
+        ('Runner', SafeRunner),
+    ],
+)
+def test_runner_is_the_one_that_is_asked_for(toy_config, kind, expected):
+    assert type(build_runner(toy_config(runner_type=kind))) is expected
+
+
+@pytest.mark.parametrize('kind', ['FlexibleRunner', 'NoSuchRunner'])
+def test_other_runners_are_refused(toy_config, kind):
+    with pytest.raises(ValueError, match=f'runner_type.*{kind}'):
+        build_runner(toy_config(runner_type=kind))
