@@ -23,7 +23,7 @@ from passreid.engine.runners import SafeRunner
 from passreid.models.converters import fit_checkpoint
 from passreid.registry import RUNNERS, name_types, type_of
 from passreid.utils.checkpoint_loading import secure_checkpoint_loading
-from passreid.utils.config import likely_misspelt
+from passreid.utils.config import likely_misspelt, read_switches
 from passreid.utils.device import has_accelerator
 from passreid.utils.distributed import choose_port, init_cpu_process_group
 from passreid.utils.quiet import KnownNoiseFilter, silence_known_warnings
@@ -82,7 +82,8 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     Raises:
         FileNotFoundError: When there is no such config file or checkpoint.
         RuntimeError: When the work directory holds damaged checkpoints only.
-        ValueError: When the config has no ``model``, or asks for what this runner cannot do.
+        ValueError: When the config has no ``model``, a word that is neither yes nor no where one is
+            wanted, or asks for what this runner cannot do.
 
     Examples:
         >>> from passreid.apis import build_runner
@@ -101,6 +102,7 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
             'activation_checkpointing: mmengine recomputes in a way that trains no backbone and '
             'counts batch statistics twice. Use model.backbone.with_cp=True'
         )
+    read_switches(given)
     register_all_modules(init_default_scope=False)
     silence_known_warnings()
     secure_checkpoint_loading()

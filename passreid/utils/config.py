@@ -24,8 +24,17 @@ _KEYS_WITHIN = {
     'auto_scale_lr': {'base_batch_size', 'enable'},
 }
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+# Entries that are only tested for truth, so that a word such as 'no' would switch them on.
+_SWITCHES = {
+    '': ('resume', 'compile', 'tensorboard', 'find_unused_parameters'),
+    'auto_scale_lr': ('enable',),
+    'env_cfg': ('cudnn_benchmark',),
+    'randomness': ('deterministic', 'diff_rank_seed'),
+    **dict.fromkeys(_LOADERS, ('pin_memory', 'persistent_workers', 'drop_last')),
+}
 # A slip of the keyboard adds or leaves out so many letters, and leaves so much as it is.
 _MOST_LETTERS, _SIMILAR = 2, 0.8
+SWITCH_WORDS = {'on': True, 'yes': True, 'true': True, 'off': False, 'no': False, 'false': False}
 
 
 def dataloader_configs(cfg: Config) -> Iterator[ConfigDict]:
@@ -37,6 +46,39 @@ def dataloader_configs(cfg: Config) -> Iterator[ConfigDict]:
     for name in _LOADERS:
         loaders = cfg.get(name) or []
         yield from loaders if isinstance(loaders, list | tuple) else [loaders]
+
+
+def read_switches(cfg: Config) -> None:
+    """Turn words such as 'no' into what they mean, where mmengine wants True or False, in place.
+
+    Args:
+        cfg (Config): The config of a runner. It is changed.
+
+    Raises:
+        ValueError: When another word stands there; names the entry.
+    """
+    for name, keys in _SWITCHES.items():
+        holders = cfg.get(name) if name else cfg
+        for holder in holders if isinstance(holders, list | tuple) else [holders]:
+            for key in keys if isinstance(holder, dict | Config) else ():
+                value = holder.get(key)
+                if isinstance(value, str) and (key, value) != ('resume', 'auto'):
+                    holder[key] = read_switch(f'{name}.{key}'.strip('.'), value)
+
+
+def read_switch(key: str, word: str) -> bool:
+    """Return what a word means where True or False is wanted.
+
+    Args:
+        key (str): The entry that it stands in.
+        word (str): on, off, yes, no, true or false, in any case.
+
+    Raises:
+        ValueError: When it is another word; names the entry.
+    """
+    if word.lower() not in SWITCH_WORDS:
+        raise ValueError(f'{key} is {word!r}, but must be one of {", ".join(SWITCH_WORDS)}')
+    return SWITCH_WORDS[word.lower()]
 
 
 def keys_read() -> set[str]:

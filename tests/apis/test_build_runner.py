@@ -184,6 +184,16 @@ def test_harmless_variables_are_warned_of_at_most(toy_config, capsys):
     assert runner.cfg.models == ['a']
 
 
+@pytest.mark.parametrize(('word', 'rate'), [('no', 0.1), ('off', 0.1), ('Yes', 0.05)])
+def test_words_of_a_config_are_no_switch_by_themselves(toy_config, word, rate):
+    wrapper = {'type': 'OptimWrapper', 'optimizer': {'type': 'SGD', 'lr': 0.1}}
+    scale = {'enable': word, 'base_batch_size': 8}
+    runner = build_runner(toy_config(optim_wrapper=wrapper, auto_scale_lr=scale, resume='no'))
+    runner.train()
+    assert runner.optim_wrapper.param_groups[0]['initial_lr'] == pytest.approx(rate)
+    assert runner.cfg.resume is False
+
+
 @pytest.mark.parametrize('scope', [None, 'absent', 'mmpretrain'])
 def test_classes_as_types(toy_config, tmp_path, scope):
     cfg = toy_config(

@@ -23,6 +23,8 @@ VALUES = [
     ('model.backbone.type', 'PartVit', 'PartVit'),
     ('model.backbone.num_part', 3, 'num_part'),
     ('optim_wrapper.optimizer.momentun', 0.9, 'momentun'),
+    ('auto_scale_lr.enable', 'maybe', 'auto_scale_lr.enable'),
+    ('resume', 'maybe', 'resume'),
     ('runner_type', 'FlexibleRunner', 'runner_type.*FlexibleRunner'),
     ('activation_checkpointing', ['backbone'], 'activation_checkpointing.*with_cp'),
     ('train_dataloader.batch_size', 0, 'batch_size'),

@@ -2,7 +2,7 @@ import pytest
 from mmengine.config import Config
 
 from passreid.utils import config_path
-from passreid.utils.config import keys_read, likely_misspelt, suggestion
+from passreid.utils.config import keys_read, likely_misspelt, read_switches, suggestion
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,51 @@ def test_configs_of_the_package():
 def test_suggestion():
     assert suggestion('enabled', ['enable', 'base_batch_size']) == "; did you mean 'enable'?"
     assert suggestion('zzz', keys_read()) == suggestion('x', []) == ''
+
+
+ENTRIES = [
+    'resume',
+    'compile',
+    'tensorboard',
+    'auto_scale_lr.enable',
+    'env_cfg.cudnn_benchmark',
+    'train_dataloader.pin_memory',
+    'test_dataloader.1.persistent_workers',
+]
+
+
+def config(key, value):
+    cfg = Config({'auto_scale_lr': {}, 'env_cfg': {}, 'train_dataloader': {}})
+    cfg.test_dataloader = [{}, {}]
+    cfg.merge_from_dict({key: value})
+    return cfg
+
+
+def entry(cfg, key):
+    for part in key.split('.'):
+        cfg = cfg[int(part)] if part.isdigit() else cfg[part]
+    return cfg
+
+
+@pytest.mark.parametrize('key', ENTRIES)
+def test_words_of_a_config_file_as_switches(key):
+    for word, meaning in {'no': False, 'Off': False, 'yes': True, 'TRUE': True}.items():
+        cfg = config(key, word)
+        read_switches(cfg)
+        assert entry(cfg, key) is meaning
+
+
+@pytest.mark.parametrize('key', ENTRIES)
+def test_other_words_are_no_switches(key):
+    name = key.replace('.1', '')
+    with pytest.raises(ValueError, match=f"{name} is 'maybe'"):
+        read_switches(config(key, 'maybe'))
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'), [('resume', 'auto'), ('compile', {'mode': 'x'}), ('load_from', 'no')]
+)
+def test_what_is_no_word_stays(key, value):
+    cfg = config(key, value)
+    read_switches(cfg)
+    assert cfg[key] == value
