@@ -6,7 +6,14 @@ from there to mmengine. Parents never import lazily, so each sub-package of
 passreid imports its counterpart in mmpretrain.
 """
 
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.config.lazy import LazyAttr, LazyObject
 from mmengine.registry import Registry
+from mmengine.utils import get_object_from_string
 from mmpretrain import registry as parents
 
 
@@ -38,3 +45,64 @@ METRICS = _child_of(parents.METRICS, 'evaluation')
 EVALUATORS = _child_of(parents.EVALUATORS, 'evaluation')
 VISUALIZERS = _child_of(parents.VISUALIZERS, 'visualization')
 VISBACKENDS = _child_of(parents.VISBACKENDS, 'visualization')
+
+REGISTRIES = tuple(node for node in vars().values() if isinstance(node, Registry))
+# Entries of a config that name a class or a function.
+_TYPE_KEYS = ('type', 'constructor', 'runner_type')
+
+
+def type_of(entry: Any, *registries: Registry, key: str = 'type') -> type:
+    """Return the class that an entry of a config names, by whatever name.
+
+    Args:
+        entry (Any): The entry, such as ``dict(type='ReIDHead')`` or ``dict(type=ReIDHead)``.
+        *registries (Registry): Where to look for it.
+        key (str): Which part of the entry names it. Defaults to 'type'.
+
+    Returns:
+        type: The class; ``object`` when it names none.
+
+    Examples:
+        >>> from passreid.registry import MODELS, type_of
+        >>> type_of(dict(type='passreid.PartViT'), MODELS) is type_of(dict(type='PartViT'), MODELS)
+        True
+    """
+    kind = entry.get(key) if isinstance(entry, Mapping | Config) else None
+    if isinstance(kind, str):
+        kind = next(filter(None, (node.get(kind) for node in registries)), None)
+    return kind if inspect.isclass(kind) else object
+
+
+def name_types(node: Any, scope: str = 'passreid') -> None:
+    """Put names in the place of classes and functions that a config has as types, in place.
+
+    So configs in Python's own style (``type=ReIDHead``) equal those with strings, can be written to
+    a file and be compared by name, as parts of mmengine and mmpretrain do.
+
+    Args:
+        node (Any): A config, or a part of one. It is changed.
+        scope (str): The default scope of the config. Defaults to 'passreid'.
+    """
+    # As it stands there: ConfigDict itself would import what was not asked for.
+    children = dict.items(node) if isinstance(node, dict) else enumerate(node)
+    for key, value in list(children):
+        if isinstance(value, dict | list | tuple):
+            name_types(value, scope)
+        elif key in _TYPE_KEYS:
+            kind = value.build() if isinstance(value, LazyAttr | LazyObject) else value
+            if callable(kind):
+                node[key] = _name_of(kind, scope)
+
+
+def _name_of(kind: Any, scope: str) -> Any:
+    """Return the name a class is registered by, else its import path, else the class."""
+    for node in REGISTRIES:
+        owner: Registry | None = node
+        while owner is not None:
+            for name, found in owner.module_dict.items():
+                if found is kind:
+                    with node.switch_scope_and_registry(scope) as seen:
+                        return name if seen.get(name) is kind else f'{owner.scope}.{name}'
+            owner = owner.parent
+    path = f'{kind.__module__}.{getattr(kind, "__qualname__", "")}'
+    return path if get_object_from_string(path) is kind else kind

@@ -130,6 +130,22 @@ def test_there_are_no_absolute_paths(path):
     assert not re.search(r"""['"](/|~|[A-Za-z]:\\)""", path.read_text())
 
 
+@pytest.mark.parametrize(
+    'name', ['cuhk03_np', 'dukemtmc_reid', 'market1501', 'msmt17', 'occluded_duke']
+)
+def test_data_sets_share_one_recipe(name):
+    """They repeat it, since configs of both styles inherit from them."""
+    own, recipe = (
+        Config.fromfile(ROOT / '_base_' / 'datasets' / f'{file}.py').to_dict()
+        for file in (name, 'reid_256x128')
+    )
+    dataset = own.pop('dataset')
+    assert {'type', 'data_root'} <= set(dataset)
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        recipe[loader]['dataset'].update(dataset)
+    assert own == recipe
+
+
 @leaves
 def test_types_resolve(path):
     found = list(named_types(Config.fromfile(path).to_dict()))

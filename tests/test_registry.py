@@ -1,12 +1,19 @@
 import inspect
+from functools import partial
 
+import mmcv.transforms
 import mmengine
 import mmpretrain.registry
 import pytest
+import torch
+from mmengine.dataset import default_collate
+from mmengine.model import PretrainedInit
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import DefaultScope, Registry
+from mmpretrain.models import ImageClassifier
 
 from passreid import registry
+from passreid.models import PartViT
 from passreid.utils import register_all_modules
 
 NODES = {name: node for name, node in inspect.getmembers(registry) if isinstance(node, Registry)}
@@ -80,3 +87,55 @@ def test_inner_defaults_of_mmpretrain_resolve():
 def test_prefix_reaches_passreid_from_another_scope():
     with ROOT_MODELS.switch_scope_and_registry('mmpretrain') as node:
         assert node.get('passreid.PartViT') is NODES['MODELS'].get('PartViT')
+
+
+class Unregistered:
+    pass
+
+
+@pytest.mark.parametrize(
+    ('kind', 'expected'),
+    [
+        ('PartViT', PartViT),
+        ('passreid.PartViT', PartViT),
+        ('passreid.models.backbones.PartViT', PartViT),
+        (PartViT, PartViT),
+        ('mmpretrain.ImageClassifier', ImageClassifier),
+        ('NoSuchModel', object),
+        (None, object),
+        (print, object),
+    ],
+)
+def test_type_of_an_entry(kind, expected):
+    assert registry.type_of({'type': kind}, registry.MODELS) is expected
+    assert registry.type_of({'other': kind}, registry.MODELS) is object
+    assert registry.type_of(kind, registry.MODELS) is object
+
+
+@pytest.mark.parametrize(
+    ('kind', 'scope', 'name'),
+    [
+        (PartViT, 'passreid', 'PartViT'),
+        (PartViT, 'mmpretrain', 'passreid.PartViT'),
+        (ImageClassifier, 'mmpretrain', 'ImageClassifier'),
+        (PretrainedInit, 'mmpretrain', 'Pretrained'),
+        (torch.optim.SGD, 'passreid', 'SGD'),
+        (mmcv.transforms.RandomResize, 'passreid', 'RandomResize'),
+        # mmpretrain has another class of that name.
+        (mmengine.hooks.EMAHook, 'passreid', 'mmengine.EMAHook'),
+        (default_collate, 'passreid', 'mmengine.dataset.utils.default_collate'),
+        (Unregistered, 'passreid', f'{__name__}.Unregistered'),
+        (max, 'passreid', 'builtins.max'),
+    ],
+)
+def test_classes_become_names(kind, scope, name):
+    cfg = {'deep': [{'type': kind, 'x': ({'constructor': kind},), 'kind': kind}]}
+    registry.name_types(cfg, scope)
+    assert cfg == {'deep': [{'type': name, 'x': ({'constructor': name},), 'kind': kind}]}
+
+
+@pytest.mark.parametrize('value', ['PartViT', None, 3, {'type': 'A'}, partial(print)])
+def test_what_has_no_name_stays(value):
+    cfg = {'type': value}
+    registry.name_types(cfg)
+    assert cfg == {'type': value}

@@ -1,6 +1,6 @@
 # Published: 93.3 mAP, 96.9 Rank-1.
 _base_ = [
-    '../_base_/models/reid_vit-s16.py',
+    '../_base_/models/reid_vit_s16.py',
     '../_base_/datasets/market1501.py',
     '../_base_/datasets/pipelines_384x128.py',
     '../_base_/schedules/sgd_120e.py',

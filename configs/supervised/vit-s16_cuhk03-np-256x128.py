@@ -1,7 +1,7 @@
 # The recipe of MSMT17; there is no published figure.
 _base_ = [
-    '../_base_/models/reid_vit-s16.py',
-    '../_base_/datasets/cuhk03-np.py',
+    '../_base_/models/reid_vit_s16.py',
+    '../_base_/datasets/cuhk03_np.py',
     '../_base_/schedules/sgd_120e.py',
     '../_base_/default_runtime.py',
 ]

@@ -1,7 +1,7 @@
 # The recipe of MSMT17; 92.5 Rank-1 was reported by others.
 _base_ = [
-    '../_base_/models/reid_vit-s16.py',
-    '../_base_/datasets/dukemtmc-reid.py',
+    '../_base_/models/reid_vit_s16.py',
+    '../_base_/datasets/dukemtmc_reid.py',
     '../_base_/schedules/sgd_120e.py',
     '../_base_/default_runtime.py',
 ]

@@ -1,6 +1,6 @@
 # Published: 71.7 mAP, 87.9 Rank-1.
 _base_ = [
-    '../_base_/models/reid_vit-s16.py',
+    '../_base_/models/reid_vit_s16.py',
     '../_base_/datasets/msmt17.py',
     '../_base_/datasets/pipelines_384x128.py',
     '../_base_/schedules/sgd_120e.py',

@@ -1,6 +1,6 @@
 # Fine-tuning with all 100 people of domain a, where `../uda/uda_vit-t8_synthetic.py` starts.
 _base_ = [
-    '../_base_/models/reid_vit-t8.py',
+    '../_base_/models/reid_vit_t8.py',
     '../_base_/datasets/reid_synthetic.py',
     '../_base_/schedules/adamw_30e.py',
     '../_base_/default_runtime.py',

@@ -1,6 +1,6 @@
 # Control for vit-t8_synthetic.py: [CLS] alone, from `../pass/pass_vit-t16-cls_synthetic.py`.
 _base_ = [
-    '../_base_/models/reid_vit-t8.py',
+    '../_base_/models/reid_vit_t8.py',
     '../_base_/datasets/reid_synthetic.py',
     '../_base_/schedules/adamw_30e.py',
     '../_base_/default_runtime.py',

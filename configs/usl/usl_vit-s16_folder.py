@@ -1,6 +1,6 @@
 # A folder of your own, flat or nested, without labels and cameras: give it as `--data-root`.
 _base_ = [
-    '../_base_/models/cluster_vit-s16.py',
+    '../_base_/models/cluster_vit_s16.py',
     '../_base_/datasets/clusters_256x128.py',
     '../_base_/schedules/sgd_50e.py',
     '../_base_/default_runtime.py',

@@ -1,6 +1,6 @@
 # Published: 41.0 mAP, 67.0 Rank-1.
 _base_ = [
-    '../_base_/models/cluster_vit-s16.py',
+    '../_base_/models/cluster_vit_s16.py',
     '../_base_/datasets/clusters_256x128.py',
     '../_base_/schedules/sgd_50e.py',
     '../_base_/default_runtime.py',

@@ -1,6 +1,6 @@
 # Training on clusters of unlabelled rendered people of another domain, on a CPU.
 _base_ = [
-    '../_base_/models/cluster_vit-t8.py',
+    '../_base_/models/cluster_vit_t8.py',
     '../_base_/datasets/reid_synthetic.py',
     '../_base_/schedules/adamw_30e.py',
     '../_base_/default_runtime.py',

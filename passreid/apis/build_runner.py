@@ -16,13 +16,9 @@ from passreid.engine.hooks import (
     ProcessBuffersHook,
 )
 from passreid.engine.runners import SafeRunner
-from passreid.utils.activation_checkpointing import repair_activation_checkpointing
+from passreid.registry import RUNNERS, name_types, type_of
 from passreid.utils.checkpoint_loading import secure_checkpoint_loading
-from passreid.utils.config_error import ConfigError
-from passreid.utils.config_file import read_config
-from passreid.utils.config_keys import check_top_level
-from passreid.utils.config_mistakes import explained_mistakes
-from passreid.utils.config_values import check_values
+from passreid.utils.config import likely_misspelt, read_switches
 from passreid.utils.device import has_accelerator
 from passreid.utils.distributed import choose_port, init_cpu_process_group
 from passreid.utils.quiet import KnownNoiseFilter, silence_known_warnings
@@ -78,8 +74,8 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     Raises:
         FileNotFoundError: When there is no such config file or checkpoint.
         RuntimeError: When the work directory holds damaged checkpoints only.
-        ConfigError: When the config cannot be read, has no ``model``, or names a type, an argument
-            or an entry at the top that is not known; suggests the name that may be meant.
+        ValueError: When the config has no ``model``, a word that is neither yes nor no where one is
+            wanted, or asks for what this runner cannot do.
 
     Examples:
         >>> from passreid.apis import build_runner
@@ -88,32 +84,30 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     """
     given = load_config(cfg)
     given.setdefault('work_dir', os.path.join('work_dirs', _stem(given)))
-    given.setdefault('default_scope', SCOPE)
     given.setdefault('launcher', 'none')
+    # Configs in Python's own style have none, or None.
+    given.default_scope = given.get('default_scope') or SCOPE
     if not given.get('model'):
-        raise ConfigError(f'{given.filename or "the config"} has no `model`')
-    check_top_level(given)
-    check_values(given)
+        raise ValueError(f'{given.filename or "the config"} has no `model`')
+    if given.get('activation_checkpointing'):
+        raise ValueError(
+            'activation_checkpointing: mmengine recomputes in a way that trains no backbone and '
+            'counts batch statistics twice. Use model.backbone.with_cp=True'
+        )
+    read_switches(given)
     register_all_modules(init_default_scope=False)
     silence_known_warnings()
     secure_checkpoint_loading()
-    repair_activation_checkpointing()
-    with explained_mistakes(given):
-        return _build(given)
-
-
-def _build(given: Config) -> Runner:
-    """Build the runner of a config whose entries at the top are in order."""
     fitted = copy.deepcopy(given)
     _prepare_processes(fitted)
-    notes = resolve_auto_resume(fitted) + fit_to_device(fitted)
+    notes = likely_misspelt(given) + resolve_auto_resume(fitted) + fit_to_device(fitted)
     facts = fill_num_classes(fitted)
     fill_batch_size(fitted)
     add_tensorboard(fitted)
     skip_pretrained_weights(fitted)
     count_accumulated_batches(fitted)
     _make_names_unique(fitted)
-    runner = SafeRunner.from_cfg(fitted)
+    runner = _runner_class(fitted).from_cfg(fitted)
     for hook in _HOUSE_HOOKS:
         if not any(isinstance(present, hook) for present in runner.hooks):
             runner.register_hook(hook())
@@ -137,19 +131,30 @@ def load_config(cfg: Config | dict | str | Path) -> Config:
         cfg (Config | dict | str | Path): A config, or the file that holds it.
 
     Returns:
-        Config: A copy; changing it leaves ``cfg`` alone.
+        Config: A copy; changing it leaves ``cfg`` alone. Classes in it have become their names.
 
     Raises:
         FileNotFoundError: When there is no such file.
-        ConfigError: When it cannot be read.
     """
-    if isinstance(cfg, Config):
-        return copy.deepcopy(cfg)
-    if isinstance(cfg, dict):
-        return Config(copy.deepcopy(cfg))
-    if not Path(cfg).is_file():
-        raise FileNotFoundError(f'There is no config file {cfg} (looked from {os.getcwd()})')
-    return read_config(cfg)
+    if isinstance(cfg, str | Path):
+        if not Path(cfg).is_file():
+            raise FileNotFoundError(f'There is no config file {cfg} (looked from {os.getcwd()})')
+        cfg = Config.fromfile(cfg)
+    own = copy.deepcopy(cfg) if isinstance(cfg, Config) else Config(copy.deepcopy(cfg))
+    name_types(own._cfg_dict, own.get('default_scope') or SCOPE)
+    return own
+
+
+def _runner_class(cfg: Config) -> type[SafeRunner]:
+    """Return the runner that a config asks for."""
+    if 'runner_type' not in cfg or (kind := type_of(cfg, RUNNERS, key='runner_type')) is Runner:
+        return SafeRunner
+    if not issubclass(kind, SafeRunner):
+        raise ValueError(
+            f'runner_type is {cfg.runner_type!r}, but must be SafeRunner or a class of your own '
+            'that is derived from it: other runners would lose what build_runner adds'
+        )
+    return kind
 
 
 def _stem(cfg: Config) -> str:

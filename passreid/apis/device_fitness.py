@@ -5,8 +5,8 @@ import inspect
 from mmengine.config import Config, ConfigDict
 from torch.nn.parallel import DistributedDataParallel
 
-from passreid.registry import MODEL_WRAPPERS
-from passreid.utils.dataloader_configs import dataloader_configs
+from passreid.registry import MODEL_WRAPPERS, type_of
+from passreid.utils.config import dataloader_configs
 from passreid.utils.device import has_accelerator, num_usable_cpus
 from passreid.utils.mixed_precision import disable_mixed_precision
 
@@ -56,8 +56,7 @@ def _fit_model_wrapper(cfg: Config, accelerated: bool) -> None:
         **(cfg.get('model_wrapper_cfg') or {}),
     }
     wrapper = cfg.model_wrapper_cfg
-    kind = wrapper.type if inspect.isclass(wrapper.type) else MODEL_WRAPPERS.get(wrapper.type)
-    if not (inspect.isclass(kind) and issubclass(kind, DistributedDataParallel)):
+    if not issubclass(type_of(wrapper, MODEL_WRAPPERS), DistributedDataParallel):
         return
     wrapper.setdefault('find_unused_parameters', cfg.get('find_unused_parameters', False))
     # torch renamed the option; the old name prints a warning where the new one exists.

@@ -12,7 +12,6 @@ from mmengine.model import BaseModel
 from mmpretrain.apis import ModelHub
 
 from passreid.models.converters import load_weights
-from passreid.utils.config_mistakes import explained_mistakes
 from passreid.utils.quiet import silence_known_warnings
 from passreid.utils.setup_env import register_all_modules
 
@@ -45,7 +44,6 @@ def get_model(
 
     Raises:
         ValueError: When there is no model of that name, or the config has none.
-        ConfigError: When the config names a type or an argument that is not known; suggests one.
         FileNotFoundError: When there is no such config or checkpoint.
         RuntimeError: When too little of the checkpoint fits.
 
@@ -77,9 +75,8 @@ def get_model(
     # The model alone: mmpretrain asks the test data for class names, and expects one test set.
     alone = Config(dict(model=dict(copy.deepcopy(config.model), _scope_='passreid')))
     drop_pretrained(alone.model)
-    with explained_mistakes(config):
-        built = mmpretrain.get_model(alone, device=device)
-        _draw_weights(built)
+    built = mmpretrain.get_model(alone, device=device)
+    _draw_weights(built)
     built._config, built._metainfo = config, metainfo
     if pretrained is not None:
         load_weights(built, pretrained)

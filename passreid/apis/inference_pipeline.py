@@ -5,6 +5,9 @@ from typing import Any
 
 from mmengine.config import Config
 
+from passreid.engine.hooks import PseudoLabelHook
+from passreid.registry import HOOKS, type_of
+
 _META_KEYS = ('img_path', 'cam_id', 'is_query', 'sample_idx')
 
 
@@ -48,6 +51,7 @@ def _pipelines(cfg: Config) -> Iterator[Any]:
         loader = loader[0] if isinstance(loader, list | tuple) and loader else loader
         if loader and 'pipeline' in loader.dataset:
             yield loader.dataset.pipeline
-    for hook in (cfg.get('default_hooks') or {}).values():
-        if hook and str(hook.get('type')).split('.')[-1] == 'PseudoLabelHook':
-            yield hook.pipeline
+    hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())]
+    for hook in hooks:
+        if issubclass(type_of(hook, HOOKS), PseudoLabelHook):
+            yield hook['pipeline']

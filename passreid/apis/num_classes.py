@@ -8,10 +8,8 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 from mmengine.logging import MMLogger
 
-from passreid.registry import DATASETS
-
-# Heads whose classifier has one row for each id of the training set.
-_HEADS = ('ReIDHead', 'passreid.ReIDHead')
+from passreid.models import ReIDHead
+from passreid.registry import DATASETS, MODELS, type_of
 
 
 def fill_num_classes(cfg: Config) -> list[str]:
@@ -52,7 +50,7 @@ def find_heads(node: Any) -> Iterator[ConfigDict]:
         node (Any): A config, or a part of one.
     """
     if isinstance(node, dict):
-        if node.get('type') in _HEADS:
+        if issubclass(type_of(node, MODELS), ReIDHead):
             yield node
         for child in node.values():
             yield from find_heads(child)

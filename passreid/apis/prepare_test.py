@@ -1,11 +1,15 @@
 """Changes of a config by what a test is asked to do."""
 
-from collections.abc import Iterable, Sequence
+import copy
+from collections.abc import Iterator, Sequence
 from os.path import join
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
+
+from passreid.evaluation import ReIDMetric
+from passreid.registry import METRICS, type_of
 
 from .build_runner import load_config
 from .num_classes import find_heads
@@ -54,11 +58,12 @@ def prepare_test(
     if test_sets:
         _replace_test_sets(cfg, [Path(path) for path in test_sets])
     names = cfg.test_cfg.get('names', ())
-    for index, metric in enumerate(_metrics(cfg)):
-        if rerank:
-            metric['rerank'] = True
-        if out:
-            metric['save_dir'] = join(out, names[index]) if names else str(out)
+    for index, evaluator in enumerate(_evaluators(cfg)):
+        for metric in _reid_metrics(evaluator):
+            if rerank:
+                metric['rerank'] = metric.get('rerank') or True
+            if out:
+                metric['save_dir'] = join(out, names[index]) if names else str(out)
     if flip:
         hook = dict(type='FlipTTAHook')
         cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), hook]
@@ -66,30 +71,39 @@ def prepare_test(
 
 def _replace_test_sets(cfg: Config, paths: list[Path]) -> None:
     """Let the config test on the data sets that other config files name."""
-    own = cfg.test_dataloader
-    template = own[0] if isinstance(own, list | tuple) else own
+    own, evaluator = cfg.test_dataloader, cfg.test_evaluator
+    if isinstance(own, list | tuple):
+        own = own[0]
+        evaluator = evaluator[0] if isinstance(evaluator, list | tuple) else evaluator
     loaders = []
     for path in paths:
         other = load_config(path)
         if not isinstance(other.get('test_dataloader'), dict):
             raise ValueError(f'{path} has no test_dataloader')
         dataset = other.test_dataloader.dataset
-        dataset['pipeline'] = template.dataset.pipeline
-        loaders.append(ConfigDict({**template, 'dataset': dataset}))
-    evaluator = cfg.test_evaluator
-    evaluator = evaluator[0] if isinstance(evaluator, list | tuple) else evaluator
-    cfg.test_dataloader = loaders
-    cfg.test_evaluator = [ConfigDict(**evaluator) for _ in paths]
+        dataset['pipeline'] = own.dataset.pipeline
+        loaders.append(ConfigDict({**own, 'dataset': dataset}))
+    cfg.test_dataloader, cfg.test_evaluator = loaders, [copy.deepcopy(evaluator) for _ in paths]
     names = [path.stem for path in paths]
     cfg.test_cfg = dict(cfg.test_cfg, type='MultiTestLoop', names=names)
 
 
-def _metrics(cfg: Config) -> Iterable[Any]:
-    """Return the config of the metric of each test set."""
+def _evaluators(cfg: Config) -> Sequence[Any]:
+    """Return the evaluator of each test set; a list belongs to one set when there is but one."""
     evaluator = cfg.test_evaluator
+    if not isinstance(cfg.test_dataloader, list | tuple):
+        return [evaluator]
+    if not isinstance(evaluator, list | tuple):
+        cfg.test_evaluator = [copy.deepcopy(evaluator) for _ in cfg.test_dataloader]
+    return cfg.test_evaluator
+
+
+def _reid_metrics(evaluator: Any) -> Iterator[Any]:
+    """Yield the configs of ReID metrics in that of an evaluator; others may stand beside them."""
     if isinstance(evaluator, list | tuple):
-        return evaluator
-    if isinstance(cfg.test_dataloader, list | tuple):
-        cfg.test_evaluator = [ConfigDict(**evaluator) for _ in cfg.test_dataloader]
-        return cfg.test_evaluator
-    return [evaluator]
+        for metric in evaluator:
+            yield from _reid_metrics(metric)
+    elif issubclass(type_of(evaluator, METRICS), ReIDMetric):
+        yield evaluator
+    elif isinstance(evaluator, dict):
+        yield from _reid_metrics(evaluator.get('metrics'))

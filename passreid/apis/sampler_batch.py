@@ -4,8 +4,8 @@ import inspect
 
 from mmengine.config import Config
 
-from passreid.registry import DATA_SAMPLERS
-from passreid.utils.dataloader_configs import dataloader_configs
+from passreid.registry import DATA_SAMPLERS, type_of
+from passreid.utils.config import dataloader_configs
 
 
 def fill_batch_size(cfg: Config) -> None:
@@ -19,11 +19,8 @@ def fill_batch_size(cfg: Config) -> None:
     """
     for loader in dataloader_configs(cfg):
         sampler = loader.get('sampler')
-        if not isinstance(sampler, dict):
-            continue
-        kind = sampler['type']
-        kind = kind if inspect.isclass(kind) else DATA_SAMPLERS.get(kind)
-        if kind is None or 'batch_size' not in inspect.signature(kind).parameters:
+        kind = type_of(sampler, DATA_SAMPLERS)
+        if 'batch_size' not in inspect.signature(kind).parameters:
             continue
         if sampler.setdefault('batch_size', loader.batch_size) != loader.batch_size:
             raise ValueError(

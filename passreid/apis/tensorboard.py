@@ -3,9 +3,9 @@
 from importlib.util import find_spec
 
 from mmengine.config import Config
+from mmengine.visualization import TensorboardVisBackend
 
-_BACKEND = 'TensorboardVisBackend'
-_NAMES = (_BACKEND, f'mmengine.{_BACKEND}')
+from passreid.registry import VISBACKENDS, type_of
 
 
 def add_tensorboard(cfg: Config) -> None:
@@ -27,8 +27,7 @@ def add_tensorboard(cfg: Config) -> None:
     if not isinstance(visualizer, dict):
         return
     backends = list(visualizer.get('vis_backends') or [])
-    kinds = [backend.get('type') for backend in backends]
-    listed = any(getattr(kind, '__name__', kind) in _NAMES for kind in kinds)
+    listed = any(issubclass(type_of(one, VISBACKENDS), TensorboardVisBackend) for one in backends)
     if not (wanted or listed):
         return
     if find_spec('tensorboard') is None:
@@ -37,4 +36,5 @@ def add_tensorboard(cfg: Config) -> None:
             'visualizer.vis_backends), which is not installed: pip install tensorboard'
         )
     if not listed:
-        cfg.visualizer = dict(visualizer, vis_backends=[*backends, dict(type=_BACKEND)])
+        backends.append(dict(type='TensorboardVisBackend'))
+        cfg.visualizer = dict(visualizer, vis_backends=backends)

@@ -1,17 +1,20 @@
 """Overrides of config entries from a command line."""
 
 import argparse
+import ast
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from mmengine.config import Config, DictAction
 
-from .config_keys import keys_read, suggestion
-from .dataloader_configs import dataloader_configs
+from passreid.registry import REGISTRIES, type_of
+
+from .config import SWITCH_WORDS, dataloader_configs, keys_read, read_switch, suggestion
 
 
 class ConfigOptions(DictAction):
-    """Parse ``KEY=VALUE`` arguments as mmengine does, with an error that can be read."""
+    """Parse ``KEY=VALUE`` arguments as mmengine does, and ``dict(...)`` or ``{...}`` as well."""
 
     def __call__(
         self,
@@ -21,11 +24,37 @@ class ConfigOptions(DictAction):
         option_string: str | None = None,
     ) -> None:
         """Store the parsed options; see :class:`argparse.Action`."""
+        options = dict(getattr(namespace, self.dest, None) or {})
         for option in [values] if isinstance(values, str) else values or []:
-            key, equals, _ = option.partition('=')
+            key, equals, text = option.partition('=')
             if not (key and equals):
                 parser.error(f'{option_string}: {option!r} is not of the form KEY=VALUE')
-        super().__call__(parser, namespace, values, option_string)
+            try:
+                options[key] = _parse(text)
+            except (AssertionError, SyntaxError) as error:
+                parser.error(f'{option_string}: {option!r} cannot be read: {error}')
+        setattr(namespace, self.dest, options)
+
+
+def _parse(text: str) -> Any:
+    """Read a value; nothing in it is run."""
+    if 'dict(' not in text and '{' not in text:
+        return DictAction._parse_iterable(text)
+    return _value(ast.parse(text.strip(), mode='eval').body, text.strip())
+
+
+def _value(node: ast.expr, text: str) -> Any:
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == 'dict' and not node.args:
+        return {str(entry.arg): _value(entry.value, text) for entry in node.keywords}
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return {_value(key, text): _value(value, text) for key, value in pairs if key}
+    if isinstance(node, ast.List | ast.Tuple):
+        return (list if isinstance(node, ast.List) else tuple)(_value(n, text) for n in node.elts)
+    if isinstance(node, ast.Constant):
+        return node.value
+    # Words need no quotes: this is what mmengine makes of them elsewhere.
+    return DictAction._parse_iterable(ast.get_source_segment(text, node) or '')
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
@@ -120,13 +149,17 @@ def override_data_root(cfg: Config, data_root: str) -> None:
 def merge_options(cfg: Config, options: dict[str, Any]) -> None:
     """Override entries of a config, in place.
 
+    What stands in the config, else the default of the class, says what is wanted: where it is True
+    or False, words such as yes and off are; where it is a list, one value is a list of one.
+
     Args:
         cfg (Config): The config. It is changed.
         options (dict[str, Any]): Values by dotted key; a number selects from a list.
 
     Raises:
         ValueError: When a key leads nowhere, or to a variable whose value the config has
-            used already: mmengine would take it and nothing would change.
+            used already: mmengine would take it and nothing would change. When another word stands
+            where True or False is wanted.
     """
     entries = cfg.to_dict()
     read = keys_read()
@@ -144,10 +177,50 @@ def merge_options(cfg: Config, options: dict[str, Any]) -> None:
                 f'has been used by now. Override the places instead: {", ".join(used)}'
             )
     for key, value in options.items():
+        *path, _ = key.split('.')
+        holder: Any = cfg
         try:
-            cfg.merge_from_dict({key: value})
-        except (AssertionError, IndexError, KeyError, TypeError, ValueError) as error:
+            for part in path:
+                several = isinstance(holder, list | tuple)
+                holder = holder[int(part)] if several else holder.get(part, {})
+            cfg.merge_from_dict({key: _fitted(holder, key, value)})
+        except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise ValueError(f'--cfg-options {key}={value}: {error}') from error
+
+
+def _fitted(holder: Any, key: str, value: Any) -> Any:
+    """Return a value as an entry wants it, judged by what stands there or is the default."""
+    name = key.rpartition('.')[2]
+    parameter = _parameter(holder, name)
+    known = name in holder if isinstance(holder, Mapping | Config) else False
+    usual = holder[name] if known else parameter.default
+    if isinstance(value, dict):
+        inner = usual if isinstance(usual, Mapping) else {'type': value.get('type')}
+        value = {k: _fitted(inner, f'{key}.{k}', v) for k, v in value.items()}
+        # Else mmengine refuses to put a dict in the place of something else.
+        return value if inner is usual or not known else dict(value, _delete_=True)
+    if isinstance(value, list | tuple):
+        return type(value)(_fitted({}, key, v) if isinstance(v, dict) else v for v in value)
+    if isinstance(value, str) and not isinstance(usual, str):
+        # What stands at the top is judged by `read_switches`.
+        if isinstance(usual, bool) and name != key and str not in get_args(parameter.annotation):
+            return read_switch(key, value)
+        value = SWITCH_WORDS.get(value.lower(), value)
+    # In place of a pair, mmcv and mmpretrain take one number for both.
+    several = isinstance(usual, list) or (isinstance(usual, tuple) and len(usual) != 2)
+    if several and isinstance(value, str | int | float) and not isinstance(value, bool):
+        return type(usual)([value])
+    return value
+
+
+def _parameter(entry: Any, name: str) -> inspect.Parameter:
+    """Return an argument of the class that an entry of a config names, or one without default."""
+    for kind in type_of(entry, *REGISTRIES).__mro__:
+        try:
+            return inspect.signature(vars(kind)['__init__']).parameters[name]
+        except (KeyError, ValueError):
+            continue
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY)
 
 
 def _places(value: Any, node: Any, path: str = '') -> Iterator[str]:

@@ -4,8 +4,9 @@ import inspect
 from collections.abc import Iterator
 
 from mmengine.config import Config, ConfigDict
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
-from passreid.registry import OPTIM_WRAPPERS
+from passreid.registry import OPTIM_WRAPPERS, type_of
 
 
 def enable_mixed_precision(cfg: Config) -> None:
@@ -21,12 +22,12 @@ def enable_mixed_precision(cfg: Config) -> None:
         ValueError: When the optimiser wrapper of the config can do neither.
     """
     wrapper = cfg.optim_wrapper
-    if _type_name(wrapper) in ('', 'OptimWrapper', 'AmpOptimWrapper'):
+    kind = type_of(wrapper, OPTIM_WRAPPERS)
+    if 'type' not in wrapper or kind in (OptimWrapper, AmpOptimWrapper):
         wrapper.type = 'AmpOptimWrapper'
         wrapper.setdefault('loss_scale', 'dynamic')
         return
-    kind = OPTIM_WRAPPERS.get(wrapper.type) if isinstance(wrapper.type, str) else wrapper.type
-    if kind is None or 'amp' not in inspect.signature(kind).parameters:
+    if 'amp' not in inspect.signature(kind).parameters:
         raise ValueError(f'--amp: optim_wrapper.type={wrapper.type} has no mixed-precision form')
     wrapper.amp = wrapper.get('amp') or True
 
@@ -44,18 +45,16 @@ def disable_mixed_precision(cfg: Config) -> bool:
     """
     if not isinstance(cfg.get('optim_wrapper'), dict):
         return False
-    mixed = [w for w in _nested_dicts(cfg.optim_wrapper) if _type_name(w) == 'AmpOptimWrapper']
+    mixed = [
+        wrapper
+        for wrapper in _nested_dicts(cfg.optim_wrapper)
+        if type_of(wrapper, OPTIM_WRAPPERS) is AmpOptimWrapper
+    ]
     for wrapper in mixed:
         wrapper.type = 'OptimWrapper'
         for option in ('loss_scale', 'dtype', 'use_fsdp'):
             wrapper.pop(option, None)
     return bool(mixed)
-
-
-def _type_name(wrapper: ConfigDict) -> str:
-    """Return the bare name of a wrapper's type, '' when it names none."""
-    kind = wrapper.get('type', '')
-    return (kind if isinstance(kind, str) else kind.__name__).split('.')[-1]
 
 
 def _nested_dicts(node: ConfigDict) -> Iterator[ConfigDict]:

@@ -11,7 +11,8 @@ _ONE_OF_OURS = 'pass_vit-s16_lup'
 def register_model_zoo() -> None:
     """Make ``mmpretrain.list_models`` and ``mmpretrain.get_model`` know the models of passreid.
 
-    Importing passreid does this; a second call changes nothing.
+    Importing passreid does this; a second call changes nothing. Where the configs are not beside
+    the package, there is nothing to make known.
 
     Examples:
         >>> import mmpretrain
@@ -19,7 +20,10 @@ def register_model_zoo() -> None:
         >>> 'pass_vit-s16_lup' in mmpretrain.list_models('pass*')
         True
     """
-    root = config_path().parent
+    try:
+        root = config_path().parent
+    except FileNotFoundError:
+        return
     # mmpretrain refuses a name that it knows already.
     if not ModelHub.has(_ONE_OF_OURS):
         ModelHub.register_model_index(root / MODEL_INDEX, config_prefix=root)

@@ -4,10 +4,16 @@ import os
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.dataset import default_collate
+from mmengine.fileio.io import file_handlers
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner, activation_checkpointing
+from toy_run import ToyDataset, ToyModel
 
 from passreid.apis import build_runner, load_config
+from passreid.datasets import ResumableSampler
+from passreid.engine import WarmupCosineLR
 from passreid.registry import HOOKS
 from passreid.utils import UnsafeCheckpointError, register_all_modules
 
@@ -156,3 +162,70 @@ def test_checkpoint_of_another_model_is_an_error(toy_config, tmp_path):
     runner = build_runner(toy_config(load_from=str(path)))
     with pytest.raises(RuntimeError, match=r'No parameter of .* was loaded'):
         runner.train()
+
+
+def test_harmless_variables_are_warned_of_at_most(toy_config, capsys):
+    runner = build_runner(toy_config(models=['a'], resumed=3, data_root='x', load_form='b.pth'))
+    lines = [line for line in capsys.readouterr().out.splitlines() if 'WARNING' in line]
+    named = [
+        key
+        for key in ('models', 'resumed', 'data_root', 'load_form')
+        for line in lines
+        if repr(key) in line
+    ]
+    assert named == ['models', 'resumed', 'load_form']
+    assert runner.cfg.models == ['a']
+
+
+@pytest.mark.parametrize(('word', 'rate'), [('no', 0.1), ('off', 0.1), ('Yes', 0.05)])
+def test_words_of_a_config_are_no_switch_by_themselves(toy_config, word, rate):
+    wrapper = {'type': 'OptimWrapper', 'optimizer': {'type': 'SGD', 'lr': 0.1}}
+    scale = {'enable': word, 'base_batch_size': 8}
+    runner = build_runner(toy_config(optim_wrapper=wrapper, auto_scale_lr=scale, resume='no'))
+    runner.train()
+    assert runner.optim_wrapper.param_groups[0]['initial_lr'] == pytest.approx(rate)
+    assert runner.cfg.resume is False
+
+
+@pytest.mark.parametrize('scope', [None, 'absent', 'mmpretrain'])
+def test_classes_as_types(toy_config, tmp_path, scope):
+    cfg = toy_config(
+        model={'type': ToyModel},
+        optim_wrapper={'type': OptimWrapper, 'optimizer': {'type': torch.optim.AdamW, 'lr': 0.05}},
+        param_scheduler=[{'type': WarmupCosineLR, 'T_max': 2, 'warmup': 1}],
+        default_scope=scope,
+    )
+    cfg['train_dataloader'] |= {
+        'dataset': {'type': ToyDataset},
+        'collate_fn': {'type': default_collate},
+        'sampler': {'type': ResumableSampler},
+    }
+    if scope == 'absent':
+        del cfg['default_scope']
+    runner = build_runner(cfg)
+    runner.train()
+    assert isinstance(runner.model, ToyModel)
+    # What was written reads back and builds the same.
+    (path,) = (tmp_path / 'run').glob('*.py')
+    written = build_runner(path)
+    written.train()
+    for name, value in _weights(written).items():
+        assert torch.equal(value, _weights(runner)[name])
+
+
+def test_class_that_cannot_be_imported_by_name(toy_config):
+    class Local(ToyModel):
+        pass
+
+    assert load_config(toy_config(model={'type': Local})).model.type is Local
+
+
+def test_other_libraries_stay_as_they_are(toy_config):
+    before = dict(file_handlers), activation_checkpointing.wrap_forward
+    build_runner(toy_config())
+    assert before == (dict(file_handlers), activation_checkpointing.wrap_forward)
+
+
+def test_recomputation_of_mmengine_is_refused(toy_config):
+    with pytest.raises(ValueError, match=r'activation_checkpointing.*with_cp=True'):
+        build_runner(toy_config(activation_checkpointing=['linear']))

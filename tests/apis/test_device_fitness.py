@@ -2,6 +2,7 @@ import inspect
 
 import pytest
 from mmengine.config import Config
+from mmengine.model import MMDistributedDataParallel
 from torch.nn.parallel import DistributedDataParallel
 
 from passreid.apis import device_fitness
@@ -58,11 +59,16 @@ def test_options_of_workers_go_with_the_workers(on_gpu):
     assert cfg.val_dataloader == {'num_workers': 0}
 
 
-def test_wrapper_on_cpu_binds_no_device(on_cpu):
+@pytest.mark.parametrize(
+    'kind',
+    ['MMDistributedDataParallel', 'mmengine.MMDistributedDataParallel', MMDistributedDataParallel],
+)
+def test_wrapper_on_cpu_binds_no_device(on_cpu, kind):
     cfg = _amp_config('pytorch', find_unused_parameters=True)
+    cfg.model_wrapper_cfg = {'type': kind}
     fit_to_device(cfg)
     wrapper = cfg.model_wrapper_cfg
-    assert wrapper.type == 'MMDistributedDataParallel'
+    assert wrapper.type == kind
     assert wrapper.device_ids is None
     assert wrapper.find_unused_parameters is True
     # Every option is one that this torch knows.
@@ -74,6 +80,7 @@ def test_wrapper_on_cpu_binds_no_device(on_cpu):
 def test_wrapper_on_gpu_keeps_what_the_config_says(on_gpu):
     cfg = _amp_config('pytorch', model_wrapper_cfg={'static_graph': True})
     fit_to_device(cfg)
+    assert cfg.model_wrapper_cfg.type == 'MMDistributedDataParallel'
     assert cfg.model_wrapper_cfg.static_graph is True
     assert 'device_ids' not in cfg.model_wrapper_cfg
 

@@ -2,6 +2,7 @@ import pytest
 from mmengine.config import Config
 
 from passreid.apis.inference_pipeline import inference_pipeline
+from passreid.engine import PseudoLabelHook
 from passreid.utils import config_path
 
 
@@ -34,6 +35,15 @@ def test_validation_of_a_config_without_a_test():
     own = [dict(type='LoadPersonImage'), dict(type='PackInputs')]
     cfg = Config(dict(model={}, val_dataloader=dict(dataset=dict(pipeline=own))))
     assert inference_pipeline(cfg) == own
+
+
+@pytest.mark.parametrize('kind', ['PseudoLabelHook', 'passreid.PseudoLabelHook', PseudoLabelHook])
+@pytest.mark.parametrize('place', ['default_hooks', 'custom_hooks'])
+def test_hook_that_clusters(kind, place):
+    own = [dict(type='LoadPersonImage'), dict(type='PackInputs')]
+    hooks = {'timer': dict(type='IterTimerHook'), 'own': dict(type=kind, pipeline=own)}
+    hooks = hooks if place == 'default_hooks' else list(hooks.values())
+    assert inference_pipeline(Config({'model': {}, place: hooks})) == own
 
 
 def test_square_images():

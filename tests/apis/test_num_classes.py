@@ -6,6 +6,7 @@ from mmengine.config import Config
 from reid_run import NUM_TRAIN_IDS, reid_config, write_people
 
 from passreid.apis.num_classes import fill_num_classes, find_heads
+from passreid.models import ReIDHead
 from passreid.utils import register_all_modules
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +61,19 @@ def test_without_training_there_is_nothing_to_count(config):
     config.train_dataloader = None
     assert fill_num_classes(config) == []
     assert 'num_classes' not in config.model.head
+
+
+class OwnHead(ReIDHead):
+    """One that a user made of ours."""
+
+
+@pytest.mark.parametrize(
+    'kind', [ReIDHead, OwnHead, 'passreid.ReIDHead', 'passreid.models.heads.ReIDHead']
+)
+def test_heads_by_any_name(config, kind):
+    config.model.head.type = kind
+    fill_num_classes(config)
+    assert config.model.head.num_classes == NUM_TRAIN_IDS
 
 
 def test_other_heads_are_left_alone():

@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmengine.evaluator import Evaluator
 
 from passreid.apis import prepare_test
+from passreid.evaluation import ReIDMetric
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 SETS = CONFIGS / '_base_' / 'datasets'
@@ -71,13 +73,13 @@ def test_other_sets(name, request):
     own = config.test_dataloader
     pipeline = (own if isinstance(own, dict) else own[0]).dataset.pipeline
     prepare_test(
-        config, None, out='all', test_sets=[SETS / 'msmt17.py', str(SETS / 'cuhk03-np.py')]
+        config, None, out='all', test_sets=[SETS / 'msmt17.py', str(SETS / 'cuhk03_np.py')]
     )
-    assert config.test_cfg == dict(type='MultiTestLoop', names=['msmt17', 'cuhk03-np'])
+    assert config.test_cfg == dict(type='MultiTestLoop', names=['msmt17', 'cuhk03_np'])
     kinds = [(entry.dataset.type, entry.dataset.split) for entry in config.test_dataloader]
     assert kinds == [('MSMT17', 'test'), ('CUHK03NP', 'test')]
     assert config.test_dataloader[1].dataset.variant == 'detected'
-    assert [entry.save_dir for entry in config.test_evaluator] == ['all/msmt17', 'all/cuhk03-np']
+    assert [entry.save_dir for entry in config.test_evaluator] == ['all/msmt17', 'all/cuhk03_np']
     for entry in config.test_dataloader:
         assert entry.dataset.pipeline == pipeline
         assert entry.batch_size == 256
@@ -108,7 +110,34 @@ def test_pre_training_without_test_data():
         prepare_test(config, None)
 
 
-def test_several_metrics_of_one_set(config):
-    config.test_evaluator = [dict(type='ReIDMetric'), dict(type='ReIDMetric', metric='cosine')]
-    prepare_test(config, None, rerank=True)
-    assert [entry.rerank for entry in config.test_evaluator] == [True, True]
+class OwnMetric(ReIDMetric):
+    pass
+
+
+DUMP = dict(type='DumpResults', out_file_path='results.pkl')
+
+
+@pytest.mark.parametrize(
+    'kind', ['ReIDMetric', 'passreid.evaluation.ReIDMetric', ReIDMetric, OwnMetric]
+)
+@pytest.mark.parametrize('form', ['list', 'evaluator'])
+def test_other_metrics_beside_ours(config, kind, form):
+    metrics = [dict(type=kind), DUMP, dict(type=kind, rerank=dict(k1=10))]
+    config.test_evaluator = metrics if form == 'list' else dict(type='Evaluator', metrics=metrics)
+    prepare_test(config, None, rerank=True, out='results')
+    found = config.test_evaluator if form == 'list' else config.test_evaluator.metrics
+    assert found[1] == DUMP
+    assert [entry.save_dir for entry in found[::2]] == ['results', 'results']
+    # What the config says of re-ranking stays.
+    assert [entry.rerank for entry in found[::2]] == [True, dict(k1=10)]
+
+
+def test_other_metrics_beside_ours_on_several_sets(config):
+    config.test_evaluator = [dict(type='ReIDMetric'), DUMP]
+    prepare_test(config, None, out='all', test_sets=[SETS / 'msmt17.py', SETS / 'cuhk03_np.py'])
+    folders = ['all/msmt17', 'all/cuhk03_np']
+    assert [[own.save_dir, dump] for own, dump in config.test_evaluator] == [
+        [folder, DUMP] for folder in folders
+    ]
+    built = [Evaluator(entry) for entry in config.test_evaluator]
+    assert [evaluator.metrics[0].save_dir for evaluator in built] == folders

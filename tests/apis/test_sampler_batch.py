@@ -2,6 +2,7 @@ import pytest
 from mmengine.config import Config
 
 from passreid.apis.sampler_batch import fill_batch_size
+from passreid.datasets import IdentitySampler
 
 
 def config(**sampler):
@@ -13,8 +14,11 @@ def config(**sampler):
     )
 
 
-def test_size_is_that_of_the_data_loader():
-    cfg = config(images_per_id=2)
+@pytest.mark.parametrize(
+    'kind', ['IdentitySampler', 'passreid.datasets.IdentitySampler', IdentitySampler]
+)
+def test_size_is_that_of_the_data_loader(kind):
+    cfg = config(images_per_id=2, type=kind)
     fill_batch_size(cfg)
     assert cfg.train_dataloader.sampler.batch_size == 8
     assert 'batch_size' not in cfg.test_dataloader.sampler

@@ -3,6 +3,7 @@ import json
 
 import pytest
 from mmengine.config import Config
+from mmengine.visualization import LocalVisBackend, TensorboardVisBackend
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from passreid.apis import build_runner
@@ -62,7 +63,16 @@ def test_other_backends_stay(toy_config):
     assert (cfg.visualizer.type, kinds) == ('Mine', ['WandbVisBackend', 'TensorboardVisBackend'])
 
 
-def test_is_added_once():
-    cfg = Config(dict(tensorboard=True, visualizer=dict(type='Visualizer', vis_backends=LISTED)))
+@pytest.mark.parametrize(
+    'kind',
+    [
+        'TensorboardVisBackend',
+        'mmengine.visualization.TensorboardVisBackend',
+        TensorboardVisBackend,
+    ],
+)
+def test_is_added_once(kind):
+    listed = [dict(type=LocalVisBackend), dict(type=kind)]
+    cfg = Config(dict(tensorboard=True, visualizer=dict(type='Visualizer', vis_backends=listed)))
     add_tensorboard(cfg)
-    assert cfg.visualizer.vis_backends == LISTED
+    assert cfg.visualizer.vis_backends == listed

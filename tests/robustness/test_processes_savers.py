@@ -16,7 +16,6 @@ STEM = dict(model__backbone__stem='ics')
 WAYS = {
     'plain': {},
     'layers': dict(model__backbone__with_cp=True),
-    'backbone': dict(activation_checkpointing=['backbone']),
 }
 BFLOAT = dict(optim_wrapper__amp='bfloat16')
 

@@ -45,7 +45,9 @@ def test_wrapper_without_mixed_precision_is_an_error(kind):
         enable_mixed_precision(_config(type=kind))
 
 
-@pytest.mark.parametrize('kind', ['AmpOptimWrapper', AmpOptimWrapper])
+@pytest.mark.parametrize(
+    'kind', ['AmpOptimWrapper', 'mmengine.optim.AmpOptimWrapper', AmpOptimWrapper]
+)
 def test_fp32_form_drops_the_options_of_amp(kind):
     cfg = _config(type=kind, dtype='bfloat16', loss_scale='dynamic', accumulative_counts=2)
     assert disable_mixed_precision(cfg)

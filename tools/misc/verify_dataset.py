@@ -22,9 +22,8 @@ from rich.progress import track
 
 from passreid.apis import load_config
 from passreid.datasets.transforms import LoadPersonImage
-from passreid.registry import DATASETS
+from passreid.registry import DATASETS, TRANSFORMS, type_of
 from passreid.utils import register_all_modules
-from passreid.utils.config_mistakes import explained_mistakes
 from passreid.utils.config_options import add_config_options, apply_config_options
 from passreid.utils.device import num_usable_cpus
 from passreid.utils.printable import printable
@@ -107,7 +106,8 @@ def read_images(dataset: ConfigDict, name: str, num_workers: int) -> tuple[str, 
     Returns:
         tuple[str, list[Image]]: Type and folder of the data set, and its images.
     """
-    loading = [step for step in dataset.get('pipeline') or [] if step.type == 'LoadPersonImage']
+    steps = dataset.get('pipeline') or []
+    loading = [step for step in steps if type_of(step, TRANSFORMS) is LoadPersonImage]
     load = LoadPersonImage(**{k: v for k, v in (loading or [{}])[0].items() if k != 'type'})
     built = DATASETS.build(dict(dataset, pipeline=[]))
     batches = track(read_all(built, load, num_workers), name, transient=True)
@@ -154,11 +154,10 @@ def main() -> None:
     cfg = load_config(args.config)
     apply_config_options(cfg, args)
     register_all_modules()
-    with explained_mistakes(cfg):
-        read = {
-            name: read_images(dataset, name, args.num_workers)
-            for name, dataset in dataset_configs(cfg).items()
-        }
+    read = {
+        name: read_images(dataset, name, args.num_workers)
+        for name, dataset in dataset_configs(cfg).items()
+    }
     found = [find_problems(name, source, images) for name, (source, images) in read.items()]
     common = {
         f'{one} and {other}': pairs

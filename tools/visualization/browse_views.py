@@ -17,7 +17,8 @@ from mmengine.dataset import BaseDataset, default_collate
 from view_sheet import ViewedImage, draw_sheet
 
 from passreid.apis import load_config
-from passreid.registry import DATASETS, MODELS
+from passreid.datasets.transforms import PackViews, PartAwareMultiCrop
+from passreid.registry import DATASETS, MODELS, TRANSFORMS, type_of
 from passreid.utils import register_all_modules
 from passreid.utils.config_options import add_config_options, apply_config_options
 
@@ -38,16 +39,16 @@ def parse_args() -> argparse.Namespace:
 
 def keep_originals(cfg: Config) -> int:
     """Make the train pipeline keep images and boxes, and return its number of areas."""
-    steps = {step['type']: step for step in cfg.train_dataloader.dataset.pipeline}
-    missing = {'PartAwareMultiCrop', 'PackViews'} - set(steps)
+    steps = {type_of(step, TRANSFORMS): step for step in cfg.train_dataloader.dataset.pipeline}
+    missing = [kind.__name__ for kind in (PackViews, PartAwareMultiCrop) if kind not in steps]
     if missing:
         raise ValueError(
-            f'the train pipeline of {cfg.filename} has no {" and no ".join(sorted(missing))}: '
+            f'the train pipeline of {cfg.filename} has no {" and no ".join(missing)}: '
             'it makes no views that could be drawn'
         )
-    steps['PartAwareMultiCrop']['keep_boxes'] = True
-    steps['PackViews']['meta_keys'] = ('img', 'view_boxes')
-    return steps['PartAwareMultiCrop'].get('num_parts', 3)
+    steps[PartAwareMultiCrop]['keep_boxes'] = True
+    steps[PackViews]['meta_keys'] = ('img', 'view_boxes')
+    return steps[PartAwareMultiCrop].get('num_parts', 3)
 
 
 def make_views(dataset: BaseDataset, preprocessor: torch.nn.Module, seed: int, number: int) -> list:

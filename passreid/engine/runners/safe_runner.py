@@ -1,8 +1,10 @@
 """The runner of every run of this package."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import os
+import threading
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,18 +16,14 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from passreid.datasets.lost_workers import named_lost_samples
-from passreid.registry import RUNNERS, TASK_UTILS
+from passreid.registry import HOOKS, RUNNERS, TASK_UTILS, type_of
 from passreid.utils.atomic_file import NotSavedError
 from passreid.utils.checkpoint_loading import read_checkpoint
-from passreid.utils.config_mistakes import explained_mistakes
 from passreid.utils.last_checkpoint import read_last_checkpoint
-from passreid.utils.loader_worker import start_worker
 from passreid.utils.unwrap import unwrap_model
 
 from ..atomic_checkpoints import atomic_checkpoints
 from .resume_check import check_resume
-
-_PLAIN_CHECKPOINTS = ('CheckpointHook', 'mmengine.CheckpointHook', CheckpointHook)
 
 
 @RUNNERS.register_module()
@@ -35,7 +33,8 @@ class SafeRunner(Runner):
     - A checkpoint is there as a whole or not at all; mmengine's ``CheckpointHook`` becomes
       :class:`SafeCheckpointHook`.
     - All processes resume from what the first one chose, if it fits (:func:`check_resume`).
-    - Workers of data loaders end with their process, see :func:`watch_over_worker`.
+    - Workers of data loaders end with their process, and not by a signal to the whole job, after
+      which that process saves and ends.
 
     Args:
         *args: Of :class:`mmengine.runner.Runner`.
@@ -48,7 +47,7 @@ class SafeRunner(Runner):
 
     def train(self) -> nn.Module:
         """Train; see :meth:`mmengine.runner.Runner.train`."""
-        with self._explained_failures():
+        with named_lost_samples():
             try:
                 return super().train()
             finally:
@@ -56,12 +55,12 @@ class SafeRunner(Runner):
 
     def val(self) -> dict:
         """Validate; see :meth:`mmengine.runner.Runner.val`."""
-        with self._explained_failures():
+        with named_lost_samples():
             return super().val()
 
     def test(self) -> dict:
         """Test; see :meth:`mmengine.runner.Runner.test`."""
-        with self._explained_failures():
+        with named_lost_samples():
             return super().test()
 
     def save_checkpoint(self, *args, **kwargs) -> None:
@@ -133,15 +132,15 @@ class SafeRunner(Runner):
 
     def register_hook(self, hook: Hook | dict, *args, **kwargs) -> None:
         """Register a hook, the safe one where mmengine's CheckpointHook is asked for; see there."""
-        if isinstance(hook, dict) and hook.get('type') in _PLAIN_CHECKPOINTS:
-            hook['type'] = 'SafeCheckpointHook'
+        if type_of(hook, HOOKS) is CheckpointHook:
+            hook['type'] = 'passreid.SafeCheckpointHook'  # type: ignore[index]
         super().register_hook(hook, *args, **kwargs)
 
     @staticmethod
     def build_dataloader(*args, **kwargs) -> DataLoader:
         """Build a data loader with workers that are watched over; see mmengine."""
         loader = Runner.build_dataloader(*args, **kwargs)
-        loader.worker_init_fn = partial(start_worker, loader.worker_init_fn)
+        loader.worker_init_fn = partial(_start_worker, loader.worker_init_fn)
         return loader
 
     def _last_good(self) -> str:
@@ -150,10 +149,19 @@ class SafeRunner(Runner):
             return f'The last good checkpoint is {named}: make room and go on with --resume.'
         return 'There is no checkpoint before it.'
 
-    @contextmanager
-    def _explained_failures(self) -> Iterator[None]:
-        """Add to errors of the loops what the user needs to know."""
-        with ExitStack() as stack:
-            stack.enter_context(explained_mistakes(self.cfg))
-            stack.enter_context(named_lost_samples())
-            yield
+
+def _start_worker(init: Callable[[int], None] | None, worker_id: int) -> None:
+    """Begin a worker of a data loader; it must outlive a signal to its process, but not that."""
+    if hasattr(os, 'setpgid'):
+        # Shells and schedulers signal the whole group of the process, which still needs batches.
+        os.setpgid(0, 0)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    if init is not None:
+        init(worker_id)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent is gone, which torch misses while a batch waits."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(0)

@@ -1,8 +1,8 @@
-# The backbone of `pass_vit-t8.py`, trained on clusters of 64x32 pixels.
+# The backbone of `pass_vit_t8.py`, fine-tuned on 64x32 pixels.
 model = dict(
     # For programs whose scope is another, such as `mmpretrain.get_model`.
     _scope_='passreid',
-    type='ClusterContrast',
+    type='ImageClassifier',
     data_preprocessor=dict(
         type='ReIDDataPreprocessor',
         mean=[127.5, 127.5, 127.5],
@@ -24,6 +24,13 @@ model = dict(
             type='Pretrained', checkpoint='work_dirs/pass_vit-t16_synthetic/teacher_backbone.pth'
         ),
     ),
-    neck=dict(type='BNNeck', in_channels=128, fusion='cat', multi_neck=False, normalize=True),
-    memory=dict(type='ClusterMemory', temperature=0.05, momentum=0.2, use_hard=True),
+    # num_classes is read from the data set.
+    head=dict(
+        type='ReIDHead',
+        in_channels=128,
+        fusion='cat',
+        multi_neck=True,
+        id_loss=dict(type='CrossEntropyLoss'),
+        metric_loss=dict(type='TripletLoss'),
+    ),
 )
