@@ -18,7 +18,7 @@ train_dataloader = dict(
     num_workers=8,
     persistent_workers=True,
     pin_memory=True,
-    sampler=dict(type='IdentitySampler', images_per_id=4),
+    sampler=dict(type='IdentitySampler', images_per_id=4, batches='published'),
     dataset=dict(dataset, split='train', pipeline=train_pipeline),
 )
 val_dataloader = dict(
