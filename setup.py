@@ -55,7 +55,7 @@ setup(
     ],
     packages=find_packages(include=['passreid', 'passreid.*']),
     cmdclass={'build_py': BuildWithConfigs},
-    python_requires='>=3.10',
+    python_requires='>=3.11',
     install_requires=requirements('mminstall') + requirements('runtime'),
     extras_require={
         **{name: requirements(name) for name in EXTRAS},

@@ -56,7 +56,13 @@ def undeclared(modules, packages):
     """Return the modules that none of the packages provides."""
     providers = packages_distributions()
     # Twins that provide the same module.
-    twins = {'opencv-python-headless': 'opencv-python', 'mmcv': 'mmcv-lite'}
+    twins = {
+        'opencv-python-headless': 'opencv-python',
+        'mmcv': 'mmcv-lite',
+        'onedl-mmcv': 'mmcv-lite',
+        'onedl-mmengine': 'mmengine',
+        'onedl-mmpretrain': 'mmpretrain',
+    }
     named = {m: {p.lower().replace('_', '-') for p in providers.get(m, [m])} for m in modules}
     return {m for m, found in named.items() if not {twins.get(p, p) for p in found} & packages}
 
@@ -105,6 +111,7 @@ def test_ci_runs_what_is_documented():
         'install-tests',
         'lint',
         'test',
+        'second-stack',
         'test-slow',
     ]
     for page, name in called:

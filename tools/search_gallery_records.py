@@ -5,7 +5,7 @@ import math
 import os
 import re
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from passreid.apis.gallery_index import record_path
@@ -157,15 +157,13 @@ def parse_time(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
-        # Python 3.10 does not know the Z.
-        written = re.sub('[zZ]$', '+00:00', text.strip())
         try:
-            date = datetime.fromisoformat(written)
+            date = datetime.fromisoformat(text.strip().upper())
         except ValueError:
             raise ValueError(
                 f'{text!r} is no time: expected are seconds, or a date like 2024-05-01T17:30:00'
             ) from None
-        return (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     if not math.isfinite(seconds):
         raise ValueError(f'{text!r} is no time: it is not finite')
     return seconds

@@ -49,7 +49,7 @@ def average_rows(rows: SparseRows, indices: np.ndarray) -> SparseRows:
 
 # Free order of summation lets the dot product use all lanes of the processor.
 @njit(cache=True, nogil=True, fastmath={'reassoc', 'contract'})
-def _dot(left: np.ndarray, right: np.ndarray) -> float:
+def _dot(left: np.ndarray, right: np.ndarray) -> np.float32:
     total = np.float32(0)
     for place in range(len(left)):
         total += left[place] * right[place]

@@ -66,11 +66,13 @@ def export_onnx(
 @torch.no_grad()
 def _trace(model: ExportableModel, opset: int) -> Any:
     """Return torch's ``ONNXProgram``."""
+    # torch 2.7 does not trace a batch without an upper bound.
+    batch = torch.export.Dim('batch', max=2**31 - 1)
     return torch.onnx.export(
         model,
         (model.example(),),
         dynamo=True,
-        dynamic_shapes={'images': {0: torch.export.Dim('batch')}},
+        dynamic_shapes={'images': {0: batch}},
         input_names=['images'],
         output_names=['features'],
         opset_version=opset,

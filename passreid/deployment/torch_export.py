@@ -62,7 +62,8 @@ def export_program(
         ExportMismatchError: When features differ by more than 1e-4; nothing is written then.
     """
     with written_whole(path, '.pt2') as partial:
-        batch = torch.export.Dim('batch')
+        # torch 2.7 does not trace a batch without an upper bound.
+        batch = torch.export.Dim('batch', max=2**31 - 1)
         program = torch.export.export(
             model, (model.example(),), dynamic_shapes={'images': {0: batch}}
         )

@@ -5,7 +5,7 @@ import os.path as osp
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -142,7 +142,7 @@ def time_text(time: float) -> str:
         minutes, seconds = divmod(int(time), 60)
         return f'{minutes // 60}:{minutes % 60:02d}:{seconds:02d}'
     try:
-        return f'{datetime.fromtimestamp(time, timezone.utc):%Y-%m-%d %H:%M:%S}'
+        return f'{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S}'
     except (OverflowError, OSError, ValueError):
         return f'{time:g} s'
 

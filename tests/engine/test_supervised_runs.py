@@ -176,7 +176,9 @@ def test_without_parts_and_metric_loss(two_steps):
 
 
 def test_bfloat16_is_close_to_float32(two_steps):
-    plain, mixed = (two_steps(optim_wrapper__amp=amp)[1] for amp in (None, 'bfloat16'))
+    # Older releases of torch draw other numbers in bfloat16: no path is dropped.
+    options = dict(model__backbone__drop_path_rate=0)
+    plain, mixed = (two_steps(optim_wrapper__amp=amp, **options)[1] for amp in (None, 'bfloat16'))
     assert mixed['train/loss'] != plain['train/loss']
     for name in ('loss_id', 'loss_triplet', 'hardest_positive', 'hardest_negative'):
         assert mixed[f'train/{name}'] == pytest.approx(plain[f'train/{name}'], rel=0.02), name

@@ -167,6 +167,8 @@ def test_bfloat16_is_close_to_float32(people, tmp_path):
                 tmp_path / str(amp),
                 train_cfg__max_epochs=1,
                 train_dataloader__sampler__iterations=1,
+                # Older releases of torch draw other numbers in bfloat16.
+                model__backbone__drop_path_rate=0,
                 optim_wrapper__amp=amp,
             )
         )

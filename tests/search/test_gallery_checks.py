@@ -1,5 +1,7 @@
 """What the tests of all stores do not reach."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -34,7 +36,7 @@ def test_queries_are_not_changed():
 
 def test_numbers_of_numpy_will_do_where_they_mean_the_same():
     check_records([GalleryRecord('a', np.int64(3), np.float32(2), dict(b=np.float64(1)))], 1)
-    with pytest.raises(ValueError, match=r'the field b is np\.int64\(1\)'):
+    with pytest.raises(ValueError, match=rf'the field b is {re.escape(repr(np.int64(1)))}'):
         check_records([GalleryRecord('a', fields=dict(b=np.int64(1)))], 1)
 
 

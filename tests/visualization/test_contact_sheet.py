@@ -113,8 +113,9 @@ def test_signs_that_the_font_lacks_and_signs_with_a_meaning(recwarn):
 
 def test_captions_make_room_for_themselves():
     one, other = (draw_contact_sheet([plain()] * 11, '', c) for c in (None, ['a'] * 11))
-    assert pixels(other).shape[0] - pixels(one).shape[0] == 2 * 26
-    assert (tile_of(pixels(other), 1, 0, caption=26) == RED).all()
+    # Releases of matplotlib round half a pixel up or down.
+    assert pixels(other).shape[0] - pixels(one).shape[0] == pytest.approx(2 * 26, abs=1)
+    assert (tile_of(pixels(other), 1, 0, caption=26)[1:-1] == RED).all()
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,8 @@ def check_parameter_gradients(student, recorded):
         theirs = 'head.' + name.removeprefix('step0/grad_param/')
         ours = next(iter(from_pass_checkpoint({theirs: torch.ones(1)})))
         gradient = parameters[ours.removeprefix('neck.')].grad
-        torch.testing.assert_close(gradient, recorded[name], atol=1e-6, rtol=0, msg=name)
+        # The largest is 1.6, which float32 holds to 1.2e-7, and processors add in other orders.
+        torch.testing.assert_close(gradient, recorded[name], atol=1e-6, rtol=1e-6, msg=name)
 
 
 def random_call(head, num_views=(3, 3), batch=5, seed=0):
