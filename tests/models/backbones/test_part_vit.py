@@ -210,7 +210,7 @@ class TestForeignWeights:
             )
 
     def test_unclear_grid_must_be_told(self):
-        weights = tiny(img_size=(48, 16)).state_dict()
+        weights = dict(tiny(img_size=(48, 16)).state_dict())
         with pytest.raises(ValueError, match='pos_embed_grid'):
             tiny().load_state_dict(weights)
         model = tiny(pos_embed_grid=(3, 1))
