@@ -77,8 +77,8 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
             'activation_checkpointing: mmengine recomputes in a way that trains no backbone and '
             'counts batch statistics twice. Use model.backbone.with_cp=True'
         )
-    read_switches(given)
     register_all_modules(init_default_scope=False)
+    read_switches(given)
     silence_known_warnings()
     secure_checkpoint_loading()
     fitted = copy.deepcopy(given)

@@ -9,9 +9,12 @@ https://pytorch.org/docs/stable/notes/serialization.html#weights-only
 
 import argparse
 import errno
+import hashlib
 import os
 import pickle
+import pickletools
 import re
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,9 +98,9 @@ def _readable_errors(path: str | Path) -> Iterator[None]:
         yield
     except pickle.UnpicklingError as error:
         raise UnsafeCheckpointError(
-            f'{path} was refused: it is no checkpoint, or holds Python objects that could run '
-            f'code when loaded ({_offender(error)}). Ask its author for a file of tensors and '
-            "plain values only, such as torch.save({'state_dict': model.state_dict()}, path)."
+            f'{path} was refused: it is no checkpoint, or holds objects that could run code when '
+            f'loaded ({_offender(error, path)}). Ask its author for a file of tensors and plain '
+            "values only, such as torch.save({'state_dict': model.state_dict()}, path)."
         ) from None
     except torch.OutOfMemoryError:
         raise
@@ -123,13 +126,34 @@ def damaged_file(path: str | Path, reason: str) -> RuntimeError:
     )
 
 
-def _offender(error: pickle.UnpicklingError) -> str:
+def _offender(error: pickle.UnpicklingError, path: str | Path) -> str:
     """Return what torch objects to, without its advice to allow it."""
     text = str(error).rpartition('WeightsUnpickler error:')[2]
     found = re.search(r'GLOBAL (\S+)|(attribute .* is not allowed)', text)
     if found:
         return found.group(1) or found.group(2)
-    return re.split(r'\.\s|\n|, but|Please', text.strip())[0].strip()
+    return f'it names {", ".join(_named_objects(path)) or "nothing"}'
+
+
+def _named_objects(path: str | Path) -> list[str]:
+    """Return the classes and functions that a file names, without loading it."""
+    names: list[str] = []
+    texts: list[str] = []
+    try:
+        data = Path(path).expanduser().read_bytes()
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                data = archive.read(next(n for n in archive.namelist() if n.endswith('data.pkl')))
+        for operation, argument, _ in pickletools.genops(data):
+            if operation.name == 'GLOBAL':
+                names.append(str(argument).replace(' ', '.'))
+            elif operation.name == 'STACK_GLOBAL':
+                names.append('.'.join(texts[-2:]))
+            elif isinstance(argument, str):
+                texts.append(argument)
+    except Exception:  # Whatever a damaged file makes of a reader.
+        pass
+    return list(dict.fromkeys(names))
 
 
 def load_checkpoint_file(path: str | Path, map_location: Any = 'cpu', **kwargs) -> Any:
@@ -214,7 +238,9 @@ def _load_from_local(filename: str, map_location: Any = 'cpu') -> Any:
 def _load_from_http(filename: str, map_location: Any = 'cpu') -> Any:
     """Download into torch's folder for checkpoints, once on a machine, and load."""
     folder = Path(torch.hub.get_dir()) / 'checkpoints'
-    path = folder / os.path.basename(urlparse(filename).path)
+    # Files of one name may lie at several addresses.
+    digest = hashlib.sha256(filename.encode()).hexdigest()[:12]
+    path = folder / f'{digest}_{os.path.basename(urlparse(filename).path)}'
     if os.environ.get('LOCAL_RANK', '0') == '0' and not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(filename, str(path))

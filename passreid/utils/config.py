@@ -3,9 +3,12 @@
 import difflib
 import inspect
 from collections.abc import Iterable, Iterator
+from typing import Any, get_args
 
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
+
+from passreid.registry import REGISTRIES, type_of
 
 # Read from the config by the Runner and by `build_runner`, besides the constructor's arguments.
 _MORE_KEYS = (
@@ -64,6 +67,42 @@ def read_switches(cfg: Config) -> None:
                 value = holder.get(key)
                 if isinstance(value, str) and (key, value) != ('resume', 'auto'):
                     holder[key] = read_switch(f'{name}.{key}'.strip('.'), value)
+    for path, entry in _entries(cfg._cfg_dict):
+        for key, value in entry.items() if 'type' in entry else ():
+            if isinstance(value, str) and wants_switch(parameter := parameter_of(entry, key)):
+                entry[key] = read_switch(f'{path}.{key}'.strip('.'), value)
+            elif isinstance(value, str) and bool in get_args(parameter.annotation):
+                entry[key] = SWITCH_WORDS.get(value.lower(), value)
+
+
+def _entries(node: Any, path: str = '') -> Iterator[tuple[str, dict]]:
+    """Yield all dicts of a config and the dotted keys that lead to them."""
+    if isinstance(node, dict):
+        yield path, node
+    children = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, child in children if isinstance(node, dict | list | tuple) else ():
+        if isinstance(child, dict | list | tuple):
+            yield from _entries(child, f'{path}.{key}'.strip('.'))
+
+
+def parameter_of(entry: Any, name: str) -> inspect.Parameter:
+    """Return an argument of the class that an entry of a config names.
+
+    Args:
+        entry (Any): The entry.
+        name (str): Of the argument; one that is not known has neither default nor annotation.
+    """
+    for kind in type_of(entry, *REGISTRIES).__mro__:
+        try:
+            return inspect.signature(vars(kind)['__init__']).parameters[name]
+        except (KeyError, ValueError):
+            continue
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY)
+
+
+def wants_switch(parameter: inspect.Parameter) -> bool:
+    """Whether an argument is True or False, and never a word."""
+    return isinstance(parameter.default, bool) and str not in get_args(parameter.annotation)
 
 
 def read_switch(key: str, word: str) -> bool:

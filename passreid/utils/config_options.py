@@ -2,15 +2,19 @@
 
 import argparse
 import ast
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from mmengine.config import Config, DictAction
 
-from passreid.registry import REGISTRIES, type_of
-
-from .config import SWITCH_WORDS, dataloader_configs, keys_read, read_switch, suggestion
+from .config import (
+    SWITCH_WORDS,
+    dataloader_configs,
+    keys_read,
+    parameter_of,
+    read_switch,
+    suggestion,
+)
 
 
 class ConfigOptions(DictAction):
@@ -191,7 +195,7 @@ def merge_options(cfg: Config, options: dict[str, Any]) -> None:
 def _fitted(holder: Any, key: str, value: Any) -> Any:
     """Return a value as an entry wants it, judged by what stands there or is the default."""
     name = key.rpartition('.')[2]
-    parameter = _parameter(holder, name)
+    parameter = parameter_of(holder, name)
     known = name in holder if isinstance(holder, Mapping | Config) else False
     usual = holder[name] if known else parameter.default
     if isinstance(value, dict):
@@ -206,21 +210,13 @@ def _fitted(holder: Any, key: str, value: Any) -> Any:
         if isinstance(usual, bool) and name != key and str not in get_args(parameter.annotation):
             return read_switch(key, value)
         value = SWITCH_WORDS.get(value.lower(), value)
+    elif isinstance(value, str) and bool in get_args(parameter.annotation):
+        value = SWITCH_WORDS.get(value.lower(), value)
     # In place of a pair, mmcv and mmpretrain take one number for both.
     several = isinstance(usual, list) or (isinstance(usual, tuple) and len(usual) != 2)
     if several and isinstance(value, str | int | float) and not isinstance(value, bool):
         return type(usual)([value])
     return value
-
-
-def _parameter(entry: Any, name: str) -> inspect.Parameter:
-    """Return an argument of the class that an entry of a config names, or one without default."""
-    for kind in type_of(entry, *REGISTRIES).__mro__:
-        try:
-            return inspect.signature(vars(kind)['__init__']).parameters[name]
-        except (KeyError, ValueError):
-            continue
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY)
 
 
 def _places(value: Any, node: Any, path: str = '') -> Iterator[str]:

@@ -2,6 +2,7 @@ import argparse
 import http.server
 import operator
 import os
+import pickle
 import threading
 from functools import partial
 
@@ -70,8 +71,16 @@ def test_plain_numbers_and_text_of_numpy_load(saved, code):
 
 
 def test_numpy_objects_are_refused(saved):
-    with pytest.raises(UnsafeCheckpointError, match='ObjectDType|object'):
+    with pytest.raises(UnsafeCheckpointError, match='numpy.dtype') as caught:
         load_checkpoint_file(saved(np.array([{}, None], object)))
+    assert 'add_safe_globals' not in str(caught.value)
+
+
+@pytest.mark.parametrize('protocol', [2, 4])
+def test_a_bare_pickle_is_refused_by_name(tmp_path, protocol):
+    (tmp_path / 'a.pth').write_bytes(pickle.dumps(Call(os.system, 'true'), protocol))
+    with pytest.raises(UnsafeCheckpointError, match='a.pth.*system'):
+        load_checkpoint_file(tmp_path / 'a.pth')
 
 
 @pytest.mark.parametrize(

@@ -109,3 +109,16 @@ def test_what_is_no_word_stays(key, value):
     cfg = config(key, value)
     read_switches(cfg)
     assert cfg[key] == value
+
+
+def test_words_where_a_class_wants_true_or_false():
+    backbone = {'type': 'PartViT', 'with_cp': 'no', 'arch': 'off'}
+    metric = {'type': 'ReIDMetric', 'rerank': 'no'}
+    cfg = Config({'model': {'type': 'PASS', 'backbone': backbone}, 'val_evaluator': [metric]})
+    read_switches(cfg)
+    assert cfg.model.backbone.with_cp is False
+    assert cfg.model.backbone.arch == 'off'
+    assert cfg.val_evaluator[0].rerank is False
+    cfg.model.backbone.with_cp = 'perhaps'
+    with pytest.raises(ValueError, match=r'model\.backbone\.with_cp.*perhaps'):
+        read_switches(cfg)

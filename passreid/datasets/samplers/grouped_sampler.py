@@ -91,7 +91,10 @@ def read_column(dataset: Sized, name: str) -> np.ndarray:
             f'{type(dataset).__name__} has no `{name}` to draw identities by: use a ReIDDataset, '
             'joint ones in a ReIDConcatDataset'
         )
-    column = np.asarray(column, np.int64)
+    column = np.asarray(column)
+    if column.dtype.kind not in 'iu':
+        raise TypeError(f'`{name}` of {type(dataset).__name__} are no integers, but {column.dtype}')
+    column = column.astype(np.int64)
     if column.shape != (len(dataset),):
         raise ValueError(
             f'{len(dataset)} samples, but {len(column)} entries in `{name}`: a wrapper such as '

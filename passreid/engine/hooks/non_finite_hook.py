@@ -53,6 +53,10 @@ class NonFiniteHook(Hook):
         if self.every_n_train_iters(runner, self.interval or (50 if on_gpu else 1)):
             self._look(runner, data_batch)
 
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Look at what is left."""
+        self._look(runner)
+
     def before_save_checkpoint_in_all(self, runner: Runner) -> None:
         """Look at what is left; :class:`SafeRunner` calls this in all processes."""
         self._look(runner)

@@ -89,7 +89,8 @@ def _missing_parts(checkpoint: Any, optimizer: bool, schedules: bool) -> Iterato
 def _differences(
     runner: Runner, checkpoint: Mapping, optimizer: bool, schedules: bool
 ) -> Iterator[_Difference]:
-    yield from _of_length(runner, checkpoint['message_hub'].get('runtime_info', {}), schedules)
+    planned = checkpoint['message_hub'].get('runtime_info', {})
+    yield from _of_length(runner, planned, schedules, len(checkpoint.get('param_schedulers') or ()))
     wrapper, schedulers = runner.optim_wrapper, runner.param_schedulers
     # They are configs still when somebody resumes before the training begins.
     if optimizer and isinstance(wrapper, OptimWrapper):
@@ -115,7 +116,9 @@ def _differences(
     yield from _of_weights(unwrap_model(runner.model).state_dict(), checkpoint['state_dict'])
 
 
-def _of_length(runner: Runner, planned: Mapping, schedules: bool) -> Iterator[_Difference]:
+def _of_length(
+    runner: Runner, planned: Mapping, schedules: bool, saved_schedules: int
+) -> Iterator[_Difference]:
     """Places in a run are counted in iterations, and so are schedules."""
     iterations, epochs = planned.get('max_iters'), planned.get('max_epochs')
     loop = runner.train_loop
@@ -124,6 +127,8 @@ def _of_length(runner: Runner, planned: Mapping, schedules: bool) -> Iterator[_D
         if saved != own:
             hint = 'iterations an epoch (keep the images and batch_size x processes)'
             yield _Difference(hint, saved, own)
+    if saved_schedules and not schedules:
+        yield _Difference('param_scheduler', f'{saved_schedules} of them', 'none', is_misfit=False)
     if schedules and iterations and iterations != runner.max_iters:
         yield _Difference('max_iters', iterations, runner.max_iters, is_misfit=False)
 

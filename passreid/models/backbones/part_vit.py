@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from passreid.registry import MODELS
 from passreid.utils.log_once import log_once
 
-from ..converters import fit_part_vit, load_weights
+from ..converters import GRID_KEY, fit_part_vit, load_weights
 from ..layers import (
     ICSStem,
     attention,
@@ -129,6 +129,7 @@ class PartViT(VisionTransformer):
             if isinstance(module, DropPath):
                 # The parent's is a scalar of numpy, at which torch.compile breaks the graph.
                 module.drop_prob = float(module.drop_prob)
+        self._register_state_dict_hook(_note_grid)
         if self.frozen_stages > 0:
             self._freeze_stages()
 
@@ -292,12 +293,20 @@ class PartViT(VisionTransformer):
         for parameter in (self.cls_position, *self.part_tokens, *self.part_positions):
             parameter.requires_grad = False
 
-    def _prepare_pos_embed(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
+    def _prepare_pos_embed(
+        self, state_dict: dict, prefix: str, local_metadata: dict, *args, **kwargs
+    ) -> None:
         """Fit foreign weights to this model before they are loaded."""
         own = [name for name in state_dict if name.startswith(prefix)]
         weights = {name.removeprefix(prefix): state_dict.pop(name) for name in own}
         # What has its place already, such as weights that were fitted to a file's, stays as it is.
         table = weights.get('pos_embed')
         same = 'cls_position' in weights and getattr(table, 'shape', None) == self.pos_embed.shape
-        fit_part_vit(weights, self, self.patch_resolution if same else None)
+        grid = local_metadata.get(GRID_KEY, self.patch_resolution if same else None)
+        fit_part_vit(weights, self, grid)
         state_dict.update({prefix + name: value for name, value in weights.items()})
+
+
+def _note_grid(model: PartViT, state_dict: dict, prefix: str, local_metadata: dict) -> None:
+    """Write the grid of the positions where torch keeps the version of a module."""
+    local_metadata[GRID_KEY] = tuple(model.patch_resolution)

@@ -1,5 +1,6 @@
 """Fitting of weights to a :class:`PartViT` that is about to load them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,7 +64,7 @@ def fit_part_vit(weights: dict[str, Tensor], model: Any, grid: Grid | None = Non
     refuse_other_networks(weights, own)
     _check_parts(weights, model.num_parts, notes)
     if 'cls_token' in weights:
-        _check_pre_norm(weights, own)
+        _check_structure(weights, own)
     scales = [name for name in own if is_layer_scale(name)]
     if scales:
         for name in add_layer_scale(weights, scales):
@@ -119,13 +120,29 @@ def _check_parts(weights: dict[str, Tensor], num_parts: int, notes: FitNotes) ->
         )
 
 
-def _check_pre_norm(weights: dict[str, Tensor], own: dict[str, Tensor]) -> None:
-    """Refuse weights with a normalisation before the blocks for a model without, and vice versa."""
-    found = 'pre_norm.weight' in weights
-    if found != ('pre_norm.weight' in own):
+def _check_structure(weights: dict[str, Tensor], own: dict[str, Tensor]) -> None:
+    """Refuse weights for a model of another structure, and say how to set it."""
+
+    def has(names: Iterable[str], start: str) -> bool:
+        return any(name.startswith(start) for name in names)
+
+    found = has(weights, 'pre_norm.')
+    if found != has(own, 'pre_norm.'):
         raise ValueError(
             f'The weights have {"a" if found else "no"} normalisation before the blocks: set '
             f'pre_norm={found} of the backbone'
+        )
+    found = has(weights, 'patch_embed.stem.')
+    if found != has(own, 'patch_embed.stem.') and has(weights, 'patch_embed.'):
+        stem = 'ics' if found else 'patch'
+        raise ValueError(f'The weights have another embedding of patches: set stem={stem!r}')
+    depth, wanted = (
+        len({name.split('.')[1] for name in names if name.startswith('layers.')})
+        for names in (weights, own)
+    )
+    if depth > wanted:
+        raise ValueError(
+            f'The weights have {depth} layers, the model has {wanted}: set arch of the backbone'
         )
 
 

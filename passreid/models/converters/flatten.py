@@ -124,7 +124,7 @@ def _without_shared_prefix(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         starts = {owner.partition('.')[0] for owner in owners}
         if starts == {'teacher', 'student'}:
             shared = 'student.'
-        elif len(starts) == 1 and not starts & {'', *_MEANINGFUL}:
+        elif len(starts) == 1 and not _says_something(next(iter(starts)), owners, weights):
             shared = f'{starts.pop()}.'
         elif not owners and weights and all(name.startswith('model.') for name in weights):
             shared = 'model.'
@@ -132,6 +132,15 @@ def _without_shared_prefix(weights: dict[str, Tensor]) -> dict[str, Tensor]:
             return weights
         inner = weights_below(weights, shared)
         weights = {k: v for k, v in weights.items() if not k.startswith(shared)} | inner
+
+
+def _says_something(start: str, owners: list[str], names: Iterable[str]) -> bool:
+    """Whether the beginning of all ViTs of a file is the name of a backbone, or there is none."""
+    if start not in _MEANINGFUL:
+        return not start
+    # Unless there is a backbone, or a neck of the authors, below it.
+    neck = f'{start}.bottleneck'
+    return owners == [f'{start}.'] and not any(name.startswith(neck) for name in names)
 
 
 def _below_prefix(checkpoint: Mapping[str, Any], prefix: str) -> dict[str, Tensor]:

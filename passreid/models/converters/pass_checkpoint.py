@@ -121,9 +121,10 @@ def rename_pass(weights: Mapping[str, Tensor], kind: str) -> dict[str, Tensor]:
             'This model has a second last layer, b1 (JPM of TransReID), which PartViT has not: '
             'take a model that was trained without JPM'
         )
-    renamed = {}
+    renamed, bare = {}, '' in vit_prefixes(weights)
     for name, value in weights.items():
-        new = _our_name(name, kind) or name
+        # Strange weights of a bare backbone are for its model to judge.
+        new = _our_name(name, kind) or (f'backbone.{part_vit_key(name)}' if bare else name)
         if new.endswith('.weight_g'):
             # The constant length of the prototypes, which ours lack.
             if not torch.equal(value, torch.ones_like(value)):

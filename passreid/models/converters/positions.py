@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..layers.position_table import Grid
 
+GRID_KEY = 'pos_embed_grid'
 # Images of plain ViTs, and proportions of person crops, 256x128 to 256x64.
 _SQUARE_SIZES = (224, 336, 384, 448, 518)
 _PERSON_RATIOS = tuple(map(Fraction, ('2', '9/4', '5/2', '8/3', '3', '4')))
@@ -20,19 +21,21 @@ def stated_grid(checkpoint: Mapping[str, Any]) -> Grid | None:
     """Return the grid of the positions as a file tells it.
 
     Args:
-        checkpoint (Mapping[str, Any]): Content of the file: ``meta`` has ``pos_embed_grid``, or
-            ``cfg``, the text of the config that mmengine puts into each checkpoint. It is parsed,
-            not run. Bare weights may have it where torch keeps the versions of modules.
+        checkpoint (Mapping[str, Any]): Content of the file: ``meta`` has ``pos_embed_grid``, the
+            weights have it where torch keeps the versions of modules (:class:`PartViT` puts it
+            there), or ``meta`` has ``cfg``, the text of the config that mmengine puts into each
+            checkpoint. It is parsed, not run.
 
     Returns:
         tuple[int, int] | None: (h, w); None when the file does not tell.
     """
     meta = checkpoint.get('meta')
-    if not isinstance(meta, Mapping):
-        meta = getattr(checkpoint, '_metadata', {}).get('', {})
-    grid = meta.get('pos_embed_grid')
-    if isinstance(grid, list | tuple) and len(grid) == 2:
-        return int(grid[0]), int(grid[1])
+    meta = meta if isinstance(meta, Mapping) else {}
+    versions = getattr(checkpoint.get('state_dict', checkpoint), '_metadata', {})
+    for owner in (meta, *(versions.values() if isinstance(versions, Mapping) else ())):
+        grid = owner.get(GRID_KEY) if isinstance(owner, Mapping) else None
+        if isinstance(grid, list | tuple) and len(grid) == 2:
+            return int(grid[0]), int(grid[1])
     text = meta.get('cfg')
     return _grid_of_config(text) if isinstance(text, str) else None
 
@@ -42,8 +45,8 @@ def resolve_positions(
 ) -> tuple[Grid, str] | None:
     """Find the grid of a position table, and split off the row of [CLS], in place.
 
-    The grid is the one that the file tells, else ``pos_embed_grid`` of the model, else that of the
-    model when it has as many positions, else the only plausible one. Without a row for [CLS]
+    The grid is the one that the file tells, else ``pos_embed_grid`` of the model, else the only
+    plausible one; that of the model is plausible too. Without a row for [CLS]
     (``no_embed_class`` of timm) its position becomes 0. Weights that have ``cls_position`` already
     keep all rows.
 
@@ -57,8 +60,7 @@ def resolve_positions(
         positions.
 
     Raises:
-        ValueError: If ``pos_embed_grid`` contradicts the table, it is none, or several grids are
-            plausible.
+        ValueError: If what is told contradicts the table, it is none, or not one grid is plausible.
     """
     table = weights.get('pos_embed')
     if table is None:
@@ -87,13 +89,15 @@ def split_positions(weights: dict[str, Tensor], grid: Grid | None = None) -> Non
         return
     _check_table(table)
     total, patch = table.shape[1], _patch_size(weights)
-    if grid is not None and total - prod(grid) in (0, 1):
+    if grid is None:
+        found = _candidates(total, (1, 0), patch)
+        if len({rows for rows, _ in found}) != 1:
+            raise _unclear(total, found, patch)
+        _split(weights, found[0][0])
+    elif total - prod(grid) in (0, 1):
         _split(weights, total - prod(grid))
-        return
-    found = _candidates(total, (1, 0), patch)
-    if len({rows for rows, _ in found}) != 1:
-        raise _unclear(total, found, patch)
-    _split(weights, found[0][0])
+    else:
+        raise _contradiction(total, [grid])
 
 
 def plausible_grids(num_positions: int, patch_size: int = 16) -> list[Grid]:
@@ -114,7 +118,8 @@ def plausible_grids(num_positions: int, patch_size: int = 16) -> list[Grid]:
     for ratio in _PERSON_RATIOS:
         width = isqrt(int(num_positions / ratio))
         height = ratio * width
-        if height * width == num_positions and _is_crop(int(height), width, patch_size):
+        whole = height.denominator == 1 and height * width == num_positions
+        if whole and _is_crop(int(height), width, patch_size):
             grids.append((int(height), width))
     return grids
 
@@ -129,27 +134,40 @@ def _is_crop(height: int, width: int, patch_size: int) -> bool:
 def _find_grid(
     total: int, counts: tuple[int, ...], patch_size: int, stated: Grid | None, model: Any
 ) -> tuple[Grid, str]:
-    for grid, how in (
-        (stated, 'as the file says'),
-        (model.pos_embed_grid, 'as pos_embed_grid says'),
-        (tuple(model.patch_resolution), 'as many as the model has'),
-    ):
-        if grid is not None and total - prod(grid) in counts:
-            return grid, how
-    if model.pos_embed_grid is not None:
-        raise ValueError(
-            f'A position table with {total} rows does not fit the grid '
-            f'{tuple(model.pos_embed_grid)} that pos_embed_grid tells'
+    told = [
+        (grid, how)
+        for grid, how in (
+            (stated, 'as the file says'),
+            (model.pos_embed_grid, 'as pos_embed_grid says'),
         )
-    found = _candidates(total, counts, patch_size)
+        if grid is not None
+    ]
+    for grid, how in told:
+        if total - prod(grid) in counts:
+            return grid, how
+    if told:
+        raise _contradiction(total, [grid for grid, _ in told])
+    found = _candidates(total, counts, patch_size, tuple(model.patch_resolution))
     if len(found) == 1:
         return found[0][1], 'the only plausible one'
     raise _unclear(total, found, patch_size)
 
 
-def _candidates(total: int, counts: tuple[int, ...], patch_size: int) -> list[tuple[int, Grid]]:
+def _candidates(
+    total: int, counts: tuple[int, ...], patch_size: int, own: Grid | None = None
+) -> list[tuple[int, Grid]]:
     """Return numbers of rows in front of the patches, each with a grid of the patches."""
-    found = [(rows, grid) for rows in counts for grid in plausible_grids(total - rows, patch_size)]
+    found = []
+    for rows in counts:
+        grids = plausible_grids(total - rows, patch_size)
+        if own is not None and prod(own) == total - rows and own not in grids:
+            grids.append(own)
+        # A table without a row for [CLS], which is rare, may be one with: 49 rows are 7x7, or 12x4
+        # and [CLS].
+        rare = rows == 0 and len(counts) > 1
+        found += [
+            (rows, g) for g in grids if not (rare and g[0] == g[1] and not _is_usual(g, patch_size))
+        ]
     usual = [one for one in found if _is_usual(one[1], patch_size)]
     return usual or found
 
@@ -164,6 +182,13 @@ def _unclear(total: int, found: list[tuple[int, Grid]], patch_size: int) -> Valu
         f'The grid of a position table with {total} rows is not clear: '
         f'{" or ".join(grids) or "no usual one fits"}. Tell it by pos_embed_grid=(h, w) of the '
         'backbone'
+    )
+
+
+def _contradiction(total: int, grids: list[Grid]) -> ValueError:
+    return ValueError(
+        f'A position table with {total} rows does not fit the grid '
+        f'{" or ".join(map(str, map(tuple, grids)))} that the file or pos_embed_grid tells'
     )
 
 

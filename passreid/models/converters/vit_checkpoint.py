@@ -20,6 +20,8 @@ _REFUSED = {
     'has none: take the file of the same model without distillation',
     r'sie_(embed|xishu)$': 'camera or view embeddings (SIE) are added to its tokens, PartViT has '
     'none: take a model that was trained without SIE_CAMERA and SIE_VIEW',
+    r'^patch_embed\.norm\.': 'its patches are normalised, those of PartViT are not: it cannot be '
+    'used',
     r'(rope|freqs_|rel_pos_|relative_position)': 'it has rotary or relative positions, PartViT has '
     'a table of positions: it cannot be used',
 }
@@ -93,6 +95,11 @@ def refuse_other_networks(weights: Mapping[str, Tensor], wanted: Collection[str]
     for pattern, reason in _REFUSED.items():
         if found := [name for name in strange if re.search(pattern, name)]:
             raise ValueError(f'This ViT has {found[0]}: {reason}')
+    if 'fc_norm.weight' in weights and 'ln1.weight' not in weights:
+        raise ValueError(
+            'This ViT averages its patches (fc_norm in place of norm) and its [CLS] means nothing: '
+            'take a model whose feature is [CLS]'
+        )
     blocks = [name for name in strange if _BLOCK.match(name)]
     if any(_SWIGLU.search(name) for name in blocks) or _is_packed_swiglu(weights):
         raise ValueError(

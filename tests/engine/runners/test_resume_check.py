@@ -107,6 +107,8 @@ def test_schedules_are_wanted_where_the_run_has_some(toy, checkpoint):
     assert 'param_schedulers' in refusal(toy('second'), path)
     runner, warnings = resumed(toy('third', param_scheduler=None), path)
     assert (runner.iter, warnings) == (8, [])
+    _, (warning,) = resumed(toy('fourth', param_scheduler=[]), checkpoint())
+    assert 'param_scheduler' in warning
 
 
 def test_best_checkpoint_holds_weights_alone(toy, tmp_path):

@@ -35,6 +35,8 @@ def features(foreign):
 def test_timm_gives_the_same_features(options):
     foreign = timm_vit(num_classes=0, **options)
     kept = {k: v for k, v in options.items() if k in ('qkv_bias', 'pre_norm')}
+    if 'no_embed_class' in options:
+        kept['pos_embed_grid'] = (4, 4)
     assert_same_cls(part_vit(**kept), foreign.state_dict(), features(foreign))
 
 
@@ -94,7 +96,7 @@ def test_a_model_with_layer_scale_takes_weights_without():
 
 def test_no_position_of_cls_is_noted():
     weights = dict(timm_vit(num_classes=0, no_embed_class=True).state_dict())
-    notes = fit_part_vit(weights, part_vit())
+    notes = fit_part_vit(weights, part_vit(pos_embed_grid=(4, 4)))
     assert not weights['cls_position'].any()
     assert list(notes.initialised) == ['cls_position']
 
@@ -150,9 +152,15 @@ def test_weights_below_a_prefix_are_fitted_and_others_left():
     assert result.missing_keys == ['other.bias'] and not result.unexpected_keys
 
 
-def test_the_stem_of_other_channels_is_not_resized():
-    model = part_vit(stem='ics')
-    weights = dict(timm_vit(num_classes=0).state_dict())
-    notes = fit_part_vit(weights, model)
-    assert weights['patch_embed.projection.weight'].shape == (32, 3, 16, 16)
-    assert not notes.resized
+@pytest.mark.parametrize('stem', ['patch', 'ics'])
+def test_another_embedding_of_patches_is_refused(stem):
+    other = 'ics' if stem == 'patch' else 'patch'
+    with pytest.raises(ValueError, match=f"stem='{other}'"):
+        part_vit(stem=stem).load_state_dict(part_vit(stem=other).state_dict())
+
+
+def test_more_layers_than_the_model_has_are_refused():
+    weights = timm_vit(num_classes=0).state_dict()
+    weights |= {k.replace('blocks.1.', 'blocks.2.'): v for k, v in weights.items()}
+    with pytest.raises(ValueError, match='3 layers.*2.*arch'):
+        part_vit().load_state_dict(weights)

@@ -9,6 +9,7 @@ from passreid.models import PartViT
 from passreid.models.converters import to_pass_checkpoint, to_vit_checkpoint
 from passreid.models.converters.load import fill_model
 from passreid.models.converters.positions import plausible_grids, resolve_positions, stated_grid
+from passreid.utils.checkpoint_loading import read_checkpoint
 
 # Image sizes of the field, of which several have as many patches as a square.
 SIZES = [(288, 128), (256, 64), (384, 96), (192, 64), (128, 48), (256, 128), (384, 128), (144, 64)]
@@ -52,29 +53,27 @@ def test_bare_backbones_know_their_grid(size):
     torch.testing.assert_close(model.pos_embed.data, resized(source, model))
 
 
-@pytest.mark.parametrize('size', SIZES)
+@pytest.mark.parametrize('size', [*SIZES, (240, 128), (384, 112), (80, 48), (256, 80)])
 @pytest.mark.parametrize(
     'convert', [lambda s: to_pass_checkpoint(s, 'backbone'), to_vit_checkpoint]
 )
 def test_tables_of_others_are_told_or_right_or_refused(size, convert):
     """Never resized from another grid, and no row of a patch taken for [CLS], or the reverse."""
     source = vit(size)
-    weights = convert(source.state_dict())
-    told = vit((160, 80), pos_embed_grid=source.patch_resolution)
-    fill_model(told, weights)
-    same = vit(size)
-    fill_model(same, weights)
-    assert torch.equal(same.pos_embed, source.pos_embed)
-    silent = vit((160, 80))
-    try:
-        fill_model(silent, weights)
-    except ValueError as error:
-        height, width = source.patch_resolution
-        assert f'{height}x{width}' in str(error) and 'pos_embed_grid' in str(error)
-        silent = told
-    for model in (told, silent):
-        torch.testing.assert_close(model.pos_embed.data, resized(source, model))
-        assert torch.equal(model.cls_position, source.cls_position)
+    grid = source.patch_resolution
+    weights = dict(convert({'state_dict': source.state_dict(), 'meta': {'pos_embed_grid': grid}}))
+    for target in {*SIZES, (160, 80), (192, 192), (112, 112), (80, 80), (128, 96), (144, 144)}:
+        told, silent = vit(target, pos_embed_grid=grid), vit(target)
+        fill_model(told, weights)
+        try:
+            fill_model(silent, weights)
+        except ValueError as error:
+            assert 'pos_embed_grid' in str(error)
+            assert size not in SIZES or f'{grid[0]}x{grid[1]}' in str(error)
+            silent = told
+        for model in (told, silent):
+            torch.testing.assert_close(model.pos_embed.data, resized(source, model))
+            assert torch.equal(model.cls_position, source.cls_position)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +93,8 @@ def test_tables_of_others_are_told_or_right_or_refused(size, convert):
         (36, 16, [(6, 6), (9, 4), (12, 3)]),
         (48, 16, [(12, 4)]),
         (7, 16, []),
+        (81, 16, [(9, 9)]),
+        (225, 16, [(15, 15)]),
     ],
 )
 def test_plausible_grids(positions, patch, grids):
@@ -122,12 +123,13 @@ def test_rows_in_front_are_counted(rows, patch, in_front):
 
 def test_what_decides():
     """49 rows are 7 x 7, or [CLS] and 12 x 4, or what somebody tells."""
-    with pytest.raises(ValueError, match='12x4.*7x7'):
-        resolve_positions(table(49), model_of())
+    assert resolve_positions(table(49), model_of())[0] == (12, 4)
+    with pytest.raises(ValueError, match='18x8.*24x6'):
+        resolve_positions(table(145), model_of((18, 8)))
     for found, stated, options in (
         ((12, 4), (12, 4), dict(told=(7, 7))),
         ((7, 7), None, dict(told=(7, 7), grid=(12, 4))),
-        ((12, 4), None, dict(grid=(12, 4))),
+        ((12, 4), None, dict(grid=(12, 4), told=(12, 4))),
         ((24, 2), (24, 2), {}),
     ):
         assert resolve_positions(table(49), model_of(**options), stated)[0] == found
@@ -136,6 +138,15 @@ def test_what_decides():
 def test_a_grid_that_does_not_fit_is_refused():
     with pytest.raises(ValueError, match=r'49 rows.*\(16, 8\).*pos_embed_grid'):
         resolve_positions(table(49), model_of(told=(16, 8)))
+
+
+def test_any_state_dict_knows_its_grid(tmp_path):
+    """Where torch keeps the versions of modules, in files and between models."""
+    source, model = vit((384, 96), 2), vit((288, 128), 2)
+    model.load_state_dict(source.state_dict())
+    torch.testing.assert_close(model.pos_embed.data, resized(source, model))
+    torch.save({'state_dict': source.state_dict()}, tmp_path / 'bare.pth')
+    assert stated_grid(read_checkpoint(tmp_path / 'bare.pth')) == (24, 6)
 
 
 @pytest.mark.parametrize('shape', [(4, 5), (1, 0, 5), (2, 3, 5)])
