@@ -199,6 +199,8 @@ def test_classes_as_types(toy_config, tmp_path, scope):
     }
     if scope == 'absent':
         del cfg['default_scope']
+    elif scope == 'mmpretrain':
+        cfg['default_hooks'] = {}
     runner = build_runner(cfg)
     runner.train()
     assert isinstance(runner.model, ToyModel)

@@ -139,8 +139,11 @@ def test_forked_processes_end_as_ever(toy_config):
 
     class Fork(Hook):
         def before_train_iter(self, *args, **kwargs):
-            child = multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,))
+            context = multiprocessing.get_context('fork')
+            started = context.Event()
+            child = context.Process(target=lambda: (started.set(), time.sleep(60)))
             child.start()
+            started.wait()
             child.terminate()
             child.join(20)
             codes.append(child.exitcode)
