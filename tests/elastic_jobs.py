@@ -18,8 +18,6 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, Std
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, record
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from passreid.utils.lost_peers import leave_the_word_to_the_first
-
 _PRELOADED = ['passreid.apis', 'process_runs', 'sklearn.cluster']
 # Set by the processes of a job, for the moment at which one of them dies.
 MOMENT = 'moment_of_death'
@@ -94,7 +92,6 @@ def run_job(function: Callable, folder: Path, *arguments: Any, number: int = 2) 
 
 
 @record
-@leave_the_word_to_the_first()
 def _enter(function: Callable, folder: str, *arguments: Any) -> None:
     os.chdir(folder)
     function(*arguments)

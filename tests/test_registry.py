@@ -56,7 +56,7 @@ def test_only_tokenizers_have_no_node():
         ('TRANSFORMS', 'PackInputs', 'mmpretrain'),
         ('VISUALIZERS', 'UniversalVisualizer', 'mmpretrain'),
         ('DATASETS', 'Market1501', 'passreid'),
-        ('HOOKS', 'PlainCheckpointHook', 'passreid'),
+        ('HOOKS', 'TeacherHook', 'passreid'),
         ('MODELS', 'PartViT', 'passreid'),
     ],
 )

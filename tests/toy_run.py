@@ -1,10 +1,15 @@
 """A model and data small enough that whole training runs take a moment."""
 
+from pathlib import Path
+
 import torch
+from mmengine.config import Config
 from mmengine.model import BaseModel
 from torch.utils.data import Dataset
 
 from passreid.registry import DATASETS, MODELS
+
+RUNTIME = Path(__file__).parents[1] / 'configs' / '_base_' / 'default_runtime.py'
 
 
 @DATASETS.register_module()
@@ -46,6 +51,8 @@ class ToyModel(BaseModel):
 
 def toy_config(work_dir, epochs=2, **changes):
     """Return the config of a run of ``epochs`` x 4 iterations; ``changes`` replace entries."""
+    hooks = Config.fromfile(RUNTIME).default_hooks.to_dict()
+    hooks['logger']['interval'] = 1
     config = {
         'default_scope': 'passreid',
         'model': {'type': 'ToyModel'},
@@ -58,7 +65,7 @@ def toy_config(work_dir, epochs=2, **changes):
         'train_cfg': {'by_epoch': True, 'max_epochs': epochs},
         'optim_wrapper': {'type': 'OptimWrapper', 'optimizer': {'type': 'AdamW', 'lr': 0.05}},
         'param_scheduler': [{'type': 'CosineAnnealingLR', 'T_max': epochs, 'by_epoch': True}],
-        'default_hooks': {'logger': {'type': 'LoggerHook', 'interval': 1}},
+        'default_hooks': hooks,
         'randomness': {'seed': 0},
         'work_dir': str(work_dir),
     }

@@ -7,7 +7,6 @@ from torch.distributed.elastic.multiprocessing.errors import record
 from passreid.apis import build_runner, load_config, prepare_test
 from passreid.utils import close_process_group
 from passreid.utils.config_options import add_run_options, apply_run_options
-from passreid.utils.lost_peers import leave_the_word_to_the_first
 from passreid.utils.unwrap import unwrap_model
 
 
@@ -44,7 +43,6 @@ def parse_args() -> argparse.Namespace:
 
 
 @record
-@leave_the_word_to_the_first()
 def main() -> None:
     """Test, and end the processes in order."""
     args = parse_args()

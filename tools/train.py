@@ -12,7 +12,6 @@ from passreid.apis import build_runner, load_config
 from passreid.engine import Preempted
 from passreid.utils import close_process_group
 from passreid.utils.config_options import add_run_options, apply_run_options
-from passreid.utils.lost_peers import leave_the_word_to_the_first
 from passreid.utils.mixed_precision import enable_mixed_precision
 
 
@@ -49,7 +48,6 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
 
 
 @record
-@leave_the_word_to_the_first()
 def main() -> None:
     """Train, and end the processes in order."""
     args = parse_args()

@@ -1,5 +1,4 @@
-# What every run shares. `passreid.apis.build_runner` adds the hooks that keep checkpoints
-# plain and report what was loaded.
+# What every run shares.
 custom_imports = dict(imports=['passreid.registry'], allow_failed_imports=False)
 default_scope = 'passreid'
 
@@ -10,7 +9,11 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=3),
-    sampler_seed=dict(type='DistSamplerSeedHook'),
+    # RandomStateHook tells the sampler its epoch.
+    sampler_seed=None,
+    # Without it each process would validate with the batch statistics of its own images.
+    sync_buffers=dict(type='SyncBuffersHook'),
+    preemption=dict(type='PreemptionHook'),
 )
 
 env_cfg = dict(

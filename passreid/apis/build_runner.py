@@ -6,15 +6,8 @@ import os
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.hooks import SyncBuffersHook
 from mmengine.runner import Runner
 
-from passreid.engine.hooks import (
-    OwedValidationHook,
-    PlainCheckpointHook,
-    PreemptionHook,
-    ProcessBuffersHook,
-)
 from passreid.engine.runners import SafeRunner
 from passreid.registry import RUNNERS, name_types, type_of
 from passreid.utils.checkpoint_loading import secure_checkpoint_loading
@@ -32,16 +25,6 @@ from .pretrained_weights import skip_pretrained_weights
 from .sampler_batch import fill_batch_size
 from .tensorboard import add_tensorboard
 from .total_batch import count_accumulated_batches, describe_total_batch
-
-# Hooks of every run; a config may list one itself to set its arguments. Without SyncBuffersHook
-# each process would validate with the batch statistics of its own images.
-_HOUSE_HOOKS = (
-    OwedValidationHook,
-    PlainCheckpointHook,
-    PreemptionHook,
-    ProcessBuffersHook,
-    SyncBuffersHook,
-)
 
 _runner_numbers = itertools.count(1)
 
@@ -108,9 +91,6 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     count_accumulated_batches(fitted)
     _make_names_unique(fitted)
     runner = _runner_class(fitted).from_cfg(fitted)
-    for hook in _HOUSE_HOOKS:
-        if not any(isinstance(present, hook) for present in runner.hooks):
-            runner.register_hook(hook())
     runner.logger.addFilter(KnownNoiseFilter())
     for note in notes:
         runner.logger.warning(note)

@@ -35,8 +35,7 @@ custom_hooks = [
     dict(type='NonFiniteHook'),
     dict(type='TeacherHook', base_momentum=0.996, end_momentum=1.0),
     dict(type='FreezePrototypesHook', epochs=1),
-    dict(type='PartSeparationHook', interval=50),
-    dict(type='CollapseHook', interval=50),
+    dict(type='PretrainMonitorHook', interval=50),
     dict(type='ViewsPictureHook'),
     dict(type='ExportTeacherHook'),
 ]

@@ -26,8 +26,7 @@ train_cfg = dict(type='ResumableEpochLoop', max_epochs=2)
 custom_hooks = [
     dict(type='NonFiniteHook'),
     dict(type='TeacherHook', base_momentum=0.98, end_momentum=1.0),
-    dict(type='PartSeparationHook', interval=50),
-    dict(type='CollapseHook', interval=50, warmup=300),
+    dict(type='PretrainMonitorHook', interval=50, warmup=300),
     dict(type='ViewsPictureHook'),
     dict(type='ExportTeacherHook'),
 ]

@@ -17,13 +17,17 @@ class RandomStateHook(Hook):
     """Derive all random numbers of training from seed, rank and iteration.
 
     Data sets get the seed and the epoch, from which they derive the random
-    numbers of each sample in whatever worker it is loaded; torch's generators
+    numbers of each sample in whatever worker it is loaded; samplers get the epoch,
+    as by mmengine's ``DistSamplerSeedHook``; torch's generators
     (augmentation on the device, stochastic depth) are seeded anew before each
     iteration. A resumed run therefore equals an uninterrupted one.
     """
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Tell the data set seed and epoch."""
+        """Tell the data set seed and epoch, and the sampler the epoch."""
+        sampler = runner.train_dataloader.sampler
+        if hasattr(sampler, 'set_epoch'):
+            sampler.set_epoch(runner.epoch)
         for dataset in _innermost(runner.train_dataloader.dataset):
             if hasattr(dataset, 'set_epoch'):
                 dataset.set_seed(runner.seed)

@@ -33,8 +33,6 @@ class SafeCheckpointHook(CheckpointHook):
     A checkpoint that is due while gradients are accumulated (``accumulative_counts``) is written
     after the step of the optimiser, unless the loop cannot be resumed there.
 
-    :class:`SafeRunner` puts it in the place of ``type='CheckpointHook'``.
-
     Args:
         *args: Of :class:`mmengine.hooks.CheckpointHook`.
         **kwargs: The same.

@@ -2,27 +2,28 @@
 
 import time
 
+import torch
 from mmengine.dist import get_world_size
-from mmengine.hooks import RuntimeInfoHook
+from mmengine.hooks import LoggerHook, RuntimeInfoHook
 from mmengine.runner import Runner
+from torch import Tensor
 
 from passreid.registry import HOOKS
-from passreid.utils.delayed_values import DelayedValues
 
 _HISTORY_LENGTH = 10_000
 
 
 @HOOKS.register_module()
 class TrainingInfoHook(RuntimeInfoHook):
-    """Collect what is logged, without waiting for the device.
+    """Collect what is logged, without waiting for a GPU in each iteration.
 
-    In place of mmengine's hook, which reads each loss off the GPU in each
-    iteration. Adds images per second over all processes, the weight decay, and
+    In place of mmengine's hook. Losses are read off the device together when the
+    log is about to be written. Adds images per second over all processes, the weight decay, and
     at the end of an epoch a word on images that could not be read.
     """
 
     def __init__(self) -> None:
-        self._outputs = DelayedValues()
+        self._outputs: list[dict[str, Tensor]] = []
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Start the clock; the time between epochs does not count."""
@@ -35,19 +36,31 @@ class TrainingInfoHook(RuntimeInfoHook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch=None, outputs: dict | None = None
     ) -> None:
-        """Log the figures of this iteration, on a GPU the losses of the one before."""
+        """Note the figures of this iteration, and pass them on when they are logged."""
         now = time.perf_counter()
         images = runner.train_dataloader.batch_size * get_world_size()
-        decay = max(group['weight_decay'] for group in runner.optim_wrapper.param_groups)
+        groups = runner.optim_wrapper.param_groups
+        if isinstance(groups, dict):  # Of several optimisers.
+            groups = [group for several in groups.values() for group in several]
+        decay = max(group.get('weight_decay', 0) for group in groups)
         hub = runner.message_hub
         hub.update_scalar('train/images_per_second', images / (now - self._last))
         hub.update_scalar('train/weight_decay', decay)
         self._last = now
-        self._log(runner, self._outputs.push(outputs) if outputs else None)
+        if outputs:
+            self._outputs.append({name: value.detach() for name, value in outputs.items()})
+        logger = next((hook for hook in runner.hooks if isinstance(hook, LoggerHook)), None)
+        on_cpu = all(v.device.type == 'cpu' for v in (outputs or {}).values())
+        if on_cpu or logger is None or self.every_n_train_iters(runner, logger.interval):
+            self._flush(runner)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Let the checkpoint hold the log up to this iteration."""
+        self._flush(runner)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Log what is still on its way."""
-        self._log(runner, self._outputs.flush())
+        """Log what is left, and say how many images could not be read."""
+        self._flush(runner)
         dataset = runner.train_dataloader.dataset
         summary = dataset.bad_image_summary() if hasattr(dataset, 'bad_image_summary') else {}
         if summary.get('bad'):
@@ -56,6 +69,12 @@ class TrainingInfoHook(RuntimeInfoHook):
                 'replaced by others; their names are above'
             )
 
-    def _log(self, runner: Runner, values: dict[str, float] | None) -> None:
-        for name, value in (values or {}).items():
-            runner.message_hub.update_scalar(f'train/{name}', value)
+    def _flush(self, runner: Runner) -> None:
+        outputs, self._outputs = self._outputs, []
+        if not outputs:
+            return
+        flat = torch.stack([v.float().reshape(()) for one in outputs for v in one.values()])
+        values = iter(flat.tolist())
+        for one in outputs:
+            for name in one:
+                runner.message_hub.update_scalar(f'train/{name}', next(values))

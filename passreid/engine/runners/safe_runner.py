@@ -9,20 +9,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import broadcast_object_list
-from mmengine.hooks import CheckpointHook, Hook
+from mmengine.dist import all_reduce_params, broadcast_object_list
 from mmengine.runner import CheckpointLoader, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
 from passreid.datasets.lost_workers import named_lost_samples
-from passreid.registry import HOOKS, RUNNERS, TASK_UTILS, type_of
+from passreid.registry import RUNNERS, TASK_UTILS
 from passreid.utils.atomic_file import NotSavedError
 from passreid.utils.checkpoint_loading import read_checkpoint
 from passreid.utils.last_checkpoint import read_last_checkpoint
 from passreid.utils.unwrap import unwrap_model
 
-from ..atomic_checkpoints import atomic_checkpoints
+from ..atomic_checkpoints import atomic_checkpoints, restore_histories
 from .resume_check import check_resume
 
 
@@ -30,8 +29,7 @@ from .resume_check import check_resume
 class SafeRunner(Runner):
     """A Runner that loses nothing, and says what went wrong in words that help to mend it.
 
-    - A checkpoint is there as a whole or not at all; mmengine's ``CheckpointHook`` becomes
-      :class:`SafeCheckpointHook`.
+    - A checkpoint is there as a whole or not at all, and holds plain values only.
     - All processes resume from what the first one chose, if it fits (:func:`check_resume`).
     - Workers of data loaders end with their process, and not by a signal to the whole job, after
       which that process saves and ends.
@@ -70,6 +68,10 @@ class SafeRunner(Runner):
             NotSavedError: When a local file cannot be written; those before are as they were.
         """
         self.call_hook('before_save_checkpoint_in_all')
+        # Otherwise the statistics of the first process would be those of a resumed run.
+        statistics = [v for name, v in self.model.named_buffers() if '.running_' in name]
+        if statistics:
+            all_reduce_params(statistics, op='mean')
         try:
             with atomic_checkpoints():
                 super().save_checkpoint(*args, **kwargs)
@@ -122,6 +124,7 @@ class SafeRunner(Runner):
         # mmengine would run the config that a file brings along.
         if isinstance(meta := checkpoint.get('meta'), dict):
             meta.pop('config', None)
+        restore_histories(checkpoint)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = unwrap_model(self.model)
         report = TASK_UTILS.get('fill_model')(model, checkpoint, filename)
@@ -129,12 +132,6 @@ class SafeRunner(Runner):
         level = logging.INFO if report.clean else logging.WARNING
         self.logger.log(level, report.table())
         return checkpoint
-
-    def register_hook(self, hook: Hook | dict, *args, **kwargs) -> None:
-        """Register a hook, the safe one where mmengine's CheckpointHook is asked for; see there."""
-        if type_of(hook, HOOKS) is CheckpointHook:
-            hook['type'] = 'passreid.SafeCheckpointHook'  # type: ignore[index]
-        super().register_hook(hook, *args, **kwargs)
 
     @staticmethod
     def build_dataloader(*args, **kwargs) -> DataLoader:

@@ -18,7 +18,7 @@ class Dataset:
 
 
 def runner_at(iteration, dataset=None, seed=5):
-    loader = SimpleNamespace(dataset=dataset)
+    loader = SimpleNamespace(dataset=dataset, sampler=Dataset())
     return SimpleNamespace(seed=seed, iter=iteration, epoch=2, train_dataloader=loader)
 
 
@@ -39,3 +39,9 @@ def test_wrapped_data_sets_hear_of_seed_and_epoch():
     parts = [Dataset(), Dataset()]
     RandomStateHook().before_train_epoch(runner_at(0, ConcatDataset(parts)))
     assert [(part.seed, part.epoch) for part in parts] == [(5, 2), (5, 2)]
+
+
+def test_the_sampler_hears_of_the_epoch():
+    runner = runner_at(0, Dataset())
+    RandomStateHook().before_train_epoch(runner)
+    assert runner.train_dataloader.sampler.epoch == 2

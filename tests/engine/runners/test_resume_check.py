@@ -113,7 +113,7 @@ def test_schedules_are_wanted_where_the_run_has_some(toy, checkpoint):
 
 def test_best_checkpoint_holds_weights_alone(toy, tmp_path):
     cfg = validated(toy('first'))
-    hook = {'type': 'CheckpointHook', 'interval': 1, 'save_best': 'acc', 'rule': 'greater'}
+    hook = {'type': 'SafeCheckpointHook', 'interval': 1, 'save_best': 'acc', 'rule': 'greater'}
     cfg['default_hooks']['checkpoint'] = hook
     build_runner(cfg).train()
     message = refusal(toy('second'), tmp_path / 'first' / 'best_acc_epoch_1.pth')

@@ -5,11 +5,9 @@ from functools import partial
 
 import pytest
 import torch
-from mmengine.hooks import CheckpointHook
 from torch.utils.data import DataLoader, Dataset
 
 from passreid.apis import build_runner
-from passreid.engine import SafeCheckpointHook
 from passreid.engine.runners.safe_runner import SafeRunner, _start_worker
 from passreid.registry import RUNNERS
 
@@ -73,20 +71,6 @@ def test_init_of_the_loader_is_called(monkeypatch):
     calls = []
     _start_worker(calls.append, 3)
     assert calls == [3]
-
-
-@pytest.mark.parametrize(
-    'kind', ['CheckpointHook', 'mmengine.hooks.CheckpointHook', CheckpointHook]
-)
-def test_checkpoint_hook_of_mmengine_becomes_the_safe_one(toy_config, kind):
-    hooks = {'checkpoint': {'type': kind, 'interval': 7}}
-    (hook,) = (
-        hook
-        for hook in build_runner(toy_config(default_hooks=hooks)).hooks
-        if isinstance(hook, CheckpointHook)
-    )
-    assert isinstance(hook, SafeCheckpointHook)
-    assert hook.interval == 7
 
 
 @RUNNERS.register_module()

@@ -1,15 +1,13 @@
 from collections import OrderedDict
 
+import mmengine.runner.runner
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
-from mmengine.runner import Runner
 
 from passreid.apis import build_runner
-from passreid.engine import PlainCheckpointHook
-from passreid.utils import register_all_modules
+from passreid.engine.atomic_checkpoints import atomic_checkpoints, restore_histories
 
 
 def _checkpoint():
@@ -25,26 +23,29 @@ def _checkpoint():
     }
 
 
-def test_everything_becomes_plain_and_weights_are_kept():
-    checkpoint = _checkpoint()
-    weights = checkpoint['state_dict']
-    PlainCheckpointHook().before_save_checkpoint(None, checkpoint)
-    assert checkpoint['state_dict'] is weights
-    info = checkpoint['message_hub']['runtime_info']
+def _saved(content, path):
+    with atomic_checkpoints():
+        mmengine.runner.runner.save_checkpoint(content, str(path))
+    return torch.load(path, weights_only=True)
+
+
+def test_everything_becomes_plain_and_weights_are_kept(tmp_path):
+    saved = _saved(_checkpoint(), tmp_path / 'a.pth')
+    assert saved['state_dict'] == {'weight': torch.ones(1)}
+    info = saved['message_hub']['runtime_info']
     assert type(info['best_score']) is float
     assert torch.equal(info['counts'], torch.arange(2))
-    assert checkpoint['meta']['dataset_meta']['ids'] == ['a', 'b']
-    assert checkpoint['param_schedulers'][0]['base_values'] == (0.1, 0.5)
+    assert saved['meta']['dataset_meta']['ids'] == ['a', 'b']
+    assert saved['param_schedulers'][0]['base_values'] == (0.1, 0.5)
 
 
-def test_history_survives_the_round_trip():
-    hook, checkpoint = PlainCheckpointHook(), _checkpoint()
-    original = checkpoint['message_hub']['log_scalars']['train/loss']
-    hook.before_save_checkpoint(None, checkpoint)
-    hook.after_load_checkpoint(None, checkpoint)
-    restored = checkpoint['message_hub']['log_scalars']['train/loss']
-    for saved, loaded in zip(original.data, restored.data, strict=True):
-        np.testing.assert_array_equal(saved, loaded)
+def test_history_survives_the_round_trip(tmp_path):
+    original = _checkpoint()['message_hub']['log_scalars']['train/loss']
+    saved = _saved(_checkpoint(), tmp_path / 'a.pth')
+    restore_histories(saved)
+    restored = saved['message_hub']['log_scalars']['train/loss']
+    for before, after in zip(original.data, restored.data, strict=True):
+        np.testing.assert_array_equal(before, after)
     assert restored.mean() == original.mean() == pytest.approx(1 / 4)
     assert restored.max_length == 7
 
@@ -63,7 +64,7 @@ def test_milestones_survive_a_resumed_run(toy_config, tmp_path):
 
 def test_bare_weights_have_nothing_to_restore():
     checkpoint = {'weight': torch.ones(1)}
-    PlainCheckpointHook().after_load_checkpoint(None, checkpoint)
+    restore_histories(checkpoint)
     assert checkpoint == {'weight': torch.ones(1)}
 
 
@@ -77,10 +78,3 @@ def test_checkpoints_of_a_run_load_in_any_program(toy_config, tmp_path):
         'optimizer',
         'param_schedulers',
     }
-
-
-def test_without_the_hook_they_do_not(toy_config, tmp_path):
-    register_all_modules()
-    Runner.from_cfg(Config(toy_config(epochs=1))).train()
-    with pytest.raises(Exception, match='HistoryBuffer'):
-        torch.load(tmp_path / 'run' / 'epoch_1.pth', weights_only=True)
