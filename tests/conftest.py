@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import toy_run
+import toy_models
 from mmengine.logging import MMLogger
 
 
@@ -46,8 +46,8 @@ def reference():
 
 @pytest.fixture
 def toy_config(tmp_path):
-    """Config of a training run in ``tmp_path / 'run'``; see :func:`toy_run.toy_config`."""
-    return partial(toy_run.toy_config, tmp_path / 'run')
+    """Config of a training run in ``tmp_path / 'run'``; see :func:`toy_models.toy_config`."""
+    return partial(toy_models.toy_config, tmp_path / 'run')
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from documentation import ROOT, marked_block
 from mmengine.config import Config
-from reid_run import ARCH, HEIGHT, WIDTH, shrink, write_people
 from timm.models.vision_transformer import VisionTransformer
+from tiny_runs import ARCH, HEIGHT, WIDTH, shrink, write_people
 
 from passreid.models.converters import to_pass_checkpoint
 from passreid.registry import MODELS

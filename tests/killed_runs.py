@@ -17,7 +17,7 @@ from unittest import mock
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from reid_run import quick_start
+from tiny_runs import quick_start
 from torch import Tensor
 
 from passreid.apis import build_runner

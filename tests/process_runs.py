@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 
 import torch
-from cluster_run import SeenClusters
 from mmengine.config import Config
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
-from reid_run import SeenImages, quick_start
+from tiny_runs import SeenClusters, SeenImages, quick_start
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from passreid.apis import build_runner

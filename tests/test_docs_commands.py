@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from documentation import PAGES, ROOT, read_steps
 from documented_world import make_small, provide_checkpoint, provide_run, write_world
-from reid_run import quick_start
+from tiny_runs import quick_start
 
 # Started by other tests, in processes of their own.
 ELSEWHERE = (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import mmpretrain
 import pytest
-from reid_run import quick_start, reid_config, write_people
+from tiny_runs import quick_start, reid_config, write_people
 
 from passreid.apis import build_runner, load_config
 from passreid.utils.config_error import ConfigError

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from hostile_checkpoints import REFUSALS, in_archive, saved
-from reid_run import quick_start, reid_config, write_people
+from tiny_runs import quick_start, reid_config, write_people
 
 from passreid import ReIDInferencer, get_model
 from passreid.apis import build_runner, load_weights, prepare_test

@@ -5,9 +5,9 @@ import zipfile
 
 import onnx
 import pytest
-from exported_people import people_model
 from hostile_checkpoints import saved
 from hostile_payload import PICKLES
+from tiny_models import people_model
 
 from passreid.deployment import (
     ExportableModel,

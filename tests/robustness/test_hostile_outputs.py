@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 from hostile_images import encode, plain
-from reid_run import quick_start, reid_config, write_people
-from small_weights import save_weights
+from tiny_models import save_weights
+from tiny_runs import quick_start, reid_config, write_people
 
 from passreid import ReIDInferencer
 from passreid.search import GalleryRecord, Match

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from hostile_images import encode, plain
-from reid_run import quick_start, reid_config, write_people
+from tiny_runs import quick_start, reid_config, write_people
 
 from passreid.apis import build_runner
 from passreid.datasets.bad_images import BadImageError, TooManyBadImagesError

@@ -5,10 +5,8 @@ import time
 from pathlib import Path
 
 import pytest
-from cluster_run import cluster_config
 from killed_runs import PLACES, STARTED, Run, assert_equal, moments
-from pass_run import pass_config, write_crops
-from reid_run import reid_config, write_people
+from tiny_runs import cluster_config, pass_config, reid_config, write_crops, write_people
 
 ROOT = Path(__file__).parents[2]
 KEPT = 2

@@ -10,8 +10,8 @@ import torch
 from elastic_jobs import run_job
 from killed_programs import Program, alive, children
 from killed_runs import Run, assert_equal
-from pass_run import pass_config, write_crops
 from process_runs import read_outcome, run_all
+from tiny_runs import pass_config, write_crops
 
 from passreid.utils.last_checkpoint import examine, read_last_checkpoint
 

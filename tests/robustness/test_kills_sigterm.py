@@ -4,10 +4,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from cluster_run import cluster_config
 from killed_runs import Run, assert_equal
-from pass_run import pass_config, write_crops
-from reid_run import reid_config, write_people
+from tiny_runs import cluster_config, pass_config, reid_config, write_crops, write_people
 
 from passreid.engine.hooks.safe_checkpoint_hook import PREEMPTED
 from passreid.utils.last_checkpoint import examine, read_last_checkpoint

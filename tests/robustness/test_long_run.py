@@ -8,11 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cluster_run import cluster_config
 from fated_workers import Fate, killed
 from mmengine.hooks import Hook
-from pass_run import pass_config, write_crops
-from reid_run import reid_config, write_people
+from tiny_runs import cluster_config, pass_config, reid_config, write_crops, write_people
 
 from passreid.apis import build_runner
 from passreid.datasets.lost_workers import LostWorkerError

@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmpretrain.structures import DataSample
 from torch.nn import functional as F
-from toy_people import people
+from toy_models import people
 
 from passreid.clustering import cluster_pseudo_labels, jaccard_distance
 from passreid.evaluation import ReIDMetric

@@ -6,15 +6,66 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from cluster_run import cluster_config
 from elastic_jobs import run_job
-from half_precision import Overflow, SeenLosses, halve
-from pass_run import pass_config, write_crops
+from mmengine.hooks import Hook
 from process_runs import run_all
-from reid_run import quick_start, reid_config, train, write_people
+from tiny_runs import (
+    cluster_config,
+    halve,
+    pass_config,
+    quick_start,
+    reid_config,
+    train,
+    write_crops,
+    write_people,
+)
 
 ROOT = Path(__file__).parents[2]
 TASKS = ['pre-training', 'fine-tuning', 'USL']
+
+
+class Overflow(Hook):
+    """Scale the loss out of the range of float16 in one iteration, and look what comes of it.
+
+    Attributes:
+        moved (list[bool]): Whether the weights did, by iteration.
+        scale (float): Of the loss after the overflow.
+    """
+
+    priority = 'LOWEST'
+
+    def __init__(self, iteration, scale, overflowing):
+        self.iteration, self.usual, self.overflowing = iteration, scale, overflowing
+        self.moved = []
+
+    def before_train_iter(self, runner, *args, **kwargs):
+        now = runner.iter == self.iteration
+        scaler = runner.optim_wrapper.loss_scaler
+        # There is no scale to set before the first use.
+        scaler.scale(torch.ones(()))
+        scaler.update(self.overflowing if now else self.usual)
+        self._before = _student(runner)
+
+    def after_train_iter(self, runner, *args, **kwargs):
+        if runner.iter == self.iteration:
+            self.scale = runner.optim_wrapper.loss_scaler.get_scale()
+        pairs = zip(self._before, _student(runner), strict=True)
+        self.moved.append(any(not torch.equal(*pair) for pair in pairs))
+
+
+def _student(runner):
+    model = getattr(runner.model, 'module', runner.model)
+    return [value.clone() for value in model.parameters() if value.requires_grad]
+
+
+class SeenLosses(Hook):
+    """Remember the loss of each iteration."""
+
+    def __init__(self):
+        self.losses = []
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.losses.append(float(outputs['loss']))
 
 
 @pytest.fixture(autouse=True)

@@ -4,11 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from cluster_run import cluster_config
 from dying_processes import MESSAGE, run_and_die
 from elastic_jobs import run_job
-from pass_run import pass_config, write_crops
-from reid_run import reid_config, write_people
+from tiny_runs import cluster_config, pass_config, reid_config, write_crops, write_people
 
 from passreid.apis import build_runner, prepare_test
 

@@ -9,11 +9,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from cluster_run import cluster_config
 from elastic_jobs import run_job
-from pass_run import other_than_key_biases, pass_config, without_randomness, write_crops
 from process_runs import read_outcome, run_all
-from reid_run import reid_config, write_people
+from tiny_runs import (
+    cluster_config,
+    other_than_key_biases,
+    pass_config,
+    reid_config,
+    without_randomness,
+    write_crops,
+    write_people,
+)
 
 from passreid.apis import prepare_test
 

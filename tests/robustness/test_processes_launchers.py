@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 from elastic_jobs import run_job
-from pass_run import pass_config, write_crops
 from process_runs import run_all
+from tiny_runs import pass_config, write_crops
 
 ROOT = Path(__file__).parents[2]
 SRUN = """#!/bin/bash

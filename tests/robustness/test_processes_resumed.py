@@ -4,12 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from cluster_run import cluster_config
 from dying_processes import run_and_die
 from elastic_jobs import run_job
-from pass_run import pass_config, write_crops
 from process_runs import read_outcome, run_all
-from reid_run import reid_config, write_people
+from tiny_runs import cluster_config, pass_config, reid_config, write_crops, write_people
 
 ROOT = Path(__file__).parents[2]
 # Epochs of four steps; the second one is left after its second.

@@ -1,9 +1,8 @@
 import pytest
 import torch
-from killed_run import KilledError
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
-from reid_run import quick_start
+from tiny_runs import KilledError, quick_start
 
 from passreid.apis import build_runner
 from passreid.registry import METRICS
