@@ -11,14 +11,6 @@ import torch
 import toy_models
 from mmengine.logging import MMLogger
 
-
-def pytest_addoption(parser):
-    parser.addoption(
-        '--full', action='store_true', help='try more often in tests/robustness, which takes hours'
-    )
-    parser.addoption('--tried', metavar='FILE', help='write what tests/robustness tried to a table')
-
-
 REFERENCE = Path(__file__).parent / 'data' / 'reference'
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from several_processes import run_in_processes
+from processes import run_in_processes
 from tiny_runs import SeenImages, quick_start, reid_config, write_people
 
 from passreid.apis import build_runner, prepare_test

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from several_processes import run_in_processes
+from processes import run_in_processes
 from tiny_runs import SeenClusters, SeenImages, cluster_config, quick_start, write_people
 
 from passreid.apis import build_runner

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.hooks import Hook
-from several_processes import run_in_processes
+from processes import run_in_processes
 from tiny_runs import (
     SeenImages,
     cluster_config,

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from several_processes import run_in_processes
+from processes import run_in_processes
 from toy_models import people, validation_config
 
 from passreid.apis import build_runner
