@@ -8,16 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import toy_run
+import toy_models
 from mmengine.logging import MMLogger
-
-
-def pytest_addoption(parser):
-    parser.addoption(
-        '--full', action='store_true', help='try more often in tests/robustness, which takes hours'
-    )
-    parser.addoption('--tried', metavar='FILE', help='write what tests/robustness tried to a table')
-
 
 REFERENCE = Path(__file__).parent / 'data' / 'reference'
 
@@ -46,8 +38,8 @@ def reference():
 
 @pytest.fixture
 def toy_config(tmp_path):
-    """Config of a training run in ``tmp_path / 'run'``; see :func:`toy_run.toy_config`."""
-    return partial(toy_run.toy_config, tmp_path / 'run')
+    """Config of a training run in ``tmp_path / 'run'``; see :func:`toy_models.toy_config`."""
+    return partial(toy_models.toy_config, tmp_path / 'run')
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import torch
 from documentation import PAGES, ROOT, anchors, commands, links, marked_block, read_blocks
 from mmengine.config import Config
 from mmpretrain.structures import DataSample
-from reid_run import ARCH, quick_start, write_people
+from tiny_runs import ARCH, quick_start, write_people
 
 from passreid.apis import build_runner, load_config
 from passreid.registry import DATASETS, MODELS

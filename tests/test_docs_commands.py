@@ -8,9 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from documentation import PAGES, ROOT, read_steps
-from documented_world import make_small, provide_checkpoint, provide_run, write_world
-from reid_run import quick_start
+from documentation import (
+    PAGES,
+    ROOT,
+    make_small,
+    provide_checkpoint,
+    provide_run,
+    read_steps,
+    write_documented_files,
+)
+from tiny_runs import quick_start
 
 # Started by other tests, in processes of their own.
 ELSEWHERE = (
@@ -26,7 +33,7 @@ _MODULES = ('passreid.apis.build_runner', 'passreid.apis.get_model', 'passreid.a
 
 @pytest.fixture(scope='module')
 def world(tmp_path_factory):
-    return write_world(tmp_path_factory.mktemp('world'))
+    return write_documented_files(tmp_path_factory.mktemp('world'))
 
 
 @pytest.fixture

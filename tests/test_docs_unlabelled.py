@@ -3,10 +3,9 @@
 import re
 import shutil
 
-from cluster_run import cluster_config
 from documentation import ROOT, marked_block
 from mmengine.config import Config
-from reid_run import quick_start, shrink, write_people
+from tiny_runs import cluster_config, quick_start, shrink, write_people
 
 from passreid.apis import build_runner, prepare_test
 from passreid.utils import config_path

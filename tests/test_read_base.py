@@ -5,10 +5,10 @@ import runpy
 
 import pytest
 import torch
-from documented_world import make_small, provide_checkpoint
+from documentation import make_small, provide_checkpoint
 from mmengine.config import Config
 from mmengine.runner import Runner
-from reid_run import quick_start
+from tiny_runs import quick_start
 
 from passreid import get_model
 from passreid.apis import ReIDInferencer, build_runner, load_config, prepare_test

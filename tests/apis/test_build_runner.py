@@ -9,7 +9,7 @@ from mmengine.fileio.io import file_handlers
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner, activation_checkpointing
-from toy_run import ToyDataset, ToyModel
+from toy_models import ToyDataset, ToyModel
 
 from passreid.apis import build_runner, load_config
 from passreid.datasets import ResumableSampler

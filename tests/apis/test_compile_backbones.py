@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from pass_run import pass_config, write_crops
-from reid_run import quick_start, reid_config, write_people
+from tiny_runs import pass_config, quick_start, reid_config, write_crops, write_people
 
 from passreid.apis import build_runner, prepare_test
 from passreid.apis.compile_backbones import compile_backbones

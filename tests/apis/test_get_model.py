@@ -3,7 +3,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmpretrain.models import ImageClassifier
-from reid_run import ARCH, reid_config
+from tiny_runs import ARCH, reid_config
 
 from passreid import get_model
 from passreid.models import PASS, ClusterContrast

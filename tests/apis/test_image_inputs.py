@@ -3,9 +3,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from fated_workers import Fate, left
 from mmcv.transforms import LoadImageFromFile
 from mmengine.dataset import Compose
+from processes import Fate, left
 
 from passreid.apis.image_inputs import list_inputs, load_batches
 from passreid.datasets.lost_workers import LostWorkerError, named_lost_samples

@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
-import toy_people  # noqa: F401  (registers the data set)
+import toy_models  # noqa: F401  (registers the data set)
 from mmengine.config import Config
-from reid_run import NUM_TRAIN_IDS, reid_config, write_people
+from tiny_runs import NUM_TRAIN_IDS, reid_config, write_people
 
 from passreid.apis.num_classes import fill_num_classes, find_heads
 from passreid.models import ReIDHead

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from reid_run import quick_start, reid_config, write_people
-from small_weights import save_weights
+from tiny_models import save_weights
+from tiny_runs import quick_start, reid_config, write_people
 
 import passreid
 from passreid import ReIDInferencer, get_model

@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from literal_reciprocal import people
+from literal_definitions import people
 
 from passreid.clustering import approximate_neighbours as module
 from passreid.clustering import cluster_pseudo_labels, cluster_statistics, mutual_neighbours

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from literal_reciprocal import literal_jaccard, people
+from literal_definitions import literal_jaccard, people
 from scipy.sparse import csr_matrix
 
 from passreid.clustering import jaccard_distance, neighbours

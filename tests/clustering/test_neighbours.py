@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from literal_reciprocal import neighbour_lists, people, squared_distances
+from literal_definitions import neighbour_lists, people, squared_distances
 
 from passreid.clustering import neighbours
 from passreid.clustering.distances import squared_lengths

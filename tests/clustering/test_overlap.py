@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-from literal_reciprocal import jaccard
-from sparse_matrices import to_sparse
+from literal_definitions import jaccard, to_sparse
 
 from passreid.clustering.neighbours import mutual_neighbours
 from passreid.clustering.overlap import subtract_overlap_

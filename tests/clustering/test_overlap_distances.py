@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from literal_reciprocal import jaccard
-from sparse_matrices import to_sparse
+from literal_definitions import jaccard, to_sparse
 
 from passreid.clustering.overlap_distances import overlap_distances
 from passreid.clustering.sparse_rows import SparseRows

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from literal_reciprocal import literal_jaccard, people
+from literal_definitions import literal_jaccard, people
 from sklearn.cluster import DBSCAN
 
 from passreid.clustering import cluster_pseudo_labels, jaccard_distance

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-from literal_reciprocal import expanded_rows, people, squared_distances, weighted_rows
-from sparse_matrices import to_dense
+from literal_definitions import expanded_rows, people, squared_distances, to_dense, weighted_rows
 
 from passreid.clustering.reciprocal_rows import average_rows, weigh_sets
 from passreid.clustering.sparse_rows import row_starts

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from literal_reciprocal import expanded_sets, neighbour_lists, people, squared_distances
+from literal_definitions import expanded_sets, neighbour_lists, people, squared_distances
 
 from passreid.clustering.reciprocal_sets import reciprocal_sets
 

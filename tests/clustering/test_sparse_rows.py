@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from sparse_matrices import to_dense, to_sparse
+from literal_definitions import to_dense, to_sparse
 
 from passreid.clustering.sparse_rows import row_starts
 

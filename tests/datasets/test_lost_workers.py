@@ -1,6 +1,6 @@
 import pytest
-from fated_workers import Fate, bus_error, hang, killed, left
 from mmengine.dataset import DefaultSampler
+from processes import Fate, bus_error, hang, killed, left
 from torch.utils.data import DataLoader
 
 from passreid.datasets import LUPerson

@@ -2,7 +2,7 @@ import logging
 
 import numpy as np
 import pytest
-from literal_ranking import literal_ranking
+from literal_definitions import literal_ranking
 from mmengine.logging import MMLogger
 
 from passreid.datasets import ReIDDataset

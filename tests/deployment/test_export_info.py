@@ -1,7 +1,7 @@
 import json
 
 import torch
-from exported_people import people_model
+from tiny_models import people_model
 
 from passreid.deployment import ExportableModel, ExportInfo
 from passreid.version import __version__

@@ -1,9 +1,9 @@
 import pytest
 import torch
-from exported_people import KINDS, people_batch, people_model, rgb
 from mmengine.model import BaseDataPreprocessor
+from tiny_models import KINDS, people_batch, people_model, rgb
 from torch.nn import functional as F
-from toy_run import ToyModel
+from toy_models import ToyModel
 
 from passreid.deployment import ExportableModel
 from passreid.models import FlipTTAModel

@@ -6,7 +6,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from exported_people import kinds, people_batch, people_model, rgb
+from tiny_models import kinds, people_batch, people_model, rgb
 
 from passreid.deployment import (
     ExportableModel,

@@ -3,7 +3,7 @@ import sys
 
 import onnx
 import pytest
-from exported_people import people_batch, people_model, rgb
+from tiny_models import people_batch, people_model, rgb
 from torch.nn import functional as F
 
 from passreid.deployment import (

@@ -3,7 +3,7 @@ import warnings
 
 import pytest
 import torch
-from exported_people import kinds, people_batch, people_model, rgb
+from tiny_models import kinds, people_batch, people_model, rgb
 
 from passreid.deployment import ExportableModel, export_program, export_torchscript
 

@@ -3,8 +3,8 @@ import sys
 import onnx
 import pytest
 import torch
-from exported_people import people_batch, people_model, rgb
 from onnx import numpy_helper
+from tiny_models import people_batch, people_model, rgb
 
 from passreid.deployment import (
     ExportableModel,

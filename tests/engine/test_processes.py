@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from pass_run import other_than_key_biases, pass_config, without_randomness, write_crops
-from several_processes import run_in_processes
+from processes import run_in_processes
+from tiny_runs import other_than_key_biases, pass_config, without_randomness, write_crops
 
 from passreid.apis import build_runner
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from reid_run import SeenImages, quick_start, reid_config, write_people
-from several_processes import run_in_processes
+from processes import run_in_processes
+from tiny_runs import SeenImages, quick_start, reid_config, write_people
 
 from passreid.apis import build_runner, prepare_test
 
@@ -26,7 +26,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.dist import get_rank
-from reid_run import SeenImages, quick_start
+from tiny_runs import SeenImages, quick_start
 
 from passreid.apis import build_runner
 from passreid.utils import close_process_group

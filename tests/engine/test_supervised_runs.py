@@ -5,8 +5,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from killed_run import Kill, KilledError
-from reid_run import NUM_TRAIN_IDS, SeenImages, quick_start, reid_config, train, write_people
+from tiny_runs import (
+    NUM_TRAIN_IDS,
+    Kill,
+    KilledError,
+    SeenImages,
+    quick_start,
+    reid_config,
+    train,
+    write_people,
+)
 
 from passreid.apis import build_runner
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from cluster_run import cluster_config
-from reid_run import ARCH, quick_start, reid_config, write_people
+from tiny_runs import ARCH, cluster_config, quick_start, reid_config, write_people
 
 from passreid.apis import build_runner, prepare_test
 from passreid.models.converters import part_vit_key

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from cluster_run import SeenClusters, cluster_config
-from reid_run import SeenImages, quick_start, write_people
-from several_processes import run_in_processes
+from processes import run_in_processes
+from tiny_runs import SeenClusters, SeenImages, cluster_config, quick_start, write_people
 
 from passreid.apis import build_runner
 from passreid.models import ClusterMemory
@@ -25,10 +24,10 @@ import sys
 from pathlib import Path
 
 import torch
-from cluster_run import SeenClusters
+from tiny_runs import SeenClusters
 from mmengine.config import Config
 from mmengine.dist import get_rank
-from reid_run import SeenImages, quick_start
+from tiny_runs import SeenImages, quick_start
 
 from passreid.apis import build_runner
 from passreid.models import ClusterMemory
@@ -84,7 +83,7 @@ from datetime import timedelta
 
 import torch.distributed as dist
 from mmengine.config import Config
-from reid_run import quick_start
+from tiny_runs import quick_start
 from torch.distributed.distributed_c10d import _set_pg_timeout
 
 from passreid.apis import build_runner

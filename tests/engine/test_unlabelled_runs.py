@@ -4,10 +4,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from cluster_run import SeenClusters, cluster_config
-from killed_run import Kill, KilledError
 from mmengine.hooks import Hook
-from reid_run import SeenImages, quick_start, reid_config, train, write_people
+from tiny_runs import (
+    Kill,
+    KilledError,
+    SeenClusters,
+    SeenImages,
+    cluster_config,
+    quick_start,
+    reid_config,
+    train,
+    write_people,
+)
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,15 +1,15 @@
-"""What is tried on purpose to break runs, data sets and files, and a table of it."""
+"""Small runs that are interrupted, and pickles that are programs."""
 
 import os
-from collections import Counter
+import pickle
 from pathlib import Path
-from unittest import mock
 
 import pytest
-import torch
+from processes import TrainingRun
+from tiny_runs import cluster_config, pass_config, reid_config, write_crops, write_people
 
 HERE = Path(__file__).parent
-TRIED = pytest.StashKey[Counter]()
+ROOT = HERE.parents[1]
 
 
 def pytest_collection_modifyitems(items):
@@ -19,48 +19,78 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.slow)
 
 
-@pytest.fixture(scope='module', autouse=True)
-def one_thread():
-    """Let sums be added in one order, here and in processes that are started, to be bit-equal."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with mock.patch.dict(os.environ, OMP_NUM_THREADS='1', MKL_NUM_THREADS='1'):
-        yield
-    torch.set_num_threads(threads)
+@pytest.fixture(scope='session')
+def folder(tmp_path_factory):
+    """A folder with pictures: crops without labels, and people."""
+    root = tmp_path_factory.mktemp('runs')
+    write_crops(root / 'crops')
+    write_people(root / 'people')
+    return root
 
 
 @pytest.fixture(scope='session')
-def full(request):
-    """Whether to try as often as the documentation says, instead of a few times."""
-    return request.config.getoption('--full')
+def tiny_run(folder):
+    """Make a new run of a task: ``tiny_run('USL', train_cfg__max_epochs=2)``."""
+    made = []
+
+    def make(task, **changes):
+        made.append(f'{task}_{len(made)}')
+        if task == 'pre-training':
+            cfg = pass_config(ROOT, folder / 'crops', folder, **changes)
+        elif task == 'fine-tuning':
+            cfg = reid_config(ROOT, folder / 'people', folder, **changes)
+        elif task == 'USL':
+            cfg = cluster_config(ROOT, folder / 'people', folder, **changes)
+        return TrainingRun(cfg, folder, made[-1])
+
+    return make
 
 
 @pytest.fixture(scope='session')
-def tried(request):
-    """Count something that was tried and came out as it should: ``tried(area, what, outcome)``.
+def whole_run(tiny_run):
+    """Make a run that nothing stops, once for equal arguments."""
+    runs = {}
 
-    Call it after the assertions, so that the table holds what was seen.
-    """
-    counts = request.config.stash.setdefault(TRIED, Counter())
+    def make(task, **changes):
+        key = task, str(changes)
+        if key not in runs:
+            runs[key] = tiny_run(task, **changes)
+            ended = runs[key].go()
+            assert ended.status == 0, ended.output
+        return runs[key]
 
-    def count(area, what, outcome, times=1):
-        counts[area, what, outcome] += times
-
-    return count
+    return make
 
 
-def pytest_terminal_summary(terminalreporter, config):
-    """Show what was tried, how often, and what happened; ``--tried FILE`` keeps it."""
-    counts = config.stash.get(TRIED, Counter())
-    if not counts:
-        return
-    rows = ['| area | what was tried | times | what happened |', '|---|---|---:|---|']
-    rows += (
-        f'| {area} | {what} | {times} | {outcome} |'
-        for (area, what, outcome), times in sorted(counts.items())
-    )
-    terminalreporter.section(f'{sum(counts.values())} times tried')
-    for row in rows:
-        terminalreporter.write_line(row)
-    if path := config.getoption('--tried'):
-        Path(path).write_text('\n'.join([*rows, '']))
+class Call:
+    """Calls a function when it is unpickled."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+# By name, what makes a pickle that would create a folder.
+PROGRAMS = {
+    'first protocol': lambda trap: pickle.dumps(Call(os.mkdir, trap), protocol=0),
+    'last protocol': lambda trap: pickle.dumps([Call(os.mkdir, trap)], protocol=5),
+    'shell': lambda trap: b"cos\nsystem\n(S'touch %b'\ntR." % trap.encode(),
+    'eval': lambda trap: pickle.dumps(Call(eval, f'__import__("os").mkdir({trap!r})')),
+    'method': lambda trap: pickle.dumps(Call(Path.touch, Path(trap))),
+    'behind a list': lambda trap: (
+        pickle.dumps(['a'])[:-1] + b"0cposix\nmkdir\n(S'%b'\ntR." % trap.encode()
+    ),
+}
+
+
+@pytest.fixture(params=PROGRAMS)
+def program(request, tmp_path):
+    """A pickle that would do something; that it does not is looked at in the end."""
+    trap = tmp_path / 'trap'
+    pickle.loads(PROGRAMS[request.param](str(trap)))
+    assert trap.exists()
+    trap.rmdir() if trap.is_dir() else trap.unlink()
+    yield PROGRAMS[request.param](str(trap))
+    assert not trap.exists()

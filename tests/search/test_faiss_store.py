@@ -2,7 +2,7 @@ import sys
 
 import numpy as np
 import pytest
-from gallery_world import DIM, MODEL, clustered_features, random_features, records
+from random_galleries import DIM, MODEL, clustered_features, random_features, records
 
 from passreid.search import FaissStore, GalleryRecord, MemoryStore, SearchFilter
 

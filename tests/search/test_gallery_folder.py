@@ -3,7 +3,7 @@ import pickle
 
 import numpy as np
 import pytest
-from gallery_world import DIM, MODEL, random_features, records
+from random_galleries import DIM, MODEL, random_features, records
 
 from passreid.search import MemoryStore
 from passreid.search.gallery_folder import GalleryFolder

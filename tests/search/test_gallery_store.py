@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from gallery_world import (
+from random_galleries import (
     DIM,
     MODEL,
     NASTY,

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from gallery_world import DIM, MODEL, random_features, records
+from random_galleries import DIM, MODEL, random_features, records
 
 from passreid.search import GalleryRecord, MemoryStore, StaleGalleryError, gallery_folder
 

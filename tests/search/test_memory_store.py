@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from gallery_world import DIM, MODEL, literal_search, random_features, records
+from random_galleries import DIM, MODEL, literal_search, random_features, records
 
 from passreid.search import GalleryRecord, MemoryStore, SearchFilter, memory_store
 

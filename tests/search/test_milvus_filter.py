@@ -1,5 +1,5 @@
 import pytest
-from gallery_world import NASTY
+from random_galleries import NASTY
 
 from passreid.search import SearchFilter
 from passreid.search.milvus_filter import any_of, filter_expression, literal

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from gallery_world import DIM, MODEL, NASTY, random_features, records
+from random_galleries import DIM, MODEL, NASTY, random_features, records
 
 from passreid.search import GalleryRecord, MilvusStore, SearchFilter, milvus_store
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from gallery_world import DIM, MODEL, random_features, records
+from random_galleries import DIM, MODEL, random_features, records
 
 from passreid.search import FaissStore, MemoryStore, MilvusStore, StaleGalleryError, open_store
 

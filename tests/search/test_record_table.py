@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from gallery_world import NASTY, records
+from random_galleries import NASTY, records
 
 from passreid.search import GalleryRecord, SearchFilter
 from passreid.search.record_table import RecordTable

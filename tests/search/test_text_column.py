@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from gallery_world import NASTY
+from random_galleries import NASTY
 
 from passreid.search.text_column import TextColumn
 

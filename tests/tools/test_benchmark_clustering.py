@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from literal_reciprocal import literal_jaccard, people
+from literal_definitions import literal_jaccard, people
 
 from passreid.clustering import cluster_statistics
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from reid_run import quick_start, reid_config, write_people
+from tiny_runs import quick_start, reid_config, write_people
 from torch.nn import functional as F
 
 from passreid.apis import build_runner, prepare_test

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from literal_reciprocal import literal_re_ranking
+from literal_definitions import literal_re_ranking
 
 TOOLS = Path(__file__).parents[2] / 'tools' / 'benchmarks'
 

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from pass_run import pass_config
-from reid_run import ARCH, HEIGHT, WIDTH, quick_start, reid_config, shrink
+from tiny_runs import ARCH, HEIGHT, WIDTH, pass_config, quick_start, reid_config, shrink
 
 from passreid.apis import build_runner, get_model
 from passreid.clustering import ClusterStatistics

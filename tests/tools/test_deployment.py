@@ -8,8 +8,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from pass_run import pass_config, write_crops
-from reid_run import quick_start, reid_config, write_people
+from tiny_runs import pass_config, quick_start, reid_config, write_crops, write_people
 
 from passreid.apis import build_runner, get_model, load_config, prepare_test
 from passreid.deployment import ExportableModel, open_exported

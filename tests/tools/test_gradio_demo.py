@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from reid_run import reid_config, write_people
-from small_weights import save_weights
+from tiny_models import save_weights
+from tiny_runs import reid_config, write_people
 
 from passreid.search import GalleryRecord, Match
 from passreid.visualization import similarity_text

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from foreign_vits import ARCH, dino_container, part_vit, timm_vit
 from mmpretrain.models import ImageClassifier
+from plain_vits import ARCH, dino_container, part_vit, timm_vit
 
 from passreid.models import PartViT, ReIDHead
 from passreid.models.converters import load_weights, to_pass_checkpoint

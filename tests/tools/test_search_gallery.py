@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reid_run import reid_config, write_people
-from small_weights import save_weights
+from tiny_models import save_weights
+from tiny_runs import reid_config, write_people
 
 from passreid.search import GalleryRecord, MemoryStore, StaleGalleryError, open_store
 

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from pass_run import pass_config, write_crops
-from reid_run import quick_start, reid_config, shrink, write_people
+from tiny_runs import pass_config, quick_start, reid_config, shrink, write_crops, write_people
 
 from passreid.apis import build_runner
 

@@ -11,7 +11,7 @@ import torch
 ROOT = Path(__file__).parents[2]
 CONFIG = """
 _base_ = {base!r}
-custom_imports = dict(imports=['toy_run'], allow_failed_imports=False)
+custom_imports = dict(imports=['toy_models'], allow_failed_imports=False)
 model = dict(type='ToyModel')
 train_dataloader = dict(
     dataset=dict(type='ToyDataset'),

@@ -2,7 +2,7 @@ import os
 
 import pytest
 import torch.distributed as dist
-from several_processes import run_in_processes
+from processes import run_in_processes
 
 from passreid.utils import close_process_group, init_cpu_process_group
 from passreid.utils.distributed import _RANK_VARIABLES, choose_port, run_in_first

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from toy_run import toy_config
+from toy_models import toy_config
 
 from passreid.apis import build_runner
 from passreid.visualization import RunLog, read_run_log

@@ -4,7 +4,7 @@ A checksum of pixels would differ between builds of opencv, which round the edge
 resized pixel differently. So 120 pictures are held by the mean colours of 8 x 4 blocks, before
 JPEG encoding, within 2 grey levels; a change of wardrobe, pose, camera or random numbers moves
 blocks by more. Who changes pictures on purpose raises ``GENERATOR_VERSION`` and runs
-``python tests/rendering_fingerprint.py``.
+``python tests/rendered_pictures.py``.
 """
 
 import json
@@ -12,8 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from histogram_map import histogram_map
-from rendering_fingerprint import FINGERPRINT, PICTURES, block_means
+from rendered_pictures import FINGERPRINT, PICTURES, block_means, histogram_map
 
 from passreid.datasets.rendering import DOMAINS, GENERATOR_VERSION, SyntheticSettings, render
 

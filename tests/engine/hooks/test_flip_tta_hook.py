@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import torch
 from mmengine.model import BaseModel
 from mmpretrain.structures import DataSample
-from reid_run import quick_start, reid_config, write_people
+from tiny_runs import quick_start, reid_config, write_people
 
 from passreid.apis import build_runner
 from passreid.engine import FlipTTAHook

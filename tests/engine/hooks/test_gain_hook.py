@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from reid_run import quick_start, reid_config, write_people
+from tiny_runs import quick_start, reid_config, write_people
 
 from passreid.apis import build_runner
 from passreid.engine import GainHook

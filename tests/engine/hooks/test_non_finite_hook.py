@@ -2,12 +2,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from cluster_run import cluster_config
-from half_precision import halve
 from mmengine.hooks import Hook
-from pass_run import pass_config, without_randomness, write_crops
-from reid_run import SeenImages, quick_start, write_people
-from several_processes import run_in_processes
+from processes import run_in_processes
+from tiny_runs import (
+    SeenImages,
+    cluster_config,
+    halve,
+    pass_config,
+    quick_start,
+    without_randomness,
+    write_crops,
+    write_people,
+)
 
 from passreid.apis import build_runner
 
@@ -92,7 +98,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
-from reid_run import SeenImages, quick_start
+from tiny_runs import SeenImages, quick_start
 
 from passreid.apis import build_runner
 from passreid.utils import close_process_group

@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 from mmengine.hooks import Hook
-from reid_run import quick_start
+from tiny_runs import quick_start
 
 from passreid.apis import build_runner
 from passreid.engine import Preempted

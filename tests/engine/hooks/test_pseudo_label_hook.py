@@ -7,10 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from cluster_run import SeenClusters, cluster_config
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
-from reid_run import SeenImages, quick_start, train, write_people
+from tiny_runs import SeenClusters, SeenImages, cluster_config, quick_start, train, write_people
 from torch.nn import functional as F
 
 from passreid.apis import build_runner

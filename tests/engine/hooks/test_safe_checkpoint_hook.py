@@ -2,9 +2,8 @@ import os
 
 import pytest
 import torch
-from killed_run import Kill, KilledError
 from mmengine.hooks import Hook
-from reid_run import quick_start
+from tiny_runs import Kill, KilledError, quick_start
 
 from passreid.apis import build_runner
 from passreid.engine import SafeCheckpointHook

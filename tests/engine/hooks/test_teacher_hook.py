@@ -4,8 +4,7 @@ from types import SimpleNamespace
 import torch
 from mmengine.hooks import Hook
 from mmengine.logging import MessageHub
-from pass_run import pass_config, write_crops
-from reid_run import quick_start
+from tiny_runs import pass_config, quick_start, write_crops
 
 from passreid.apis import build_runner
 from passreid.engine import FreezePrototypesHook, TeacherHook

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.hooks import Hook
-from pass_run import pass_config, write_crops
+from tiny_runs import pass_config, write_crops
 
 from passreid.apis import build_runner
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from pass_run import pass_config, write_crops
+from tiny_runs import pass_config, write_crops
 
 from passreid.apis import build_runner
 

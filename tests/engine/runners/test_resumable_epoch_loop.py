@@ -2,9 +2,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from killed_run import Kill, KilledError
 from mmengine.hooks import Hook
-from pass_run import pass_config, write_crops
+from tiny_runs import Kill, KilledError, pass_config, write_crops
 
 from passreid.apis import build_runner
 

@@ -5,7 +5,7 @@ import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
-from reid_run import quick_start
+from tiny_runs import quick_start
 
 from passreid.apis import build_runner
 from passreid.registry import METRICS, MODELS, OPTIM_WRAPPER_CONSTRUCTORS

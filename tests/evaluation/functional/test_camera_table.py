@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from literal_ranking import literal_ranking, random_people
+from literal_definitions import literal_ranking, random_people
 
 from passreid.evaluation.functional import rank_features
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from literal_ranking import literal_ranking, literal_summary, random_people
+from literal_definitions import literal_ranking, literal_summary, random_people
 from torch.nn import functional as F
 
 from passreid.evaluation.functional import evaluate_rank, rank_features, re_ranking

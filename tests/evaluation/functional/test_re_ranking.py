@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from literal_reciprocal import literal_re_ranking, people
+from literal_definitions import literal_re_ranking, people
 from torch.nn import functional as F
 
 from passreid.evaluation.functional import re_ranking, re_ranking_chunks

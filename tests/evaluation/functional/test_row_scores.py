@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from literal_ranking import random_people
+from literal_definitions import random_people
 
 from passreid.evaluation.functional.labels import RankingLabels
 from passreid.evaluation.functional.row_scores import score_rows, score_rows_on_device

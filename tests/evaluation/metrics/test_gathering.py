@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from several_processes import run_in_processes
-from toy_people import people, validation_config
+from processes import run_in_processes
+from toy_models import people, validation_config
 
 from passreid.apis import build_runner
 from passreid.evaluation.metrics.gathering import gather_features
@@ -21,7 +21,7 @@ from passreid.apis import build_runner
 from passreid.evaluation.metrics.gathering import gather_features
 from passreid.evaluation.metrics.person_features import read_batch
 from passreid.utils import close_process_group
-from toy_people import people, validation_config
+from toy_models import people, validation_config
 
 metric = {metric}
 for name, round_up in (('padded', True), ('uneven', False)):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import MMLogger
-from pass_run import pass_config
-from toy_people import people, validation_config
+from tiny_runs import pass_config
+from toy_models import people, validation_config
 
 from passreid.apis import build_runner
 from passreid.evaluation import ReIDMetric, load_result

@@ -1,7 +1,7 @@
 import pytest
 import torch
-from foreign_vits import ARCH, images, jittered, part_vit, timm_vit
 from mmpretrain.models import VisionTransformer
+from plain_vits import ARCH, images, jittered, part_vit, timm_vit
 
 from passreid.models.converters import fit_part_vit
 from passreid.models.layers import resize_table

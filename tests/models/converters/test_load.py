@@ -5,9 +5,9 @@ from unittest import mock
 
 import pytest
 import torch
-from foreign_vits import ARCH, dino_container, part_vit, timm_vit
 from mmengine.model import MMDistributedDataParallel
 from mmpretrain.models import ImageClassifier, VisionTransformer
+from plain_vits import ARCH, dino_container, part_vit, timm_vit
 
 from passreid.models import PASS, ClusterContrast, PartViT, ReIDHead
 from passreid.models.converters import (

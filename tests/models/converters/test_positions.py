@@ -2,8 +2,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from foreign_vits import ARCH
 from mmengine.config import Config
+from plain_vits import ARCH
 
 from passreid.models import PartViT
 from passreid.models.converters import to_pass_checkpoint, to_vit_checkpoint

@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 import torch
-from foreign_vits import images, jittered, part_vit
+from plain_vits import images, jittered, part_vit
 
 from passreid.models.converters import from_pass_checkpoint, to_pass_checkpoint
 

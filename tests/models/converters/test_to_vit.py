@@ -1,6 +1,6 @@
 import pytest
 import torch
-from foreign_vits import images, jittered, part_vit, timm_vit
+from plain_vits import images, jittered, part_vit, timm_vit
 
 from passreid.models.converters import from_vit_checkpoint, to_vit_checkpoint
 

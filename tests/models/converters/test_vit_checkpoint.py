@@ -1,6 +1,6 @@
 import pytest
 import torch
-from foreign_vits import dino_container, part_vit, timm_vit
+from plain_vits import dino_container, part_vit, timm_vit
 from timm.layers import GluMlp, SwiGLU
 
 from passreid.models.converters import from_vit_checkpoint, to_vit_checkpoint

@@ -1,5 +1,5 @@
 import pytest
-from foreign_vits import part_vit
+from plain_vits import part_vit
 
 from passreid.models.converters import part_vit_key
 from passreid.models.converters.vit_keys import authors_vit_key, is_part_vit_key, to_part_vit_keys

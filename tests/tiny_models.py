@@ -1,9 +1,10 @@
-"""Small models of each kind, for tests of exported files."""
+"""Small models of each kind, with weights that make images differ."""
 
 import pytest
 import torch
-from reid_run import ARCH, HEIGHT, WIDTH
+from tiny_runs import ARCH, HEIGHT, WIDTH
 
+from passreid import get_model
 from passreid.registry import MODELS
 from passreid.utils import register_all_modules
 
@@ -77,3 +78,15 @@ def people_batch(count=3, size=(HEIGHT, WIDTH)):
 def rgb(batch):
     """Stack such a batch as what an exported file takes: float32 RGB in [0, 255]."""
     return torch.stack(batch).flip(1).float()
+
+
+def save_weights(cfg, path, seed=3):
+    """Draw weights for the model of a config, far from where training starts, and save them."""
+    model = get_model(cfg)
+    torch.manual_seed(seed)
+    for weight in model.state_dict().values():
+        if weight.ndim > 1:
+            weight.copy_(torch.randn_like(weight) * 0.3)
+        elif weight.is_floating_point():
+            weight.copy_(torch.rand_like(weight) + 0.5)
+    torch.save({'state_dict': model.state_dict()}, path)

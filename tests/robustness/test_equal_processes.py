@@ -1,0 +1,77 @@
+"""Two processes with the images of one in each step end with the same numbers.
+
+Batch normalization takes its running statistics, the supervised loss is that of the classifier, and
+nothing is drawn at random by a process: what is left to differ is the order of sums.
+"""
+
+import pytest
+import torch
+from tiny_runs import other_than_key_biases
+
+PLAIN = dict(
+    train_dataloader__batch_size=16,
+    model__backbone__drop_path_rate=0.0,
+    model__data_preprocessor__erasing=None,
+)
+# 31 images, which processes cannot share evenly, and 4 clusters x 4 images a step.
+CLUSTERS = dict(train_dataloader__dataset__indices=31, train_dataloader__sampler__images_per_id=4)
+CASES = {
+    'fine-tuning': (
+        'fine-tuning',
+        dict(model__head__metric_loss=None, train_cfg__val_interval=1),
+    ),
+    'hardest images': ('USL', CLUSTERS),
+    'all images': ('USL', CLUSTERS | dict(model__memory__use_hard=False)),
+}
+
+
+def figures(checkpoint):
+    scalars = checkpoint['message_hub']['log_scalars']
+    found = {name: value for name, value in scalars.items() if 'reid/' in name}
+    return {name: value['history_buffer'][0].tolist() for name, value in found.items()}
+
+
+@pytest.mark.parametrize('case', CASES)
+def test_two_processes(tiny_run, case):
+    task, changes = CASES[case]
+    runs = [
+        tiny_run(task, **PLAIN | changes | dict(train_dataloader__batch_size=16 // number))
+        for number in (1, 2)
+    ]
+    for number, run in enumerate(runs, 1):
+        run.cfg.custom_hooks = [*(run.cfg.get('custom_hooks') or []), dict(type='FixedNorms')]
+        ended = run.go(number=number)
+        assert ended.status == 0, ended.output + ended.report
+    whole, shared = (run.last() for run in runs)
+    if task == 'fine-tuning':
+        assert figures(whole) == figures(shared) != {}
+    else:
+        labels, others = (one['pseudo_labels'] for one in (whole, shared))
+        torch.testing.assert_close(others, labels, atol=1e-5, rtol=0)
+    assert whole['state_dict'].keys() == shared['state_dict'].keys()
+    for name, value in whole['state_dict'].items():
+        torch.testing.assert_close(
+            other_than_key_biases(name, shared['state_dict'][name]),
+            other_than_key_biases(name, value),
+            atol=1e-5,
+            rtol=0,
+            msg=lambda text, name=name: f'{name}: {text}',
+        )
+
+
+SAVERS = {
+    'layers': dict(model__backbone__with_cp=True),
+    'backbone': dict(activation_checkpointing=['backbone']),
+}
+
+
+@pytest.mark.parametrize('way', SAVERS)
+@pytest.mark.parametrize('task', ['pre-training', 'fine-tuning'])
+def test_recomputed_activations_change_nothing(tiny_run, task, way):
+    """With the statistics of batch normalization in the stem, and with dropped paths."""
+    changes = dict(train_cfg__max_epochs=1, model__backbone__stem='ics')
+    runs = [tiny_run(task, **changes, **saver) for saver in ({}, SAVERS[way])]
+    for run in runs:
+        ended = run.go(number=2)
+        assert ended.status == 0, ended.output + ended.report
+    runs[1].assert_ends_as(runs[0])
