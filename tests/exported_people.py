@@ -1,6 +1,5 @@
 """Small models of each kind, for tests of exported files."""
 
-import pytest
 import torch
 from reid_run import ARCH, HEIGHT, WIDTH
 
@@ -35,14 +34,6 @@ CONFIGS = {
     ),
 }
 KINDS = list(CONFIGS)
-# One model of each class always, its variants with the slow tests.
-kinds = pytest.mark.parametrize(
-    'kind',
-    [
-        kind if kind in ('reid', 'cluster', 'pass') else pytest.param(kind, marks=pytest.mark.slow)
-        for kind in KINDS
-    ],
-)
 
 
 def people_model(kind='reid', **backbone):

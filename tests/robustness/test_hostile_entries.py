@@ -88,9 +88,6 @@ ENTRIES = {
     ),
     'passreid_to_timm': tool('model_converters', 'passreid_to_timm', '{checkpoint}', '{out}'),
     'vit_to_passreid': tool('model_converters', 'vit_to_passreid', '{checkpoint}', '{out}'),
-    'export_torch': tool(
-        'deployment', 'export_torch', '{config}', '{checkpoint}', '--out', '{out}'
-    ),
     'export_onnx': tool('deployment', 'export_onnx', '{config}', '{checkpoint}', '--out', '{out}'),
 }
 # What takes other weights than those of the model of the config.
