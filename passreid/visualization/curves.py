@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cycler import cycler
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 # Okabe and Ito's colors, told apart by everyone; black and yellow are left out.
 _COLORS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00')
-_STYLES = cycler(linestyle=('-', '--', '-.', ':')) * cycler(color=_COLORS)
+_STYLES = [
+    dict(linestyle=line, color=color) for line in ('-', '--', '-.', ':') for color in _COLORS
+]
 _PANEL_WIDTH, _PANEL_HEIGHT = 4.6, 3.0
 # Curves of so few points show each of them.
 _FEW_POINTS = 40

@@ -69,7 +69,7 @@ def test_file_tells_nothing_of_the_machine(exported):
 def test_nothing_is_left_of_a_wrong_file(tmp_path):
     class Spoilt(ExportableModel):
         def forward(self, images):
-            return super().forward(images) * (1 + 0.1 * torch.compiler.is_exporting())
+            return super().forward(images) * (1 + 0.1 * torch.compiler.is_compiling())
 
     (tmp_path / 'model.onnx').write_text('of before')
     with pytest.raises(ExportMismatchError, match='model.onnx: features of 1 images differ'):
