@@ -1,6 +1,5 @@
 """Small models of each kind, with weights that make images differ."""
 
-import pytest
 import torch
 from tiny_runs import ARCH, HEIGHT, WIDTH
 
@@ -36,14 +35,6 @@ CONFIGS = {
     ),
 }
 KINDS = list(CONFIGS)
-# One model of each class always, its variants with the slow tests.
-kinds = pytest.mark.parametrize(
-    'kind',
-    [
-        kind if kind in ('reid', 'cluster', 'pass') else pytest.param(kind, marks=pytest.mark.slow)
-        for kind in KINDS
-    ],
-)
 
 
 def people_model(kind='reid', **backbone):

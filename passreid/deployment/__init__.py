@@ -1,13 +1,15 @@
 """Models as files that run without passreid."""
 
-from .export_info import ExportInfo
-from .exportable_model import ExportableModel
-from .exported_model import ExportedModel, open_exported
-from .exported_test_model import ExportedTestModel, use_exported
-from .onnx_export import export_onnx
+try:
+    import onnxruntime  # noqa: F401
+    import onnxscript  # noqa: F401
+except ImportError as error:
+    raise ImportError(f'{error}: pip install onnx onnxruntime onnxscript') from error
+
+from .exportable_model import ExportableModel, ExportInfo
+from .onnx_export import ExportMismatchError, export_onnx, verify_export
 from .quantize import quantize_onnx
-from .torch_export import export_program, export_torchscript
-from .verify_export import ExportMismatchError, verify_export
+from .runtimes import ExportedModel, ExportedTestModel
 
 __all__ = [
     'ExportInfo',
@@ -16,10 +18,6 @@ __all__ = [
     'ExportedModel',
     'ExportedTestModel',
     'export_onnx',
-    'export_program',
-    'export_torchscript',
-    'open_exported',
     'quantize_onnx',
-    'use_exported',
     'verify_export',
 ]

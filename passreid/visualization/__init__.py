@@ -3,18 +3,14 @@
 import mmpretrain.visualization  # noqa: F401  (parents never import lazily)
 
 from .contact_sheet import draw_contact_sheet
-from .curves import Curve, draw_curves
-from .html_report import Section, Table, html_report
-from .match_page import MatchSection, QueryResult, match_page
+from .curves import Curve, RunLog, draw_curves, read_run_log
 from .part_attention import attention_heights, draw_part_attention, overlay_attention
-from .png import png_bytes, write_png
-from .rank_list import RankedItem, RankedQuery, draw_rank_list, similarity_text, time_text
-from .run_log import RunLog, read_run_log
-from .thumbnail import thumbnail_uri
+from .pictures import png_bytes, similarity_text, thumbnail_uri, time_text, write_png
+from .rank_list import RankedItem, RankedQuery, draw_rank_list
+from .report import QueryResult, Section, Table, html_report, match_page
 
 __all__ = [
     'Curve',
-    'MatchSection',
     'QueryResult',
     'RankedItem',
     'RankedQuery',

@@ -1,18 +1,15 @@
 """Where in an image each token looks."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.gridspec import GridSpec
 
-_COLOUR_MAP = 'inferno'
 # Share of the overlay that is heat where a token looks the most.
 _STRENGTH = 0.75
-_MARK = '#00b4d8'
 # Inches.
 _TILE_HEIGHT, _GAP, _ABOVE, _BELOW, _FOOTER = 1.9, 0.16, 0.24, 0.2, 0.34
 _LEGEND = (
@@ -39,21 +36,18 @@ def overlay_attention(image: np.ndarray, attention: np.ndarray) -> np.ndarray:
 
     Args:
         image (np.ndarray): ``(H, W, 3)`` uint8, RGB.
-        attention (np.ndarray): ``(h, w)`` over the patches, not negative; shown in proportion to
-            its largest value.
+        attention (np.ndarray): ``(h, w)`` over the patches; scaled by its largest value.
 
     Returns:
-        np.ndarray: ``(H, W, 3)`` float, RGB in [0, 1]: the image without its colours where the
-        token does not look, and the hotter the more it does.
+        np.ndarray: ``(H, W, 3)`` float, RGB in [0, 1]: gray where the token does not look.
     """
-    height, width = image.shape[:2]
     relative = (attention / max(float(attention.max()), 1e-12)).astype(np.float32)
-    enlarged = cv2.resize(relative, (width, height), interpolation=cv2.INTER_CUBIC)
+    enlarged = cv2.resize(relative, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     share = enlarged.clip(0, 1)[..., None]
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None] / 255
-    heat = matplotlib.colormaps[_COLOUR_MAP](share[..., 0])[..., :3]
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None] / 255
+    heat = matplotlib.colormaps['inferno'](share[..., 0])[..., :3]
     weight = _STRENGTH * np.sqrt(share)
-    return grey * (1 - weight) + heat * weight
+    return gray * (1 - weight) + heat * weight
 
 
 def draw_part_attention(
@@ -64,42 +58,24 @@ def draw_part_attention(
 ) -> Figure:
     """Draw one row for each image: the image, then where [CLS] and each [PART] look.
 
-    Above each overlay stands the name of the token and the mean height of its attention, 0 at the
-    top edge and 1 at the bottom, where an arrow points.
-
     Args:
         images (Sequence[np.ndarray]): N images ``(H, W, 3)`` uint8, RGB, of any sizes.
-        attention (np.ndarray): ``(N, 1 + L, h, w)`` over the patches, [CLS] first, each map
-            summing to 1, as :meth:`PartViT.part_attention` gives it.
+        attention (np.ndarray): ``(N, 1 + L, h, w)``, as :meth:`PartViT.part_attention` gives it.
         captions (Sequence[str], optional): Text below each image. Defaults to none.
         title (str, optional): Heading. Defaults to none.
-
-    Returns:
-        Figure: To be saved with :func:`write_png`.
-
-    Raises:
-        ValueError: When there are no images, or not as many as attention maps or captions.
     """
     captions = captions or [''] * len(images)
-    if not len(images) == len(attention) == len(captions) > 0:
-        raise ValueError(
-            f'{len(images)} images, attention of {len(attention)} and {len(captions)} captions: '
-            'there must be as many of each, and at least one'
-        )
-    names = ['[CLS]', *(f'[PART {part}]' for part in range(1, attention.shape[1]))]
-    heights = attention_heights(attention)
+    columns = 1 + attention.shape[1]
     aspect = np.median([image.shape[1] / image.shape[0] for image in images])
     tile_width = _TILE_HEIGHT * float(np.clip(aspect, 0.42, 2))
     top = 0.34 if title else 0
-    row = _ABOVE + _TILE_HEIGHT + _BELOW
-    width = (1 + len(names)) * (tile_width + _GAP) + _GAP
-    height = top + len(images) * row + _FOOTER
+    width = columns * (tile_width + _GAP) + _GAP
+    height = top + len(images) * (_ABOVE + _TILE_HEIGHT + _BELOW) + _FOOTER
     figure = Figure(figsize=(width, height), facecolor='white')
     if title:
-        place = (_GAP / width, 1 - 0.2 / height)
-        figure.text(*place, title, fontsize=10, fontweight='bold', va='center')
-    grid = GridSpec(
-        *(len(images), 1 + len(names), figure),
+        style: dict[str, Any] = dict(fontsize=10, fontweight='bold', va='center', parse_math=False)
+        figure.text(_GAP / width, 1 - 0.2 / height, title, **style)
+    figure.subplots_adjust(
         left=_GAP / width,
         right=1 - _GAP / width,
         top=1 - (top + _ABOVE) / height,
@@ -107,23 +83,18 @@ def draw_part_attention(
         wspace=_GAP / tile_width,
         hspace=(_ABOVE + _BELOW) / _TILE_HEIGHT,
     )
-    for index, (image, caption) in enumerate(zip(images, captions, strict=True)):
-        cell = _draw_tile(figure.add_subplot(grid[index, 0]), image)
-        # A dollar sign would begin a formula.
-        text = caption.replace('$', r'\$')
-        cell.text(0, -0.02, text, transform=cell.transAxes, fontsize=6.5, va='top')
-        for token, name in enumerate(names):
-            overlay = overlay_attention(image, attention[index, token])
-            cell = _draw_tile(figure.add_subplot(grid[index, 1 + token]), overlay)
-            centre = heights[index, token]
-            cell.set_title(f'{name}  {centre:.2f}', fontsize=8, pad=3)
-            (arrow,) = cell.plot(-0.03, 1 - centre, transform=cell.transAxes, clip_on=False)
-            arrow.set(marker='>', markersize=6, color=_MARK)
+    cells = figure.subplots(len(images), columns, squeeze=False)
+    for row, image, maps, caption in zip(cells, images, attention, captions, strict=True):
+        pixels = [image, *(overlay_attention(image, one) for one in maps)]
+        for cell, shown in zip(row, pixels, strict=True):
+            cell.imshow(shown, interpolation='bilinear', aspect='auto')
+            cell.set_axis_off()
+        style = dict(transform=row[0].transAxes, fontsize=6.5, va='top', parse_math=False)
+        row[0].text(0, -0.02, caption, **style)
+        for token, (cell, center) in enumerate(zip(row[1:], attention_heights(maps), strict=True)):
+            name = f'PART {token}' if token else 'CLS'
+            cell.set_title(f'[{name}]  {center:.2f}', fontsize=8, pad=3)
+            style = dict(marker='>', markersize=6, color='#00b4d8', clip_on=False)
+            cell.plot(-0.03, 1 - center, transform=cell.transAxes, **style)
     figure.text(_GAP / width, 0.1 / height, _LEGEND, fontsize=6.5, color='#444444', linespacing=1.3)
     return figure
-
-
-def _draw_tile(cell: Axes, pixels: np.ndarray) -> Axes:
-    cell.imshow(pixels, interpolation='bilinear', aspect='auto')
-    cell.set_axis_off()
-    return cell

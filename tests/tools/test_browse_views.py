@@ -1,16 +1,16 @@
-import importlib.util
+import importlib
 import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import torch
 from mmengine.config import Config
 
 from passreid.datasets.transforms import part_areas
+from passreid.utils import register_all_modules
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'visualization' / 'browse_views.py'
+TOOLS = Path(__file__).parents[2] / 'tools' / 'visualization'
 CONFIG = """
 default_scope = 'passreid'
 model = dict(data_preprocessor=dict(type='PASSDataPreprocessor', {preprocessor}))
@@ -29,11 +29,9 @@ OFF = (
 
 @pytest.fixture
 def browse_views(monkeypatch):
-    monkeypatch.syspath_prepend(str(TOOL.parent))
-    spec = importlib.util.spec_from_file_location('browse_views', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    register_all_modules()
+    monkeypatch.syspath_prepend(str(TOOLS))
+    return importlib.import_module('browse_views')
 
 
 @pytest.fixture
@@ -72,36 +70,27 @@ def test_sheet_is_written_with_a_row_for_each_image(
 
 def test_views_are_the_denormalised_pixels_of_their_boxes(browse_views, write_config):
     cfg = Config.fromfile(write_config(preprocessor=OFF))
-    assert browse_views.keep_originals(cfg) == 2
-    dataset = browse_views.DATASETS.build(cfg.train_dataloader.dataset)
-    preprocessor = browse_views.MODELS.build(cfg.model.data_preprocessor)
-    images = browse_views.make_views(dataset, preprocessor, seed=0, number=3)
+    images, num_parts = browse_views.make_views(cfg, seed=0, number=3)
+    assert num_parts == 2
     reds = sorted(round(float(viewed.image[0, 0, 0] * 255)) for viewed in images)
     assert reds == [90, 130, 170]
     for viewed in images:
-        colour = viewed.image[0, 0]
-        assert viewed.global_views.shape == (2, 32, 16, 3)
-        assert viewed.local_views.shape == (6, 16, 8, 3)
-        for views in (viewed.global_views, viewed.local_views):
-            assert np.abs(views - colour).max() < 1e-5
-        for box, area in zip(
-            viewed.local_boxes, np.array(part_areas(60, 24, 2)).repeat(3, axis=0), strict=True
-        ):
+        assert viewed.views['global_views'].shape == (2, 32, 16, 3)
+        assert viewed.views['local_views'].shape == (6, 16, 8, 3)
+        for views in viewed.views.values():
+            assert np.abs(views - viewed.image[0, 0]).max() < 1e-5
+        areas = np.array(part_areas(60, 24, 2)).repeat(3, axis=0)
+        for box, area in zip(viewed.boxes['local_views'], areas, strict=True):
             assert area[0] <= box[0] and box[0] + box[2] <= area[0] + area[2]
 
 
 def test_seed_fixes_the_choice_and_the_views(browse_views, write_config):
-    cfg = Config.fromfile(write_config())
-    browse_views.keep_originals(cfg)
-    dataset = browse_views.DATASETS.build(cfg.train_dataloader.dataset)
-    preprocessor = browse_views.MODELS.build(cfg.model.data_preprocessor)
-
     def views(seed):
-        made = browse_views.make_views(dataset, preprocessor, seed=seed, number=3)
-        return torch.tensor(np.stack([viewed.local_views for viewed in made]))
+        made, _ = browse_views.make_views(Config.fromfile(write_config()), seed=seed, number=3)
+        return np.stack([viewed.views['local_views'] for viewed in made])
 
-    assert torch.equal(views(1), views(1))
-    assert not torch.equal(views(1), views(2))
+    assert np.array_equal(views(1), views(1))
+    assert not np.array_equal(views(1), views(2))
 
 
 def test_options_reach_the_pipeline(browse_views, write_config, monkeypatch, tmp_path):

@@ -11,7 +11,7 @@ import torch
 from tiny_runs import pass_config, quick_start, reid_config, write_crops, write_people
 
 from passreid.apis import build_runner, get_model, load_config, prepare_test
-from passreid.deployment import ExportableModel, open_exported
+from passreid.deployment import ExportableModel, ExportedModel
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,13 +37,6 @@ def base(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope='module')
-def figures(base):
-    cfg = reid_config(ROOT, base / 'people', base / 'run')
-    prepare_test(cfg, base / 'reid.pth')
-    return build_runner(cfg).test()
-
-
 @pytest.fixture
 def run(monkeypatch, tmp_path, capsys):
     """Call a program in this process; give what it printed."""
@@ -61,9 +54,10 @@ def run(monkeypatch, tmp_path, capsys):
 
 @pytest.fixture
 def exported(run, base):
-    def export(*options, name='export_onnx', out='model.onnx'):
-        text = run(name, base / 'reid.py', base / 'reid.pth', '--out', out, *options)
-        return open_exported(out), text
+    def export(*options):
+        words = base / 'reid.py', base / 'reid.pth', '--out', 'model.onnx', *options
+        text = run('export_onnx', *words)
+        return ExportedModel('model.onnx'), text
 
     return export
 
@@ -73,7 +67,10 @@ def figures_in(text):
     return {name: float(value) for name, value in re.findall(r'(reid/\S+): ([\d.]+)', line)}
 
 
-def test_export_quantise_and_test(exported, run, base, figures):
+def test_export_quantise_and_test(exported, run, base):
+    cfg = reid_config(ROOT, base / 'people', base / 'run')
+    prepare_test(cfg, base / 'reid.pth')
+    figures = build_runner(cfg).test()
     model, text = exported('--check-images', base / 'people')
     assert re.search(r'Features differ from those of torch by \d\.\de-0[5-9]', text)
     assert model.info.config == 'reid' and model.info.raw_input and model.info.normalize
@@ -88,7 +85,8 @@ def test_export_quantise_and_test(exported, run, base, figures):
     assert list(figures_in(text)) == list(figures)
 
 
-def test_options_of_the_exporters(exported):
+@pytest.mark.slow
+def test_options(exported):
     flags = ['--no-normalize', '--normalized-input', '--flip', '--opset', '19']
     model, _ = exported(*flags)
     info = model.info
@@ -96,32 +94,22 @@ def test_options_of_the_exporters(exported):
     assert onnx.load('model.onnx').opset_import[0].version == 19
 
 
-@pytest.mark.parametrize(('form', 'out'), [('export', 'model.pt2'), ('torchscript', 'model.pt')])
-def test_export_torch(exported, run, base, figures, form, out):
-    _, text = exported('--format', form, '--raw-input', name='export_torch', out=out)
-    assert 'Features differ from those of the model by 0.0e+00.' in text
-    text = run('test_onnx', base / 'reid.py', out, '--work-dir', 'work')
-    assert figures_in(text) == pytest.approx(figures, abs=1e-3)
-
-
+@pytest.mark.slow
 def test_teacher_of_pre_training(run, tmp_path):
     cfg = pass_config(ROOT, write_crops(tmp_path / 'crops', 1), tmp_path / 'run')
     cfg.dump(tmp_path / 'pass.py')
-    run('export_torch', 'pass.py', 'none', '--out', 'model.pt2')
-    assert open_exported('model.pt2').info.feature_dim == 32
+    run('export_onnx', 'pass.py', 'none', '--out', 'model.onnx')
+    assert ExportedModel('model.onnx').info.feature_dim == 32
 
 
-def test_images_to_check_are_there(exported, tmp_path):
+def test_images_to_check(run, base, tmp_path):
+    tool = importlib.import_module('export_onnx')
+    cfg = load_config(base / 'reid.py')
+    info = ExportableModel(get_model(cfg)).info
     with pytest.raises(FileNotFoundError, match='--check-images: there are no images in'):
-        exported('--check-images', tmp_path)
-
-
-def test_images_to_check_are_rgb(run, base):
-    exporting = importlib.import_module('exporting')
+        tool.load_images(cfg, info, tmp_path)
     red = np.zeros((32, 16, 3), np.uint8)
     red[..., 2] = 255
     cv2.imwrite('red.png', red)
-    cfg = load_config(base / 'reid.py')
-    model = ExportableModel(get_model(cfg))
-    (image,) = exporting._load_images(cfg, model, Path())
+    (image,) = tool.load_images(cfg, info, tmp_path)
     assert image.mean((1, 2)).tolist() == [255, 0, 0]

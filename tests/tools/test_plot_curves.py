@@ -1,4 +1,4 @@
-import importlib.util
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -6,15 +6,13 @@ from pathlib import Path
 import cv2
 import pytest
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'plot_curves.py'
+TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis_tools'
 
 
 @pytest.fixture
-def tool():
-    spec = importlib.util.spec_from_file_location('plot_curves', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def tool(monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    return importlib.import_module('plot_curves')
 
 
 @pytest.fixture

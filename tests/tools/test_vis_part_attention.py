@@ -1,4 +1,4 @@
-import importlib.util
+import importlib
 import sys
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from mmengine.config import Config
 from passreid.models import PartViT
 from passreid.utils import register_all_modules
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'visualization' / 'vis_part_attention.py'
+TOOLS = Path(__file__).parents[2] / 'tools' / 'visualization'
 ARCH = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32)
 BACKBONE = dict(
     type='PartViT',
@@ -25,11 +25,9 @@ PREPROCESSOR = dict(type='ReIDDataPreprocessor', mean=[127.5] * 3, std=[127.5] *
 
 
 @pytest.fixture
-def tool():
-    spec = importlib.util.spec_from_file_location('vis_part_attention', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def tool(monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    return importlib.import_module('vis_part_attention')
 
 
 @pytest.fixture
@@ -118,8 +116,6 @@ def test_choice_of_files(tool, folder):
     some = tool.choose_files([str(folder)], 3, seed=0)
     assert len(set(some)) == 3 and some == sorted(some)
     assert tool.choose_files(everything[:1] * 2, 1, seed=0) == everything[:1] * 2
-    with pytest.raises(FileNotFoundError, match='no image .*nobody'):
-        tool.choose_files([str(folder / 'nobody.png')], 1, seed=0)
     (folder / 'empty').mkdir()
     with pytest.raises(FileNotFoundError, match='no images in .*empty'):
         tool.choose_files([str(folder / 'empty')], 1, seed=0)

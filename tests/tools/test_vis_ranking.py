@@ -1,4 +1,4 @@
-import importlib.util
+import importlib
 import sys
 from pathlib import Path
 
@@ -9,16 +9,14 @@ import pytest
 from passreid.evaluation import load_result
 from passreid.evaluation.metrics.result_file import save_result
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'visualization' / 'vis_ranking.py'
+TOOLS = Path(__file__).parents[2] / 'tools' / 'visualization'
 PRECISION = [0.5, np.nan, 1.0, 0.25, 0.75]
 
 
 @pytest.fixture
-def tool():
-    spec = importlib.util.spec_from_file_location('vis_ranking', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def tool(monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    return importlib.import_module('vis_ranking')
 
 
 @pytest.fixture
@@ -70,14 +68,14 @@ def draw(tool, saved, monkeypatch, tmp_path):
 )
 def test_choice_by_average_precision(tool, saved, which, number, expected):
     result = load_result(saved)
-    assert tool.choose_queries(result, which, number).tolist() == expected
+    assert tool.choose_queries(result, which, number, seed=0).tolist() == expected
 
 
 def test_random_choice_depends_on_the_seed_alone(tool, saved):
     result = load_result(saved)
-    choices = [tool.choose_queries(result, 'random', 2, seed).tolist() for seed in range(8)]
-    assert choices == [tool.choose_queries(result, 'random', 2, s).tolist() for s in range(8)]
-    assert len({tuple(choice) for choice in choices}) > 1
+    one, other = ([tool.choose_queries(result, 'random', 2, s) for s in range(8)] for _ in '12')
+    np.testing.assert_array_equal(one, other)
+    assert len({tuple(choice) for choice in one}) > 1
 
 
 def test_queries_by_name(tool, saved):
@@ -125,4 +123,4 @@ def test_more_than_was_saved(draw):
 def test_numbers_must_be_positive(draw, capsys):
     with pytest.raises(SystemExit):
         draw('-n', 0)
-    assert '--num must be at least 1' in capsys.readouterr().err
+    assert '--num' in capsys.readouterr().err

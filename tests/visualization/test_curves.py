@@ -1,7 +1,11 @@
+import json
+
 import numpy as np
 import pytest
+from toy_models import toy_config
 
-from passreid.visualization import Curve, draw_curves, png_bytes
+from passreid.apis import build_runner
+from passreid.visualization import Curve, RunLog, draw_curves, png_bytes, read_run_log
 
 
 def curve(label, length=5, scale=1.0):
@@ -12,30 +16,25 @@ def drawn_panels(figure):
     return [axes for axes in figure.axes if axes.axison]
 
 
-def texts_of_the_legend(figure):
-    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
-
-
-def test_each_figure_has_a_panel_with_its_values():
+def test_each_figure_has_a_panel_and_runs_look_the_same_in_all():
     figure = draw_curves({'loss': [curve('a', scale=2), curve('b', 3)], 'mAP': [curve('b')]})
     first, second = drawn_panels(figure)
     assert [axes.get_title(loc='left') for axes in (first, second)] == ['loss', 'mAP']
     assert [axes.get_xlabel() for axes in (first, second)] == ['iteration'] * 2
-    np.testing.assert_array_equal(first.get_lines()[0].get_ydata(), [0, 2, 4, 6, 8])
-    np.testing.assert_array_equal(first.get_lines()[1].get_xdata(), [0, 1, 2])
-    assert len(second.get_lines()) == 1
+    one, other = first.get_lines()
+    np.testing.assert_array_equal(one.get_ydata(), [0, 2, 4, 6, 8])
+    np.testing.assert_array_equal(other.get_xdata(), [0, 1, 2])
+    (same,) = second.get_lines()
+    assert other.get_color() == same.get_color() != one.get_color()
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ['a', 'b']
 
 
-def test_runs_look_the_same_in_every_panel_and_are_named_once():
-    figure = draw_curves({'loss': [curve('a'), curve('b')], 'mAP': [curve('b')]})
-    first, second = drawn_panels(figure)
-    assert first.get_lines()[1].get_color() == second.get_lines()[0].get_color()
-    assert first.get_lines()[0].get_color() != first.get_lines()[1].get_color()
-    assert texts_of_the_legend(figure) == ['a', 'b']
-
-
-def test_one_run_needs_no_legend():
-    assert not draw_curves({'loss': [curve('a')], 'mAP': [curve('a')]}).legends
+def test_one_run_needs_no_legend_and_spare_places_stay_blank():
+    figure = draw_curves({name: [curve('a', n)] for n, name in enumerate('uvw', start=3)})
+    panels = drawn_panels(figure)
+    assert len(panels) == 3 and not figure.legends
+    assert len({axes.get_xlim() for axes in panels}) == 1
 
 
 def test_many_runs_stay_apart():
@@ -54,13 +53,117 @@ def test_legend_lies_within_the_picture_and_below_the_panels(labels):
     assert legend.y1 <= drawn_panels(figure)[0].get_tightbbox().y0
 
 
-def test_panels_share_their_range_and_spare_places_stay_blank():
-    figure = draw_curves({name: [curve('a', n)] for n, name in enumerate('uvw', start=3)})
-    panels = drawn_panels(figure)
-    assert len(panels) == 3
-    assert len({axes.get_xlim() for axes in panels}) == 1
+def training(iteration, epoch=None, loss=None):
+    record = {'loss': iteration / 10 if loss is None else loss, 'time': 0.5, 'iter': iteration}
+    return record | ({'epoch': epoch} if epoch else {}) | {'step': iteration}
 
 
-def test_no_panels():
-    with pytest.raises(ValueError, match='no curves'):
-        draw_curves({})
+def validation(step, value):
+    return {'reid/mAP': value, 'time': 9.0, 'step': step}
+
+
+def write(folder, records, config='resume = False\n'):
+    path = folder / 'vis_data' / 'scalars.json'
+    path.parent.mkdir(parents=True)
+    path.write_text(''.join(f'{json.dumps(record)}\n' for record in records))
+    (path.parent / 'config.py').write_text(config)
+    return path
+
+
+def epochs(first, last, length=10, interval=5, scale=1.0):
+    """Records of the epochs from ``first`` to ``last``, each with a validation."""
+    records = []
+    for epoch in range(first, last + 1):
+        start = (epoch - 1) * length
+        steps = range(start + interval, start + length + 1, interval)
+        records += [training(step, epoch, scale * step) for step in steps]
+        records.append(validation(epoch, scale * epoch))
+    return records
+
+
+def assert_series(log, key, positions, values, by='iter'):
+    x, y = log.series(key, by)
+    np.testing.assert_allclose(x, positions)
+    np.testing.assert_allclose(y, values)
+
+
+def test_log_of_a_finished_run(tmp_path):
+    build_runner(toy_config(tmp_path, epochs=3)).train()
+    x, y = read_run_log(tmp_path).series('loss')
+    np.testing.assert_array_equal(x, np.arange(1, 13))
+    assert y[-1] < y[0]
+    np.testing.assert_allclose(
+        read_run_log(tmp_path).series('lr', 'epoch')[0], np.arange(1, 13) / 4
+    )
+
+
+@pytest.mark.parametrize(
+    ('records', 'positions'),
+    [
+        (epochs(1, 3), [10, 20, 30]),
+        # The ends of the epochs are not logged.
+        (
+            [*(training(n, e) for n, e in ((5, 1), (10, 1), (18, 2), (23, 2))), validation(2, 1)],
+            [26],
+        ),
+        # Training that counts no epochs, or is validated by iteration.
+        ([training(5), validation(5, 1), training(10), validation(10, 2)], [5, 10]),
+        ([training(5, 1), validation(10, 1), training(15, 2), validation(20, 2)], [10, 20]),
+    ],
+)
+def test_validations_lie_where_they_were(records, positions):
+    assert_series(RunLog(records, 'run'), 'reid/mAP', positions, range(1, 1 + len(positions)))
+
+
+def test_counted_by_epoch():
+    log = RunLog(epochs(1, 3), 'run')
+    assert_series(log, 'reid/mAP', [1, 2, 3], [1, 2, 3], by='epoch')
+    assert_series(log, 'loss', [0.5, 1, 1.5, 2, 2.5, 3], [5, 10, 15, 20, 25, 30], by='epoch')
+    # The times of validation are none of training.
+    assert_series(log, 'time', [5, 10, 15, 20, 25, 30], [0.5] * 6)
+    with pytest.raises(ValueError, match='run counts no epochs'):
+        RunLog([training(5)], 'run').series('loss', by='epoch')
+    with pytest.raises(ValueError, match="run has no 'lss'; it has loss, reid/mAP, time"):
+        log.series('lss')
+
+
+def test_resumed_runs_are_joined_without_doubling(tmp_path):
+    write(tmp_path / '20260101_000000', epochs(1, 1, scale=9))
+    write(tmp_path / '20260102_000000', [*epochs(1, 2), training(25, 3, loss=99)])
+    # What is beside the log is not run.
+    config = 'raise SystemExit("run")\nresume = True\n'
+    write(tmp_path / '20260103_000000', epochs(2, 3, scale=2), config)
+    log = read_run_log(tmp_path)
+    assert_series(log, 'loss', [5, 10, 15, 20, 25, 30], [5, 10, 30, 40, 50, 60])
+    assert_series(log, 'reid/mAP', [10, 20, 30], [1, 4, 6])
+
+
+def test_validation_that_both_runs_made_counts_once(tmp_path):
+    write(tmp_path / '1', [training(5, 1), validation(1, 1.0)])
+    write(tmp_path / '2', [training(10, 1), validation(1, 2.0)], 'resume = True\n')
+    assert_series(read_run_log(tmp_path), 'reid/mAP', [10], [2])
+
+
+@pytest.mark.parametrize('part', ['', 'vis_data', 'vis_data/scalars.json'])
+def test_one_start_of_a_run_by_folder_or_file(tmp_path, part):
+    write(tmp_path / '1', epochs(1, 1))
+    path = write(tmp_path / '2', epochs(2, 2), 'resume = True\n')
+    # A killed run leaves a line unfinished; words are no values.
+    with path.open('a') as file:
+        file.write(json.dumps(training(25, loss=float('nan')) | {'note': 'words'}))
+        file.write('\n{"loss": 1.0, "it')
+    log = read_run_log(tmp_path / '2' / part)
+    assert_series(log, 'loss', [15, 20, 25], [15, 20, np.nan])
+    assert log.keys == ['loss', 'reid/mAP', 'time']
+
+
+def test_bad_logs(tmp_path):
+    with pytest.raises(FileNotFoundError, match='is no log'):
+        read_run_log(tmp_path)
+    path = tmp_path / 'scalars.json'
+    path.write_text('')
+    with pytest.raises(ValueError, match='no records yet'):
+        read_run_log(path)
+    path.write_text('not JSON\n{"iter": 1, "step": 1}\n')
+    with pytest.raises(ValueError, match='scalars.json, line 1'):
+        read_run_log(path)

@@ -55,9 +55,3 @@ def test_a_row_for_each_image_and_a_title_for_each_token():
 def test_without_parts():
     figure = draw_part_attention([np.zeros((8, 4, 3), np.uint8)], maps((0, 0)))
     assert [cell.get_title() for cell in figure.axes] == ['', '[CLS]  0.12']
-
-
-@pytest.mark.parametrize(('number', 'captions'), [(0, None), (2, None), (1, ['a', 'b'])])
-def test_numbers_that_do_not_fit(number, captions):
-    with pytest.raises(ValueError, match='as many of each'):
-        draw_part_attention([np.zeros((8, 4, 3), np.uint8)] * number, maps((0, 0)), captions)

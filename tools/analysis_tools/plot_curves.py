@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from passreid.visualization import Curve, RunLog, draw_curves, read_run_log, write_png
+from passreid.visualization import Curve, draw_curves, read_run_log, write_png
 
 
 def parse_args() -> argparse.Namespace:
@@ -38,14 +38,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def short_names(paths: list[str]) -> list[str]:
-    """Name each path by its last parts, as many as tell them all apart.
-
-    Args:
-        paths (list[str]): Paths, some of which may be the same.
-
-    Returns:
-        list[str]: A name for each.
-    """
+    """Name each path by its last parts, as many as tell them all apart."""
     resolved = [Path(path).resolve() for path in paths]
     for count in range(1, max(len(path.parts) for path in resolved) + 1):
         names = ['/'.join(path.parts[-count:]) for path in resolved]
@@ -59,29 +52,23 @@ def main() -> None:
     args = parse_args()
     logs = [read_run_log(path) for path in args.logs]
     labels = args.legend or short_names(args.logs)
-    panels = {key: _curves(logs, labels, key, args.by) for key in args.keys}
+    panels: dict[str, list[Curve]] = {}
+    for key in args.keys:
+        having = [key in log.keys for log in logs]
+        panels[key] = []
+        for log, label, has in zip(logs, labels, having, strict=True):
+            # What no run has, the first of them refuses, and names the figures there are.
+            if has or not any(having):
+                panels[key].append(Curve(label, *log.series(key, args.by)))
+            else:
+                print(f'{log.source} has no {key}')
     figure = draw_curves(panels, 'epoch' if args.by == 'epoch' else 'iteration', title=args.title)
     write_png(figure, args.out, args.dpi)
     for key, curves in panels.items():
         for curve in curves:
-            print(f'{key} of {curve.label}: last {curve.y[-1]:.4g}, {_range(curve.y)}')
+            span = f'from {np.nanmin(curve.y):.4g} to {np.nanmax(curve.y):.4g}'
+            print(f'{key} of {curve.label}: last {curve.y[-1]:.4g}, {span}')
     print(f'Wrote {args.out}')
-
-
-def _curves(logs: list[RunLog], labels: list[str], key: str, by: str) -> list[Curve]:
-    """Collect a figure from the runs that have it, at least one of them."""
-    having = [(log, label) for log, label in zip(logs, labels, strict=True) if key in log.keys]
-    if not having:
-        # Raises, and names the figures there are.
-        logs[0].series(key)
-    for log in logs:
-        if key not in log.keys:
-            print(f'{log.source} has no {key}')
-    return [Curve(label, *log.series(key, by)) for log, label in having]
-
-
-def _range(values: np.ndarray) -> str:
-    return f'from {np.nanmin(values):.4g} to {np.nanmax(values):.4g}'
 
 
 if __name__ == '__main__':

@@ -22,13 +22,7 @@ from mmengine.logging import MMLogger
 from torch import Tensor
 
 from passreid.apis import build_runner, get_model, load_config, prepare_test
-from passreid.deployment import (
-    ExportableModel,
-    export_onnx,
-    open_exported,
-    quantize_onnx,
-    use_exported,
-)
+from passreid.deployment import ExportableModel, ExportedModel, export_onnx, quantize_onnx
 from passreid.utils.config_options import add_config_options, apply_config_options
 
 EAGER, COMPILED, FLOAT, INT8 = (
@@ -37,9 +31,6 @@ EAGER, COMPILED, FLOAT, INT8 = (
     'onnxruntime float32',
     'onnxruntime int8 (dynamic)',
 )
-FIGURES = {'reid/mAP': 'mAP', 'reid/R1': 'Rank-1'}
-
-Way = Callable[[Tensor], Tensor]
 
 
 def parse_args() -> argparse.Namespace:
@@ -61,16 +52,10 @@ def parse_args() -> argparse.Namespace:
         '--no-compile', action='store_true', help='leave out torch.compile, which takes minutes'
     )
     add_config_options(parser)
-    return parser.parse_args()
-
-
-def build(args: argparse.Namespace, folder: Path) -> tuple[ExportableModel, dict[str, Path]]:
-    """Build the model, and write its files."""
-    model = ExportableModel(get_model(read_config(args), args.checkpoint))
-    files = {FLOAT: folder / 'model.onnx', INT8: folder / 'model.int8.onnx'}
-    export_onnx(model, files[FLOAT])
-    quantize_onnx(files[FLOAT], files[INT8])
-    return model, files
+    args = parser.parse_args()
+    if args.accuracy and args.checkpoint is None:
+        parser.error('--accuracy needs --checkpoint: random weights have none')
+    return args
 
 
 def read_config(args: argparse.Namespace) -> Config:
@@ -81,82 +66,74 @@ def read_config(args: argparse.Namespace) -> Config:
 
 
 def make_ways(
-    model: ExportableModel, files: dict[str, Path], threads: int, with_compile: bool
-) -> dict[str, Way]:
-    """Return what takes images and gives features, by name."""
-    ways: dict[str, Way] = {EAGER: torch.inference_mode()(model)}
-    if with_compile:
+    model: ExportableModel, folder: Path, threads: int, compiled: bool
+) -> dict[str, Callable[[Tensor], Tensor]]:
+    """Return what takes images and gives features, by name; files are written to the folder."""
+    ways: dict[str, Callable[[Tensor], Tensor]] = {EAGER: torch.inference_mode()(model)}
+    if compiled:
         # For each size a graph of its own, as onnxruntime plans its memory for each.
         ways[COMPILED] = torch.inference_mode()(torch.compile(model, dynamic=False))
-    for name, path in files.items():
-        ways[name] = open_exported(path, threads)
+    export_onnx(model, folder / 'model.onnx')
+    quantize_onnx(folder / 'model.onnx', folder / 'model.int8.onnx')
+    ways[FLOAT] = ExportedModel(folder / 'model.onnx', threads)
+    ways[INT8] = ExportedModel(folder / 'model.int8.onnx', threads)
     return ways
 
 
-def time_ways(ways: dict[str, Way], images: Tensor, rounds: int) -> dict[str, float]:
+def time_ways(
+    ways: dict[str, Callable[[Tensor], Tensor]], images: Tensor, rounds: int
+) -> dict[str, float]:
     """Return the seconds of the best round of each way, none of which is the first."""
     paths = {name: lambda way=way: way(images) for name, way in ways.items()}
-    for path in paths.values():
-        path()
+    best_seconds(paths, 1)
     return best_seconds(paths, rounds)
 
 
-def evaluate(args: argparse.Namespace, files: dict[str, Path]) -> dict[str, dict[str, float]]:
+def evaluate(args: argparse.Namespace, path: Path | None) -> dict[str, float]:
     """Evaluate the test set as ``tools/test.py`` and ``tools/deployment/test_onnx.py`` do."""
-    figures = {}
+    cfg = read_config(args)
+    if path:
+        preprocessor = cfg.model.data_preprocessor
+        cfg.model = dict(type='ExportedTestModel', path=str(path), data_preprocessor=preprocessor)
+        cfg.model.num_threads = args.threads
+    prepare_test(cfg, None if path else args.checkpoint)
+    cfg.log_level = 'WARNING'
     with TemporaryDirectory() as folder:
-        for name in (EAGER, *files):
-            cfg = read_config(args)
-            cfg.work_dir = folder
-            if name in files:
-                use_exported(cfg, files[name], args.threads)
-            prepare_test(cfg, args.checkpoint if name == EAGER else None)
-            cfg.log_level = 'WARNING'
-            figures[name] = build_runner(cfg).test()
-    return figures
-
-
-def print_table(rows: dict[str, dict[str, str]]) -> None:
-    """Print a table in Markdown, a dash where a row has no value."""
-    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
-    print(f'| | {" | ".join(columns)} |\n|{"---|" * (1 + len(columns))}')
-    for name, row in rows.items():
-        print(f'| {name} | {" | ".join(row.get(column, "-") for column in columns)} |')
+        cfg.work_dir = folder
+        return build_runner(cfg).test()
 
 
 def main() -> None:
     """Measure, and print the table."""
     args = parse_args()
-    if args.accuracy and args.checkpoint is None:
-        raise SystemExit('--accuracy needs --checkpoint: random weights have none')
     torch.set_num_threads(args.threads)
     MMLogger.get_current_instance().setLevel('WARNING')
+    model = ExportableModel(get_model(read_config(args), args.checkpoint))
+    columns = ['latency, ms', 'images/s', 'MB', *(['mAP', 'Rank-1'] if args.accuracy else [])]
+    rows = []
     with TemporaryDirectory() as folder:
-        model, files = build(args, Path(folder))
-        ways = make_ways(model, files, args.threads, not args.no_compile)
-        latency = time_ways(ways, model.example(1), 10 * args.rounds)
-        throughput = time_ways(ways, model.example(args.batch), args.rounds)
-        sizes = {name: path.stat().st_size for name, path in files.items()}
-        sizes[EAGER] = sum(weight.nbytes for weight in model.state_dict().values())
-        figures = evaluate(args, files) if args.accuracy else {}
-    rows = {}
-    for name in ways:
-        rows[name] = {
-            'latency, ms': f'{latency[name] * 1e3:.1f}',
-            'images/s': f'{args.batch / throughput[name]:.0f}',
-        }
-        if name in sizes:
-            rows[name]['MB'] = f'{sizes[name] / 1e6:.2f}'
-        for key, title in FIGURES.items():
-            if name in figures:
-                rows[name][title] = f'{figures[name][key]:.2f}'
-    height, width = model.image_size
-    load = f', load {os.getloadavg()[0]:.1f}' if hasattr(os, 'getloadavg') else ''
+        ways = make_ways(model, Path(folder), args.threads, not args.no_compile)
+        latency = time_ways(ways, model.info.noise(1), 10 * args.rounds)
+        throughput = time_ways(ways, model.info.noise(args.batch), args.rounds)
+        for name, way in ways.items():
+            row = [f'{latency[name] * 1e3:.1f}', f'{args.batch / throughput[name]:.0f}']
+            if name == COMPILED:
+                row += ['-'] * (len(columns) - 2)
+            else:
+                path = way.path if isinstance(way, ExportedModel) else None
+                weights = sum(weight.nbytes for weight in model.state_dict().values())
+                row.append(f'{(path.stat().st_size if path else weights) / 1e6:.2f}')
+                if args.accuracy:
+                    figures = evaluate(args, path)
+                    row += [f'{figures[key]:.2f}' for key in ('reid/mAP', 'reid/R1')]
+            rows.append([name, *row])
+    height, width = model.info.input_size
     print(
         f'{args.config}, {height}x{width}, latency of one image, throughput of {args.batch}; '
-        f'{args.threads} threads{load}; torch {torch.__version__}\n'
+        f'{args.threads} threads, load {os.getloadavg()[0]:.1f}; torch {torch.__version__}\n'
     )
-    print_table(rows)
+    for line in [['', *columns], ['---'] * (1 + len(columns)), *rows]:
+        print(f'| {" | ".join(line)} |')
 
 
 if __name__ == '__main__':

@@ -9,10 +9,23 @@ Example:
 """
 
 import argparse
+from pathlib import Path
 
-from exporting import add_export_options, read_model
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.registry import DefaultScope
+from mmengine.utils import scandir
+from torch import Tensor
 
-from passreid.deployment import export_onnx
+from passreid.apis import get_model, load_config
+from passreid.apis.inference_pipeline import inference_pipeline
+from passreid.deployment import ExportableModel, ExportInfo, export_onnx
+from passreid.utils.config_options import add_config_options, apply_config_options
+
+IMAGES = ('.bmp', '.jpeg', '.jpg', '.png', '.webp')
+# Enough to tell a mistake.
+MAX_CHECKED = 64
 
 
 def parse_args() -> argparse.Namespace:
@@ -20,17 +33,75 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add_export_options(parser)
+    parser.add_argument('config', help='config file, for example configs/supervised/NAME.py')
+    parser.add_argument(
+        'checkpoint',
+        help="weights: a checkpoint of training or pre-training, or a file of the authors' code; "
+        "'none' for untrained ones, which show speed alone",
+    )
+    parser.add_argument('--out', required=True, metavar='FILE', help='the file to write')
+    parser.add_argument(
+        '--no-normalize',
+        dest='normalize',
+        action='store_false',
+        help='features as they are (default: of unit length)',
+    )
+    inputs = parser.add_mutually_exclusive_group()
+    inputs.add_argument(
+        '--raw-input',
+        action='store_true',
+        default=True,
+        help='the file takes RGB values from 0 to 255 and normalises them itself (default)',
+    )
+    inputs.add_argument(
+        '--normalized-input',
+        dest='raw_input',
+        action='store_false',
+        help='the file takes images that the caller has normalised by mean and std',
+    )
+    parser.add_argument(
+        '--flip',
+        action='store_true',
+        help='average the features of each image and its mirror image in the file',
+    )
+    parser.add_argument(
+        '--check-images',
+        metavar='FOLDER',
+        help=f'compare the features of images of this folder, too (the first {MAX_CHECKED})',
+    )
     parser.add_argument(
         '--opset', type=int, default=18, help='version of the operators, from 18 (default: 18)'
     )
+    add_config_options(parser)
     return parser.parse_args()
+
+
+def load_images(cfg: Config, info: ExportInfo, folder: Path) -> Tensor:
+    """Load the first images of a folder as a test does, for a file to take."""
+    paths = sorted(scandir(folder, IMAGES, recursive=True, case_sensitive=False))[:MAX_CHECKED]
+    if not paths:
+        raise FileNotFoundError(f'--check-images: there are no images in {folder}')
+    with DefaultScope.overwrite_default_scope('passreid'):
+        load = Compose(inference_pipeline(cfg))
+    images = torch.stack([load(dict(img_path=str(folder / path)))['inputs'] for path in paths])
+    # In the order of the channels that the model sees after its data preprocessor.
+    to_rgb = cfg.model.get('data_preprocessor', {}).get('to_rgb')
+    return info.prepare((images.flip(1) if to_rgb else images).float())
 
 
 def main() -> None:
     """Export, and say what was written."""
     args = parse_args()
-    model, images = read_model(args)
+    cfg = load_config(args.config)
+    apply_config_options(cfg, args)
+    model = ExportableModel(
+        get_model(cfg, None if args.checkpoint == 'none' else args.checkpoint),
+        normalize=args.normalize,
+        raw_input=args.raw_input,
+        flip=args.flip,
+        config=Path(args.config).stem,
+    )
+    images = args.check_images and load_images(cfg, model.info, Path(args.check_images))
     difference = export_onnx(model, args.out, opset=args.opset, images=images)
     print(f'{args.out}: {model.info}\nFeatures differ from those of torch by {difference:.1e}.')
 

@@ -9,7 +9,7 @@ Example:
 import argparse
 
 from passreid.apis import build_runner, load_config, prepare_test
-from passreid.deployment import use_exported
+from passreid.deployment import ExportedTestModel
 from passreid.utils import close_process_group
 from passreid.utils.config_options import add_run_options, apply_run_options
 
@@ -20,7 +20,7 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', help='config file, for example configs/supervised/NAME.py')
-    parser.add_argument('model', help='exported file: .onnx, .pt (TorchScript) or .pt2')
+    parser.add_argument('model', help='file of tools/deployment/export_onnx.py')
     parser.add_argument(
         '--rerank', action='store_true', help='report figures after re-ranking as well'
     )
@@ -39,7 +39,12 @@ def main() -> None:
     args = parse_args()
     cfg = load_config(args.config)
     apply_run_options(cfg, args)
-    use_exported(cfg, args.model, args.threads)
+    cfg.model = dict(
+        type=ExportedTestModel.__name__,
+        path=args.model,
+        data_preprocessor=cfg.model.data_preprocessor,
+        num_threads=args.threads,
+    )
     prepare_test(cfg, None, out=args.out, rerank=args.rerank)
     runner = build_runner(cfg)
     runner.test()

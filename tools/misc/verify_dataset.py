@@ -27,7 +27,7 @@ from passreid.utils import register_all_modules
 from passreid.utils.config_options import add_config_options, apply_config_options
 from passreid.utils.device import num_usable_cpus
 from passreid.utils.printable import printable
-from passreid.visualization.html_report import Table
+from passreid.visualization import Table
 
 _SHOWN = 10
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')

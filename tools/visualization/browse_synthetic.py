@@ -32,42 +32,21 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def draw_domain(domain: str, args: argparse.Namespace) -> np.ndarray:
-    """Render the rows of one domain; the cameras take turns.
-
-    Args:
-        domain (str): 'a' or 'b'.
-        args (argparse.Namespace): The command line.
-
-    Returns:
-        np.ndarray: The rows, (people * 128, pictures * 64, 3), uint8, BGR.
-    """
+def draw(domain: str, person: int, index: int, args: argparse.Namespace) -> np.ndarray:
+    """Render a picture (128, 64, 3) uint8 BGR; the cameras take turns."""
     network = 'pool' if args.split == 'unlabelled' else 'labelled'
-    rows = []
-    for person in range(args.first, args.first + args.people):
-        row = []
-        for index in range(args.pictures):
-            picture = Picture(
-                seed=args.seed,
-                domain=domain,
-                split=args.split,
-                person=person,
-                index=index,
-                network=network,
-                camera=index % args.cameras,
-                num_cameras=args.cameras,
-                size=(128, 64),
-            )
-            row.append(render(picture)[0])
-        rows.append(np.hstack(row))
-    return np.vstack(rows)
+    who = dict(seed=args.seed, domain=domain, split=args.split, person=person, index=index)
+    where = dict(network=network, camera=index % args.cameras, num_cameras=args.cameras)
+    return render(Picture(**who, **where, size=(128, 64)))[0]
 
 
 def main() -> None:
     """Write the contact sheet."""
     args = parse_args()
     domains = DOMAINS if args.domain == 'both' else (args.domain,)
-    sheet = np.hstack([draw_domain(domain, args) for domain in domains])
+    people, pictures = range(args.first, args.first + args.people), range(args.pictures)
+    rows = [[draw(d, person, n, args) for d in domains for n in pictures] for person in people]
+    sheet = cv2.vconcat([cv2.hconcat(row) for row in rows])
     sheet = cv2.resize(sheet, None, fx=args.zoom, fy=args.zoom, interpolation=cv2.INTER_CUBIC)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(args.out), sheet):

@@ -8,19 +8,42 @@ Example:
 """
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec, GridSpecFromSubplotSpec
+from matplotlib.patches import Rectangle
 from mmengine.config import Config
-from mmengine.dataset import BaseDataset, default_collate
-from view_sheet import ViewedImage, draw_sheet
+from mmengine.dataset import default_collate
 
 from passreid.apis import load_config
-from passreid.datasets.transforms import PackViews, PartAwareMultiCrop
+from passreid.datasets.transforms import part_areas
 from passreid.registry import DATASETS, MODELS, TRANSFORMS, type_of
 from passreid.utils import register_all_modules
 from passreid.utils.config_options import add_config_options, apply_config_options
+from passreid.visualization import write_png
+
+AREA_COLORS = ('#d81b60', '#1e88e5', '#e6a700', '#43a047', '#8e24aa', '#6d4c41')
+GLOBAL_COLORS = ('#111111', '#00897b')
+ROW_INCHES = 3.6
+# Of the width of the image, for each area.
+BRACKET = 0.1
+
+
+@dataclass
+class ViewedImage:
+    """An image (H, W, 3) and its views (V, h, w, 3) by kind, RGB in [0, 1].
+
+    Boxes (V, 4) are top, left, height and width of each view in the image.
+    """
+
+    image: np.ndarray
+    views: dict[str, np.ndarray]
+    boxes: dict[str, np.ndarray]
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,56 +60,111 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def keep_originals(cfg: Config) -> int:
-    """Make the train pipeline keep images and boxes, and return its number of areas."""
-    steps = {type_of(step, TRANSFORMS): step for step in cfg.train_dataloader.dataset.pipeline}
-    missing = [kind.__name__ for kind in (PackViews, PartAwareMultiCrop) if kind not in steps]
-    if missing:
-        raise ValueError(
-            f'the train pipeline of {cfg.filename} has no {" and no ".join(missing)}: '
-            'it makes no views that could be drawn'
-        )
-    steps[PartAwareMultiCrop]['keep_boxes'] = True
-    steps[PackViews]['meta_keys'] = ('img', 'view_boxes')
-    return steps[PartAwareMultiCrop].get('num_parts', 3)
-
-
-def make_views(dataset: BaseDataset, preprocessor: torch.nn.Module, seed: int, number: int) -> list:
-    """Choose images, cut and augment their views.
-
-    Args:
-        dataset (BaseDataset): Data set whose pipeline keeps images and boxes.
-        preprocessor (torch.nn.Module): Data preprocessor of the model.
-        seed (int): Seed of the choice and of the views.
-        number (int): Number of images.
+def make_views(cfg: Config, seed: int, number: int) -> tuple[list[ViewedImage], int]:
+    """Choose images of the training set, cut and augment their views.
 
     Returns:
-        list[ViewedImage]: The images and their views.
+        tuple[list[ViewedImage], int]: The images, and the number of their areas.
     """
+    pipeline = cfg.train_dataloader.dataset.pipeline
+    steps = {type_of(step, TRANSFORMS).__name__: step for step in pipeline}
+    if missing := {'PartAwareMultiCrop', 'PackViews'} - set(steps):
+        raise ValueError(
+            f'the train pipeline of {cfg.filename} has no {" and no ".join(sorted(missing))}: '
+            'it makes no views that could be drawn'
+        )
+    steps['PartAwareMultiCrop']['keep_boxes'] = True
+    steps['PackViews']['meta_keys'] = ('img', 'view_boxes')
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    preprocessor = MODELS.build(cfg.model.data_preprocessor)
     np.random.seed(seed)
     torch.manual_seed(seed)
     chosen = np.random.permutation(len(dataset))[:number]
     batch = preprocessor(default_collate([dataset[int(index)] for index in chosen]), training=True)
-    views = {
-        kind: denormalise(normalised, preprocessor).unflatten(0, (-1, len(chosen))).transpose(0, 1)
-        for kind, normalised in batch['inputs'].items()
-    }
-    return [
-        ViewedImage(
-            image=sample.img[..., ::-1] / 255 if preprocessor.to_rgb else sample.img / 255,
-            global_views=views['global_views'][index].numpy(),
-            local_views=views['local_views'][index].numpy(),
-            global_boxes=sample.view_boxes['global_views'],
-            local_boxes=sample.view_boxes['local_views'],
-        )
-        for index, sample in enumerate(batch['data_samples'])
+    views = {}
+    for kind, normalized in batch['inputs'].items():
+        pixels = ((normalized * preprocessor.std + preprocessor.mean) / 255).clamp(0, 1)
+        views[kind] = pixels.permute(0, 2, 3, 1).unflatten(0, (-1, len(chosen))).numpy()
+    images = []
+    for index, sample in enumerate(batch['data_samples']):
+        image = sample.img[..., ::-1] if preprocessor.to_rgb else sample.img
+        own = {kind: pixels[:, index] for kind, pixels in views.items()}
+        images.append(ViewedImage(image / 255, own, sample.view_boxes))
+    return images, steps['PartAwareMultiCrop'].get('num_parts', 3)
+
+
+def draw_sheet(images: list[ViewedImage], num_parts: int) -> Figure:
+    """Draw one row for each image: its areas, its boxes, its global and its local views."""
+    num_global, *global_size = images[0].views['global_views'].shape[:3]
+    num_local, *local_size = images[0].views['local_views'].shape[:3]
+    rows = num_parts or max(1, -(-num_local // 3))
+    columns = -(-num_local // rows)
+    image_width = min(max(viewed.image.shape[1] / viewed.image.shape[0] for viewed in images), 2)
+    widths = [
+        image_width * (1 + BRACKET * num_parts) + 0.03,
+        image_width + 0.03,
+        *[global_size[1] / global_size[0] + 0.03] * num_global,
+        max(columns * (local_size[1] / local_size[0]) / rows * 1.15, 0.3),
     ]
+    size = (sum(widths) * ROW_INCHES * 1.06, ROW_INCHES * len(images) + 0.4)
+    figure = Figure(figsize=size, layout='constrained')
+    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.04, wspace=0, hspace=0)
+    grid = GridSpec(len(images), len(widths), figure, width_ratios=widths)
+    local_colors = [AREA_COLORS[v * num_parts // num_local % 6] for v in range(num_local)]
+    for row, viewed in enumerate(images):
+        cells = [figure.add_subplot(grid[row, column]) for column in range(2 + num_global)]
+        draw_areas(cells[0], viewed.image, num_parts)
+        show(cells[1], viewed.image)
+        outline(cells[1], viewed.boxes['local_views'], local_colors, '-')
+        outline(cells[1], viewed.boxes['global_views'], GLOBAL_COLORS, '--')
+        for view, pixels in enumerate(viewed.views['global_views']):
+            show(cells[2 + view], pixels, GLOBAL_COLORS[view % 2], '--')
+        names = ['areas' if num_parts else 'image', 'crops']
+        names += [f'global view {view}' for view in range(1, 1 + num_global)]
+        local_grid = GridSpecFromSubplotSpec(rows, columns, grid[row, -1])
+        for view, pixels in enumerate(viewed.views['local_views']):
+            cell = figure.add_subplot(local_grid[divmod(view, columns)])
+            show(cell, pixels, local_colors[view])
+            if num_parts and view % columns == 0:
+                area = f'area {view // columns + 1}'
+                cell.set_ylabel(area, fontsize=9, color=local_colors[view])
+            if view == columns // 2:
+                cells.append(cell)
+        if row == 0:
+            for cell, name in zip(cells, [*names, 'local views'], strict=True):
+                cell.set_title(name, fontsize=10)
+    return figure
 
 
-def denormalise(views: torch.Tensor, preprocessor: torch.nn.Module) -> torch.Tensor:
-    """Turn normalised views (N, 3, H, W) into pixels (N, H, W, 3) in [0, 1]."""
-    pixels = (views * preprocessor.std + preprocessor.mean) / 255
-    return pixels.clamp(0, 1).permute(0, 2, 3, 1)
+def show(cell: Axes, pixels: np.ndarray, color: str = 'none', line: str = '-') -> None:
+    """Show pixels in a colored frame, without ticks."""
+    cell.imshow(pixels, interpolation='bilinear')
+    cell.set(xticks=[], yticks=[])
+    for spine in cell.spines.values():
+        spine.set(color=color, linewidth=2.2, linestyle=line)
+
+
+def draw_areas(cell: Axes, image: np.ndarray, num_parts: int) -> None:
+    """Show the image with a bracket beside it for each area."""
+    height, width = image.shape[:2]
+    show(cell, image)
+    areas = part_areas(height, width, num_parts) if num_parts else []
+    for area, (top, _, area_height, _) in enumerate(areas):
+        color = AREA_COLORS[area % 6]
+        left = width * (1 + BRACKET * (area + 0.6))
+        cell.plot([left, left], [top, top + area_height - 1], color=color, linewidth=4)
+        style = dict(color='white', fontsize=8, ha='center', va='center')
+        box = dict(boxstyle='circle,pad=0.15', color=color)
+        cell.text(left, top + area_height / 2, str(area + 1), bbox=box, **style)
+    cell.set_xlim(-0.5, width * (1 + BRACKET * (num_parts + 0.2)))
+    cell.set_ylim(height - 0.5, -0.5)
+
+
+def outline(cell: Axes, boxes: np.ndarray, colors: list[str] | tuple[str, ...], line: str) -> None:
+    """Outline boxes, each in the color of the frame of its view."""
+    for view, (top, left, height, width) in enumerate(boxes):
+        style = dict(edgecolor=colors[view % len(colors)], linestyle=line, lw=1.6, fill=False)
+        cell.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, **style))
 
 
 def main() -> None:
@@ -95,12 +173,8 @@ def main() -> None:
     cfg = load_config(args.config)
     apply_config_options(cfg, args)
     register_all_modules()
-    num_parts = keep_originals(cfg)
-    dataset = DATASETS.build(cfg.train_dataloader.dataset)
-    preprocessor = MODELS.build(cfg.model.data_preprocessor)
-    images = make_views(dataset, preprocessor, args.seed, args.number)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    draw_sheet(images, num_parts).savefig(args.out, dpi=args.dpi)
+    images, num_parts = make_views(cfg, args.seed, args.number)
+    write_png(draw_sheet(images, num_parts), args.out, args.dpi)
     print(f'Wrote the views of {len(images)} images to {args.out}')
 
 

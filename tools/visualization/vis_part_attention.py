@@ -25,8 +25,7 @@ from passreid.utils import register_all_modules
 from passreid.utils.config_options import add_config_options, apply_config_options
 from passreid.visualization import draw_part_attention, write_png
 
-_BATCH = 32
-_NAMES_SHOWN = 5
+BATCH = 32
 
 
 def parse_args() -> argparse.Namespace:
@@ -56,20 +55,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def load_backbone(cfg: Config, checkpoint: str) -> PartViT:
-    """Build the backbone of a config and fill it from any checkpoint that holds one.
-
-    Args:
-        cfg (Config): Config of the model.
-        checkpoint (str): File of pre-training, of fine-tuning, or of a bare backbone.
-
-    Returns:
-        PartViT: In eval mode.
-
-    Raises:
-        TypeError: If the backbone of the config has no part tokens.
-        RuntimeError: If next to nothing in the checkpoint fits.
-        ValueError: If the checkpoint does not fill all of the backbone.
-    """
+    """Build the backbone of a config and fill all of it from any checkpoint that holds one."""
     settings = {key: value for key, value in cfg.model.backbone.items() if key != 'init_cfg'}
     backbone = MODELS.build(settings)
     if not isinstance(backbone, PartViT):
@@ -77,56 +63,29 @@ def load_backbone(cfg: Config, checkpoint: str) -> PartViT:
     if missing := sorted(load_weights(backbone, checkpoint).initialised):
         raise ValueError(
             f'{checkpoint} does not fill the backbone of {cfg.filename}: it lacks '
-            f'{", ".join(missing[:_NAMES_SHOWN])}'
+            f'{", ".join(missing[:5])}'
         )
     backbone.train(False)
     return backbone
 
 
 def choose_files(names: Sequence[str], number: int, seed: int) -> list[str]:
-    """Take the files that are named, and some of each folder.
-
-    Args:
-        names (Sequence[str]): Image files and folders.
-        number (int): How many images of a folder.
-        seed (int): Chooses them.
-
-    Returns:
-        list[str]: Image files.
-
-    Raises:
-        FileNotFoundError: When there is no such file, or no image in a folder.
-    """
+    """Take the image files that are named, and so many of each folder."""
     chosen = []
     for name in names:
-        if not osp.isdir(name):
-            if not osp.isfile(name):
-                raise FileNotFoundError(f'there is no image {name}')
+        if osp.isdir(name):
+            found = list_images(name)
+            order = np.random.default_rng(seed).permutation(len(found))
+            chosen += [osp.join(name, found[index]) for index in sorted(order[:number])]
+        else:
             chosen.append(name)
-            continue
-        found = list_images(name)
-        if not found:
-            raise FileNotFoundError(f'there are no images in {name}')
-        order = np.random.default_rng(seed).permutation(len(found))
-        chosen += [osp.join(name, found[index]) for index in sorted(order[:number])]
+    if not chosen:
+        raise FileNotFoundError(f'there are no images in {", ".join(names)}')
     return chosen
 
 
 def choose_people(cfg: Config, split: str, number: int, seed: int) -> list[str]:
-    """Take one image of each of some people of the test set.
-
-    Args:
-        cfg (Config): Config with a ``test_dataloader``, or several, of which the first counts.
-        split (str): 'query', 'gallery' or 'train'.
-        number (int): How many people.
-        seed (int): Chooses them.
-
-    Returns:
-        list[str]: Image files.
-
-    Raises:
-        ValueError: If the config has no test set.
-    """
+    """Take one image of each of some people of the first test set."""
     loader = cfg.get('test_dataloader')
     if not loader:
         raise ValueError(f'{cfg.filename} has no test_dataloader: name images instead of --split')
@@ -143,11 +102,6 @@ def attend(
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Read images and look where each token looks.
 
-    Args:
-        backbone (PartViT): The network.
-        preprocessor (torch.nn.Module): Data preprocessor of the model.
-        paths (Sequence[str]): N image files.
-
     Returns:
         tuple[list[np.ndarray], np.ndarray]: The images as they are in their files,
         ``(H, W, 3)`` uint8 RGB, and the attention ``(N, 1 + L, h, w)``.
@@ -157,8 +111,8 @@ def attend(
     read = Compose([dict(type='LoadPersonImage')])
     resize = Compose([dict(type='Resize', **scale), dict(type='PackInputs')])
     images, attention = [], []
-    for start in range(0, len(paths), _BATCH):
-        results = [read(dict(img_path=path)) for path in paths[start : start + _BATCH]]
+    for start in range(0, len(paths), BATCH):
+        results = [read(dict(img_path=path)) for path in paths[start : start + BATCH]]
         images += [result['img'][..., ::-1].copy() for result in results]
         inputs = torch.stack([resize(result)['inputs'] for result in results])
         batch = preprocessor(dict(inputs=inputs), training=False)

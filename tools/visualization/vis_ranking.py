@@ -41,24 +41,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0, help='chooses the random queries')
     parser.add_argument('--dpi', type=int, default=100, help='resolution of the picture')
     args = parser.parse_args()
-    for name in ('num', 'topk'):
-        if getattr(args, name) < 1:
-            parser.error(f'--{name} must be at least 1')
+    if args.num < 1 or args.topk < 1:
+        parser.error('--num and --topk must be at least 1')
     return args
 
 
-def choose_queries(result: SavedResult, which: str, number: int, seed: int = 0) -> np.ndarray:
-    """Choose queries among those that have a match.
-
-    Args:
-        result (SavedResult): Ranking of Q queries.
-        which (str): 'best', 'worst', 'random' or 'both', which is half best, half worst.
-        number (int): How many; fewer when there are not so many.
-        seed (int): Seed of the random choice. Defaults to 0.
-
-    Returns:
-        np.ndarray: Their numbers, each once, int64.
-    """
+def choose_queries(result: SavedResult, which: str, number: int, seed: int) -> np.ndarray:
+    """Choose so many queries, or all there are, among those that have a match."""
     valid = np.flatnonzero(~np.isnan(result.average_precision))
     number = min(number, len(valid))
     if which == 'random':
@@ -70,18 +59,7 @@ def choose_queries(result: SavedResult, which: str, number: int, seed: int = 0) 
 
 
 def find_queries(result: SavedResult, names: list[str]) -> np.ndarray:
-    """Find queries by name.
-
-    Args:
-        result (SavedResult): Ranking of Q queries.
-        names (list[str]): Ends of paths, such as file names, with or without the extension.
-
-    Returns:
-        np.ndarray: Their numbers, int64.
-
-    Raises:
-        ValueError: When a name fits no query.
-    """
+    """Find queries by the ends of their paths, such as file names, with or without extension."""
     paths = [PurePath(path) for path in result.query_paths]
     found: list[int] = []
     for name in names:
@@ -99,16 +77,7 @@ def find_queries(result: SavedResult, names: list[str]) -> np.ndarray:
 
 
 def locate(path: str, data_root: Path | None) -> str:
-    """Find an image that may have moved.
-
-    Args:
-        path (str): Where it was.
-        data_root (Path, optional): Where to look for it, by as much of the end of the path as is
-            there.
-
-    Returns:
-        str: Where it is, or where it was when it cannot be found.
-    """
+    """Find an image that may have moved, by as much of the end of its path as is there."""
     parts = PurePath(path).parts
     if data_root is not None:
         for start in range(1 if PurePath(path).is_absolute() else 0, len(parts)):
@@ -121,19 +90,10 @@ def locate(path: str, data_root: Path | None) -> str:
 def rows_of(
     result: SavedResult, queries: np.ndarray, topk: int, data_root: Path | None
 ) -> list[RankedQuery]:
-    """Look up what there is to draw.
-
-    Args:
-        result (SavedResult): The ranking.
-        queries (np.ndarray): Numbers of the queries.
-        topk (int): Gallery images of each.
-        data_root (Path, optional): See :func:`locate`.
-
-    Returns:
-        list[RankedQuery]: The rows of the picture.
-    """
+    """Look up the rows of the picture."""
     rows = []
     for query in queries:
+        found = zip(result.indices[query, :topk], result.distances[query, :topk], strict=True)
         items = [
             RankedItem(
                 locate(str(result.gallery_paths[item]), data_root),
@@ -141,20 +101,13 @@ def rows_of(
                 int(result.gallery_cam_ids[item]),
                 float(distance),
             )
-            for item, distance in zip(
-                result.indices[query, :topk], result.distances[query, :topk], strict=True
-            )
+            for item, distance in found
             if item >= 0
         ]
-        rows.append(
-            RankedQuery(
-                locate(str(result.query_paths[query]), data_root),
-                int(result.query_pids[query]),
-                int(result.query_cam_ids[query]),
-                float(result.average_precision[query]),
-                items,
-            )
-        )
+        path = locate(str(result.query_paths[query]), data_root)
+        pid, cam_id = int(result.query_pids[query]), int(result.query_cam_ids[query])
+        precision = float(result.average_precision[query])
+        rows.append(RankedQuery(path, pid, cam_id, precision, items))
     return rows
 
 
@@ -162,21 +115,19 @@ def main() -> None:
     """Write the picture."""
     args = parse_args()
     result = load_result(args.result, args.rerank)
-    if args.topk > result.indices.shape[1]:
+    if args.topk > (saved := result.indices.shape[1]):
         raise ValueError(
-            f'{args.result} holds the first {result.indices.shape[1]} images of each list: draw no '
-            'more with --topk, or save more with save_topk of ReIDMetric'
+            f'{args.result} holds the first {saved} images of each list: draw no more with --topk, '
+            'or save more with save_topk of ReIDMetric'
         )
-    mean = f'{np.nanmean(result.average_precision):.1%}'
     if args.query:
         queries, title = find_queries(result, args.query), None
     else:
         queries = choose_queries(result, args.which, args.num, args.seed)
-        which = {'both': 'Best and worst', 'random': 'Some'}.get(
-            args.which, args.which.capitalize()
-        )
+        names = dict(both='Best and worst', random='Some', best='Best', worst='Worst')
+        mean = f'{np.nanmean(result.average_precision):.1%}'
         reranked = ', re-ranked' if args.rerank else ''
-        title = f'{which} of {len(result.query_pids)} queries, mAP {mean}{reranked}'
+        title = f'{names[args.which]} of {len(result.query_pids)} queries, mAP {mean}{reranked}'
     rows = rows_of(result, queries, args.topk, args.data_root)
     write_png(draw_rank_list(rows, title), args.out, args.dpi)
     images = {image.img_path for row in rows for image in (row, *row.items)}

@@ -16,7 +16,7 @@ from passreid.apis import build_runner
 from passreid.clustering import cluster_centres, cluster_pseudo_labels
 from passreid.datasets import FolderReID
 from passreid.engine import PseudoLabelHook
-from passreid.visualization.run_log import read_run_log
+from passreid.visualization import read_run_log
 
 ROOT = Path(__file__).parents[3]
 NO_VALIDATION = dict(val_dataloader=None, val_evaluator=None, val_cfg=None)

@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+from tiny_runs import quick_start, reid_config, write_people
+
+from passreid.apis import build_runner, prepare_test
+from passreid.deployment import ExportableModel, ExportedModel, export_onnx
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_features(exported):
+    model, path = exported
+    opened, images = ExportedModel(path, num_threads=1), model.info.noise(4)
+    assert opened.info == model.info
+    torch.testing.assert_close(opened(images), model(images), atol=1e-5, rtol=0)
+    with pytest.raises(ValueError, match=r'takes images of .*\(32, 16\), not \(16, 32\)'):
+        opened(torch.zeros(1, 3, 16, 32))
+
+
+@pytest.mark.parametrize('data', [None, b'', b'this is no model', bytes(4096), 100, -1])
+def test_files_that_cannot_be_read(exported, tmp_path, data):
+    path = tmp_path / 'model.onnx'
+    if data is not None:
+        path.write_bytes(exported[1].read_bytes()[:data] if isinstance(data, int) else data)
+    with pytest.raises((RuntimeError, ValueError), match=f'^{path} '):
+        ExportedModel(path)
+
+
+@pytest.mark.parametrize('info', [None, '[]', '{}', 'text', '{"input_size": 3, "mean": []}'])
+def test_files_of_others(exported, tmp_path, info):
+    path, graph = tmp_path / 'model.onnx', onnx.load(exported[1])
+    onnx.helper.set_model_props(graph, {} if info is None else {'passreid': info})
+    onnx.save(graph, path)
+    with pytest.raises(ValueError, match=f'^{path} was not exported'):
+        ExportedModel(path)
+
+
+@pytest.fixture(scope='module')
+def people(tmp_path_factory):
+    return write_people(tmp_path_factory.mktemp('people'))
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(raw_input=False),
+        pytest.param(dict(normalize=False), marks=pytest.mark.slow),
+        pytest.param(dict(flip=True), marks=pytest.mark.slow),
+    ],
+)
+def test_figures_are_those_of_torch(people, tmp_path, options):
+    with quick_start():
+        cfg = reid_config(ROOT, people, tmp_path / 'run')
+        prepare_test(cfg, None)
+        runner = build_runner(cfg)
+        torch.manual_seed(0)
+        runner.model.init_weights()
+        path = tmp_path / 'model.onnx'
+        export_onnx(ExportableModel(runner.model, **options), path)
+        figures = runner.test()
+        preprocessor = cfg.model.data_preprocessor
+        cfg.model = dict(type='ExportedTestModel', path=str(path), data_preprocessor=preprocessor)
+        tested = build_runner(cfg).test()
+    same = tested == pytest.approx(figures, abs=1e-3)
+    assert same != options.get('flip', False)
+    assert 0 < figures['reid/mAP'] < 100
