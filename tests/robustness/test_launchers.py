@@ -27,17 +27,21 @@ SCONTROL = """#!/bin/bash
 """
 
 
+# Two steps are too few for processes to ask each other every ten.
+SETTINGS = dict(train_dataloader__batch_size=2, default_hooks__preemption__interval=1)
+
+
 @pytest.fixture(scope='module')
 def whole(tiny_run):
     """A run of two processes."""
-    run = tiny_run('pre-training', train_dataloader__batch_size=2)
+    run = tiny_run('pre-training', **SETTINGS)
     assert run.go(number=2).status == 0
     return run
 
 
 @pytest.fixture
 def run(tiny_run):
-    return tiny_run('pre-training', train_dataloader__batch_size=2)
+    return tiny_run('pre-training', **SETTINGS)
 
 
 def free_port():

@@ -18,7 +18,7 @@ CASES = {
         'fine-tuning',
         dict(train_cfg__val_interval=1),
         dict(before='passreid.evaluation.ReIDMetric.evaluate'),
-        4,
+        5,
     ),
     'clustering': ('USL', {}, dict(before='sklearn.cluster.DBSCAN.fit', number=3), 4),
 }
@@ -56,7 +56,7 @@ def test_told_with_its_workers_again_and_again(tiny_run, whole_run):
 
 def test_one_of_two_processes_is_told(tiny_run):
     """All stop after the same iteration."""
-    changes = settings(dict(train_dataloader__batch_size=2))
+    changes = settings(dict(train_dataloader__batch_size=2, default_hooks__preemption__interval=1))
     whole, run = tiny_run('pre-training', **changes), tiny_run('pre-training', **changes)
     assert whole.go(number=2).status == 0
     interruption = dict(way='terminate', before='iteration', number=2, rank=1)
