@@ -8,8 +8,6 @@ from mmengine.config import Config
 from passreid.engine.hooks import PseudoLabelHook
 from passreid.registry import HOOKS, type_of
 
-_META_KEYS = ('img_path', 'cam_id', 'is_query', 'sample_idx')
-
 
 def inference_pipeline(cfg: Config) -> list[dict[str, Any]]:
     """Return the transforms of a test.
@@ -23,12 +21,8 @@ def inference_pipeline(cfg: Config) -> list[dict[str, Any]]:
 
     Returns:
         list[dict]: Configs of transforms; the first reads the image.
-
-    Raises:
-        ValueError: When the config says neither how to load an image nor which size it has.
     """
-    pipeline = next(_pipelines(cfg), None)
-    if pipeline is not None:
+    for pipeline in _pipelines(cfg):
         return [dict(step) for step in pipeline]
     size = (cfg.model.get('backbone') or {}).get('img_size')
     if size is None:
@@ -40,7 +34,7 @@ def inference_pipeline(cfg: Config) -> list[dict[str, Any]]:
     return [
         dict(type='LoadPersonImage'),
         dict(type='Resize', scale=(width, height), interpolation='bilinear', backend='pillow'),
-        dict(type='PackInputs', meta_keys=_META_KEYS),
+        dict(type='PackInputs', meta_keys=('img_path', 'cam_id', 'is_query', 'sample_idx')),
     ]
 
 

@@ -10,12 +10,11 @@ from mmengine.config import Config
 from reid_run import quick_start, reid_config, write_people
 from small_weights import save_weights
 
-import passreid
 from passreid import ReIDInferencer, get_model
-from passreid.apis import build_runner, prepare_test
+from passreid.apis import build_runner, prepare_test, reid_inferencer
 from passreid.apis.gallery_index import IndexSummary
 from passreid.datasets.bad_images import BadImageError
-from passreid.search import GalleryRecord, MemoryStore, SearchFilter, StaleGalleryError
+from passreid.search import GalleryRecord, LocalStore, SearchFilter, StaleGalleryError
 from passreid.utils import config_path
 
 ROOT = config_path().parent
@@ -37,6 +36,13 @@ def base(tmp_path_factory):
 def crops(base, tmp_path):
     """The gallery: 19 crops, names begin with the id."""
     return shutil.copytree(base / 'people' / 'bounding_box_test', tmp_path / 'crops')
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """The cache folder of the user."""
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    return tmp_path / 'cache' / 'passreid'
 
 
 @pytest.fixture
@@ -67,10 +73,6 @@ def queries(base):
 
 def name(match):
     return os.path.basename(match.record.path)
-
-
-def test_lazy_export():
-    assert passreid.ReIDInferencer is ReIDInferencer
 
 
 def saved_features(cfg, checkpoint, out, flip):
@@ -197,13 +199,15 @@ def test_gallery_of_a_folder(build, base, crops):
     assert inferencer(queries(base)[0], min_similarity=threshold) == [found[0][:5]]
 
 
-def test_features_of_a_folder_are_kept(build, crops, seen, tmp_path):
+def test_features_of_a_folder_are_kept(build, crops, seen, cache):
+    before = sorted(crops.iterdir())
     assert build(crops).gallery.search(np.ones((1, 32)), 50)
     # One image more tells the length of a feature.
     assert sum(seen) == 20
     seen.clear()
     build(crops)
     assert sum(seen) == 1
+    assert sorted(crops.iterdir()) == before and len([*cache.glob('gallery-*/')]) == 1
     seen.clear()
     cv2.imwrite(str(crops / 'new.png'), np.zeros((32, 16, 3), np.uint8))
     changed = crops / '0101_c2s1_000002_00.jpg'
@@ -232,10 +236,14 @@ def test_kept_features_are_those_of_the_model(build, base, crops, seen):
     assert sum(seen) == 2
 
 
-def test_features_are_kept_elsewhere(build, crops, tmp_path):
-    build(crops, cache_dir=tmp_path / 'cache')
-    assert not (crops / '.passreid_cache').exists()
-    assert list((tmp_path / 'cache').glob('gallery-*/gallery.json'))
+@pytest.mark.parametrize('name', ['records.sqlite', 'features.f32'])
+def test_damaged_features_are_made_anew(build, crops, seen, log, tmp_path, name):
+    build(crops, cache_dir=tmp_path / 'new' / 'cache').gallery.close()
+    (file,) = (tmp_path / 'new' / 'cache').rglob(name)
+    file.write_bytes(b'damaged')
+    seen.clear()
+    assert len(build(crops, cache_dir=str(tmp_path / 'new' / 'cache')).gallery) == 19
+    assert sum(seen) == 20 and 'it is made anew' in log()
 
 
 def test_query_is_no_result_for_itself(build, crops, tmp_path, monkeypatch):
@@ -272,7 +280,6 @@ def test_gallery_of_paths_and_arrays(build, base, crops):
     array = cv2.imread(str(queries(base)[0]))
     inferencer = build([paths[0], array, str(paths[1])], records=camera)
     assert len(inferencer.gallery) == 3
-    assert not (crops / '.passreid_cache').exists()
     (found,) = inferencer(queries(base)[0])
     assert found[0].record.path == 'array 1'
     assert found[0].similarity == pytest.approx(1, abs=1e-6)
@@ -283,7 +290,7 @@ def test_gallery_of_paths_and_arrays(build, base, crops):
 
 def test_gallery_in_a_store(build, base, crops):
     inferencer = build()
-    store = MemoryStore(inferencer.dim, inferencer.fingerprint)
+    store = LocalStore(inferencer.dim, inferencer.fingerprint)
     assert inferencer.index(crops, store, camera) == IndexSummary(added=19)
     assert inferencer.index(crops, store, camera) == IndexSummary(unchanged=19)
     searching = build(store)
@@ -296,15 +303,13 @@ def test_gallery_in_a_store(build, base, crops):
         other.index(crops, store)
     with pytest.raises(StaleGalleryError):
         build(store, flip=True)
-    with pytest.raises(ValueError, match='takes no cache_dir and no records'):
-        build(store, records=camera)
 
 
 def test_unreadable_query_is_named(build, crops):
     inferencer = build(crops)
     (crops / 'torn.jpg').write_bytes(b'no image')
     for query, reason in (('gone.jpg', 'No such file'), (crops / 'torn.jpg', 'not an image')):
-        with pytest.raises(BadImageError, match=f'bad image {query}: {reason}'):
+        with pytest.raises(BadImageError, match=f'{query}: {reason}'):
             inferencer([np.zeros((8, 4, 3), np.uint8), query])
 
 
@@ -313,17 +318,33 @@ def test_unreadable_image_of_a_gallery_is_left_out(build, crops, log, batch_size
     (crops / 'torn.jpg').write_bytes(b'no image')
     inferencer = build(crops, batch_size=batch_size)
     assert len(inferencer.gallery) == 19
-    assert f'bad image {crops}/torn.jpg: not an image' in log()
-    assert '1 of 20 images cannot be read' in log()
+    assert f'{crops}/torn.jpg' in log() and '1 of 20 images cannot be read' in log()
 
 
-def test_pictures(build, base, crops, tmp_path):
-    inferencer = build([np.zeros((32, 16, 3), np.uint8), str(crops)])
-    inputs = [queries(base)[0], cv2.imread(str(queries(base)[1]))]
-    inferencer(inputs, topk=4, out_dir=tmp_path / 'new')
-    drawn = {path.name: cv2.imread(str(path)) for path in (tmp_path / 'new').iterdir()}
-    assert set(drawn) == {f'{queries(base)[0].stem}.png', 'query 1.png'}
-    assert all(picture.shape[1] > 500 for picture in drawn.values())
+@pytest.fixture
+def drawn(monkeypatch):
+    """Remember the rows of the pictures."""
+    rows = []
+    draw = reid_inferencer.draw_rank_list
+    monkeypatch.setattr(
+        reid_inferencer, 'draw_rank_list', lambda row: rows.extend(row) or draw(row)
+    )
+    return rows
+
+
+def test_pictures(build, base, crops, tmp_path, drawn):
+    red = np.full((32, 16, 3), (0, 0, 255), np.uint8)
+    inferencer = build([red, str(crops)], records=camera)
+    query = queries(base)[0]
+    inferencer([query, red, query], topk=20, out_dir=tmp_path / 'new')
+    names = {path.name for path in (tmp_path / 'new').iterdir()}
+    assert names == {f'{query.stem}.png', 'query 1.png', f'{query.stem}-2.png'}
+    assert all(cv2.imread(str(tmp_path / 'new' / name)).shape[1] > 500 for name in names)
+    # Arrays are turned to RGB.
+    assert tuple(drawn[1].image[0, 0]) == (255, 0, 0)
+    items = {item.img_path: item for item in drawn[1].items}
+    assert tuple(items.pop('array 0').image[0, 0]) == (255, 0, 0)
+    assert len(items) == 19 and {item.cam_id for item in items.values()} == {2, 3, 4, 5}
 
 
 def test_samples(build, base, crops):
@@ -344,9 +365,10 @@ def test_search_without_a_gallery(build, base, options):
         build()(queries(base), **options)
 
 
-def test_folder_that_is_not_there(build):
-    with pytest.raises(FileNotFoundError, match='no folder gone/ to search'):
+def test_folder_that_is_not_there(build, cache):
+    with pytest.raises(FileNotFoundError, match='gone/'):
         build('gone/')
+    assert not cache.exists()
 
 
 def test_names_of_the_zoo():

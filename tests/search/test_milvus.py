@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gallery_world import DIM, MODEL, NASTY, random_features, records
 
-from passreid.search import GalleryRecord, MilvusStore, SearchFilter, milvus_store
+from passreid.search import GalleryRecord, MilvusStore, SearchFilter, milvus, open_store
 
 pymilvus = pytest.importorskip('pymilvus')
 
@@ -26,59 +26,34 @@ def store(database, request):
         yield opened
 
 
-def test_stamps_of_more_than_a_page(store, monkeypatch):
-    monkeypatch.setattr(milvus_store, '_MOST', 3)
-    known = [GalleryRecord(text, stamp=text) for text in NASTY] + records(10)
-    store.add(random_features(len(known)), known)
+def test_more_than_goes_into_a_call(store, monkeypatch):
+    for name, most in (('_MOST', 3), ('_BATCH', 4), ('_HITS_PER_CALL', 6)):
+        monkeypatch.setattr(milvus, name, most)
+    known = [GalleryRecord(text, stamp=text) for text in NASTY] + records(21)
+    features = random_features(len(known))
+    store.add(features, known)
     assert store.stamps() == {record.path: record.stamp for record in known}
-
-
-def test_changes_of_more_than_a_batch(store, monkeypatch):
-    monkeypatch.setattr(milvus_store, '_BATCH', 4)
-    store.add(random_features(30), records(30))
-    with pytest.raises(ValueError, match='2 images are in the gallery already'):
-        store.add(random_features(30), records(30, 28))
-    store.update(random_features(30), records(30, 28))
+    found = store.search(features, 3)
+    assert [matches[0].record for matches in found] == known
+    with pytest.raises(ValueError, match='already'):
+        store.add(random_features(30), records(30, 19))
+    store.update(random_features(30), records(30, 19))
     assert len(store) == 58 and store.delete(store.stamps()) == 58 and len(store) == 0
 
 
-def test_more_queries_than_a_call_takes(store, monkeypatch):
-    store.add(random_features(30), records(30))
-    queries = random_features(7, seed=1)
-    expected = store.search(queries, 3)
-    monkeypatch.setattr(milvus_store, '_HITS_PER_CALL', 6)
-    for before, after in zip(expected, store.search(queries, 3), strict=True):
-        assert [match.record for match in before] == [match.record for match in after]
-
-
-def test_paths_are_bounded_in_bytes(store):
-    longest = GalleryRecord('ü' * 2048)
-    store.add(random_features(1), [longest])
-    assert store.search(random_features(1))[0][0].record == longest
-    for path in ('ü' * 2049, 'a' * 4097):
-        with pytest.raises(ValueError, match=r'the path has 409[78] bytes in UTF-8, but 4096 is'):
-            store.add(random_features(1), [GalleryRecord(path)])
-    with pytest.raises(ValueError, match='the stamp has 1025 bytes'):
-        store.add(random_features(1), [GalleryRecord('a', stamp='s' * 1025)])
-
-
 def test_paths_that_are_no_utf8_are_refused(store):
-    with pytest.raises(ValueError, match='Milvus keeps UTF-8 alone, and the path is none'):
+    with pytest.raises(ValueError, match=r'udcff\.jpg.*UTF-8'):
         store.add(random_features(1), [GalleryRecord('a\udcff.jpg')])
-    assert store.delete(['a\udcff.jpg']) == 0
 
 
-def test_more_than_milvus_finds_is_refused(store):
-    with pytest.raises(ValueError, match='ask for 16385 images, but Milvus finds at most 16384'):
-        store.search(random_features(1), 16384, SearchFilter(not_paths=['a']))
-
-
-@pytest.mark.parametrize('index', ['HNSW', 'IVF_FLAT'])
-def test_other_indices(database, index):
-    params = dict(
-        HNSW=(dict(M=8, efConstruction=64), dict(ef=64)), IVF_FLAT=(dict(nlist=4), dict(nprobe=4))
-    )
-    making, search = params[index]
+@pytest.mark.parametrize(
+    ('index', 'making', 'search'),
+    [
+        ('HNSW', dict(M=8, efConstruction=64), dict(ef=64)),
+        ('IVF_FLAT', dict(nlist=4), dict(nprobe=4)),
+    ],
+)
+def test_other_indices(database, index, making, search):
     options = dict(index=index, index_params=making, search_params=search)
     with MilvusStore(database, DIM, MODEL, f'with_{index}', **options) as store:
         store.add(random_features(60), records(60))
@@ -86,9 +61,9 @@ def test_other_indices(database, index):
         assert [matches[0].record.path for matches in found] == sorted(store.stamps())
 
 
-def test_values_are_those_that_other_programs_see(store):
+def test_values_are_those_that_other_programs_see(store, database):
     store.add(np.eye(DIM)[:1], [GalleryRecord('a.jpg', 3, None, dict(old=True), 's')])
-    client = pymilvus.MilvusClient(store.uri)
+    client = pymilvus.MilvusClient(database)
     entity = client.query(
         store.collection, filter='old == true and cam_id == 3', output_fields=['*']
     )[0]
@@ -97,11 +72,8 @@ def test_values_are_those_that_other_programs_see(store):
 
 
 def test_collection_of_others_is_refused(database):
-    client = pymilvus.MilvusClient(database)
-    client.create_collection('other', dimension=DIM)
-    with pytest.raises(
-        ValueError, match='collection other, is no gallery of passreid: choose anot'
-    ):
+    pymilvus.MilvusClient(database).create_collection('other', dimension=DIM)
+    with pytest.raises(ValueError, match='collection other is no gallery'):
         MilvusStore(database, DIM, MODEL, 'other')
 
 
@@ -109,22 +81,9 @@ def test_origin_in_the_description_will_do(store, monkeypatch):
     """Where a server keeps no properties of its own."""
     described = store._client.describe_collection(store.collection)
     origin = '{"passreid.format": "1", "passreid.model": "model-7"}'
-    answers = [
-        dict(described, properties={}, description=text) for text in (origin, '{}', 'mine', '[]')
-    ]
-    monkeypatch.setattr(store._client, 'describe_collection', lambda name: answers.pop(0))
+    kept = dict(described, properties={}, description=origin)
+    monkeypatch.setattr(store._client, 'describe_collection', lambda name: kept)
     assert store._read_origin('there') == (DIM, 'model-7')
-    while answers:
-        with pytest.raises(ValueError, match='there is no gallery'):
-            store._read_origin('there')
-
-
-def test_newer_format_is_refused(store, monkeypatch):
-    described = store._client.describe_collection(store.collection)
-    described['properties']['passreid.format'] = '2'
-    monkeypatch.setattr(store._client, 'describe_collection', lambda name: described)
-    with pytest.raises(ValueError, match='has the format 2, but 1 is known'):
-        store._read_origin('there')
 
 
 OTHER_PROCESS = """
@@ -145,10 +104,8 @@ def test_file_is_free_once_its_last_store_is_closed(tmp_path):
         pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         return subprocess.Popen(command, text=True, **pipes)
 
-    first = MilvusStore(path, DIM, MODEL)
-    second = MilvusStore(path, DIM, MODEL)
+    first, second = MilvusStore(path, DIM, MODEL), MilvusStore(path, DIM, MODEL)
     first.add(random_features(3), records(3))
-    assert len(second) == 3
     first.close()
     first.close()
     assert len(second) == 3
@@ -156,10 +113,10 @@ def test_file_is_free_once_its_last_store_is_closed(tmp_path):
     second.close()
     other = open_elsewhere()
     assert other.stdout.readline() == '3\n'
-    with pytest.raises(ConnectionError, match=r'gallery\.db: another process may have it open'):
+    with pytest.raises(ConnectionError, match=r'gallery\.db'):
         MilvusStore(path)
     other.communicate('\n', timeout=60)
-    with MilvusStore(path) as third:
+    with open_store(path) as third:
         assert len(third) == 3
 
 
@@ -170,28 +127,18 @@ def test_server(tmp_path):
     server, database, port = start_server_in_thread(str(tmp_path / 'served'), '127.0.0.1', 0)
     try:
         uri = f'http://127.0.0.1:{port}'
-        with MilvusStore(uri, DIM, MODEL) as store, MilvusStore(uri) as other:
+        with open_store(uri, DIM, MODEL) as store, open_store(uri) as other:
             store.add(random_features(9), records(9))
             where = SearchFilter(not_cameras=[0], fields=dict(old=False))
-            assert other.search(random_features(2), 5, where) == store.search(
-                random_features(2), 5, where
-            )
+            expected = store.search(random_features(2), 5, where)
+            assert other.search(random_features(2), 5, where) == expected
             assert other.delete(['0001.jpg']) == 1 and len(store) == 8
         # Who closes a connection leaves the server as it is.
-        with MilvusStore(uri) as again:
+        with open_store(uri) as again:
             assert len(again) == 8
     finally:
         server.stop(grace=0)
         database.close()
-
-
-def test_server_that_is_not_there():
-    start = time.monotonic()
-    with pytest.raises(
-        ConnectionError, match='cannot open http://127.0.0.1:9: is the address right'
-    ):
-        MilvusStore('http://127.0.0.1:9', DIM, MODEL)
-    assert time.monotonic() - start < 5
 
 
 def test_server_that_does_not_answer_and_passwords():
@@ -200,21 +147,16 @@ def test_server_that_does_not_answer_and_passwords():
         server.listen()
         address = f'127.0.0.1:{server.getsockname()[1]}'
         start = time.monotonic()
-        with pytest.raises(ConnectionError) as caught:
-            MilvusStore(f'http://anna:secret@{address}', DIM, MODEL, timeout=0.5)
+        with pytest.raises(ConnectionError, match=f'http://{address}') as caught:
+            open_store(f'http://anna:secret@{address}', DIM, MODEL, timeout=0.5)
     assert time.monotonic() - start < 5
-    assert f'cannot open http://{address}' in str(caught.value)
     assert 'secret' not in str(caught.value)
 
 
 def test_other_files_are_refused(tmp_path):
-    with pytest.raises(ValueError, match='neither an address, http://HOST:PORT, nor a file whose'):
-        MilvusStore(tmp_path / 'gallery.sqlite', DIM, MODEL)
     (tmp_path / 'crop.db').write_text('something else')
-    with pytest.raises(
-        ConnectionError, match=r'crop\.db: another process may have it open, or it is no'
-    ):
-        MilvusStore(tmp_path / 'crop.db', DIM, MODEL)
+    with pytest.raises(ConnectionError, match=r'crop\.db'):
+        open_store(tmp_path / 'crop.db', DIM, MODEL)
 
 
 def test_missing_pymilvus_says_what_to_install(monkeypatch, tmp_path):
@@ -226,11 +168,11 @@ def test_missing_pymilvus_says_what_to_install(monkeypatch, tmp_path):
 def test_token_of_the_environment(monkeypatch):
     tokens = []
 
-    def connect(uri, token, timeout):
+    def connect(where, uri, token, timeout):
         tokens.append((token, timeout))
         raise ConnectionError
 
-    monkeypatch.setattr(milvus_store, 'connect', connect)
+    monkeypatch.setattr(milvus, '_connect', connect)
     monkeypatch.setenv('MILVUS_TOKEN', 'of the environment')
     for options in ({}, dict(token='mine', timeout=3)):
         with pytest.raises(ConnectionError):
