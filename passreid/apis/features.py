@@ -38,16 +38,10 @@ def unit_features(samples: Sequence[DataSample]) -> np.ndarray:
 def model_fingerprint(
     model: BaseModel, settings: Mapping[str, Any], pipeline: Sequence[Mapping], flip: bool
 ) -> str:
-    """Hash all that decides which feature an image gets; the same in every process and machine.
+    """Hash all that decides which feature an image gets: 32 digits, the same on every machine.
 
-    Args:
-        model (BaseModel): The model, for its weights.
-        settings (Mapping): Its config. What matters in training alone is left out.
-        pipeline (Sequence[Mapping]): Configs of the transforms.
-        flip (bool): Whether an image and its mirror image are averaged.
-
-    Returns:
-        str: 32 hexadecimal digits.
+    These are the weights, the config of the model without what matters in training alone, the
+    configs of the transforms, and whether an image and its mirror image are averaged.
     """
     digest = hashlib.sha256()
     described = dict(model=_of_tests(settings), pipeline=_of_tests(pipeline), flip=flip)

@@ -11,17 +11,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from passreid.datasets.bad_images import BadImageError
 from passreid.datasets.folder_scan import FolderScan
-from passreid.datasets.transforms import LoadPersonImage
 
 # What a user may give: one of these, or lists and tuples of them.
 ImageInput = str | os.PathLike | np.ndarray
 
 
 class ImageBatch(NamedTuple):
-    """Some consecutive inputs: their places, what ``test_step`` of a model takes, and the errors.
-
-    The data are empty when there are no images; errors are by the places of the other inputs.
-    """
+    """Places of images among the inputs, what ``test_step`` takes or nothing, errors by place."""
 
     indices: list[int]
     data: dict[str, Any]
@@ -66,18 +62,12 @@ def list_folder(folder: str) -> list[str]:
 
 
 class ImageInputs(Dataset):
-    """Runs the transforms of a test on paths and images.
-
-    Transforms at the beginning whose names begin with 'Load' are for paths alone.
-    """
+    """Runs the transforms of a test, of which the first reads the image, on paths and images."""
 
     def __init__(self, inputs: Sequence[str | np.ndarray], pipeline: Compose) -> None:
         self.inputs = inputs
-        steps = pipeline.transforms
-        is_loading = [type(step).__name__.startswith('Load') for step in steps]
-        start = [*is_loading, False].index(False)
-        self.load = Compose(steps[:start] or [LoadPersonImage()])
-        self.prepare = Compose(steps[start:])
+        self.load, *steps = pipeline.transforms
+        self.prepare = Compose(steps)
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -103,14 +93,7 @@ class ImageInputs(Dataset):
 def load_batches(
     inputs: Sequence[str | np.ndarray], pipeline: Compose, batch_size: int, num_workers: int = 0
 ) -> Iterator[ImageBatch]:
-    """Load inputs, batch after batch, in their order.
-
-    Args:
-        inputs (Sequence[str | np.ndarray]): Paths and images.
-        pipeline (Compose): Transforms of a test.
-        batch_size (int): Inputs at a time.
-        num_workers (int): Processes that load; none for a single batch. Defaults to 0.
-    """
+    """Load paths and images, batch after batch, in their order; a single one in this process."""
     yield from DataLoader(
         ImageInputs(inputs, pipeline),
         batch_size,

@@ -10,17 +10,11 @@ from passreid.registry import HOOKS, type_of
 
 
 def inference_pipeline(cfg: Config) -> list[dict[str, Any]]:
-    """Return the transforms of a test.
+    """Return the configs of the transforms of a test, of which the first reads the image.
 
     They are those of ``test_dataloader``, else ``val_dataloader`` (of several test sets the
     first), else of :class:`PseudoLabelHook`. A config of pre-training may have none of them: then
     images are resized (bilinear) to the ``img_size`` of the backbone.
-
-    Args:
-        cfg (Config): A config with ``model``.
-
-    Returns:
-        list[dict]: Configs of transforms; the first reads the image.
     """
     for pipeline in _pipelines(cfg):
         return [dict(step) for step in pipeline]

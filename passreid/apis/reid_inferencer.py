@@ -296,7 +296,7 @@ class ReIDInferencer(BaseInferencer):
 def _build(
     model: str | Path | Config | BaseModel, pretrained: str | Path | None, options: dict
 ) -> BaseModel:
-    """Return a model with its weights, which knows its config."""
+    """Return a model with its weights."""
     if not isinstance(model, BaseModel):
         if pretrained is None:
             name = model if isinstance(model, str | Path) else 'The model'
@@ -307,11 +307,6 @@ def _build(
         return get_model(model, pretrained, **options)
     if options:
         raise ValueError(f'the model is built already: it takes no {", ".join(sorted(options))}')
-    if not hasattr(model, '_config'):
-        raise ValueError(
-            f'this {type(model).__name__} does not know its config: set model._config, or make it '
-            'with passreid.get_model'
-        )
     if pretrained is not None:
         load_weights(model, pretrained)
     return model

@@ -84,11 +84,7 @@ class SearchFilter:
         _check_fields(self.fields)
 
     def conditions(self) -> Iterator[tuple[str, str, Any]]:
-        """Yield what a store must check: a column or field, an operator and a value.
-
-        They are ``cam_id`` with ``in`` or ``not in`` and numbers, ``time`` with ``>=`` or ``<=``,
-        and fields with ``==``. For ``not_paths`` see :meth:`Gallery.search`.
-        """
+        """Yield columns or fields, operators and values to check; not those of ``not_paths``."""
         if self.cameras is not None:
             yield 'cam_id', 'in', [int(camera) for camera in self.cameras if camera != -1]
         if self.not_cameras:

@@ -122,10 +122,11 @@ class LocalStore(Gallery):
             rows += range(self._end(), self._end() + len(records) - len(rows))
             # Only now: the old features stay until the new ones count.
             self._free(known)
-            entries = (
-                (row, os.fsencode(r.path), int(r.cam_id), r.time, json.dumps(r.fields), r.stamp)
-                for row, r in zip(rows, records, strict=True)
-            )
+            entries = []
+            for row, r in zip(rows, records, strict=True):
+                time = None if r.time is None else float(r.time)
+                facts = int(r.cam_id), time, json.dumps(dict(r.fields)), r.stamp
+                entries.append((row, os.fsencode(r.path), *facts))
             self._table.executemany('replace into images values (?, ?, ?, ?, ?, ?)', entries)
             self._put(rows, unit)
         if known:

@@ -11,8 +11,7 @@ import numpy as np
 
 from .gallery import FieldValue, Gallery, GalleryRecord, Match, SearchFilter
 
-_FORMAT = '1'
-_FORMAT_KEY, _MODEL_KEY = 'passreid.format', 'passreid.model'
+_MODEL_KEY = 'passreid.model'
 # Milvus lists no more at a time; what is sent and returned in one call is bounded too.
 _MOST, _BATCH, _HITS_PER_CALL = 16384, 1000, 65536
 _SCALARS = ['path', 'cam_id', 'time', 'stamp']
@@ -133,12 +132,12 @@ class MilvusStore(Gallery):
         elif there := self._existing(paths):
             raise self._already(there[0])
         for rows in _batches(range(len(records))):
-            entities = [
-                dict(r.fields, path=r.path, cam_id=int(r.cam_id), time=r.time, stamp=r.stamp)
-                for r in map(records.__getitem__, rows)
-            ]
-            for entity, feature in zip(entities, unit[rows], strict=True):
-                entity['vector'] = feature
+            entities = []
+            for row in rows:
+                r, feature = records[row], unit[row]
+                time = None if r.time is None else float(r.time)
+                facts = dict(cam_id=int(r.cam_id), time=time, stamp=r.stamp)
+                entities.append(dict(r.fields, path=r.path, vector=feature, **facts))
             self._client.insert(self.collection, entities)
 
     def _nearest(
@@ -166,7 +165,7 @@ class MilvusStore(Gallery):
     def _create(self, index: str, index_params: dict[str, Any]) -> None:
         from pymilvus import DataType, MilvusClient
 
-        properties = {_FORMAT_KEY: _FORMAT, _MODEL_KEY: self.model}
+        properties = {_MODEL_KEY: self.model}
         # Milvus-lite keeps the properties alone.
         schema = MilvusClient.create_schema(
             auto_id=False, enable_dynamic_field=True, description=json.dumps(properties)
@@ -192,7 +191,7 @@ class MilvusStore(Gallery):
         properties = known.get('properties') or {}
         if _MODEL_KEY not in properties and _MODEL_KEY in known.get('description', ''):
             properties = json.loads(known['description'])
-        if properties.get(_FORMAT_KEY) != _FORMAT:
+        if _MODEL_KEY not in properties:
             raise ValueError(f'{where}: collection {self.collection} is no gallery of passreid')
         (vector,) = (entry for entry in known['fields'] if entry['name'] == 'vector')
         return int(vector['params']['dim']), properties[_MODEL_KEY]

@@ -48,18 +48,18 @@ def test_files_need_not_exist_yet():
 
 
 @pytest.mark.parametrize(
-    ('inputs', 'error', 'message'),
+    ('inputs', 'message'),
     [
-        ([], ValueError, 'empty'),
-        (IMAGE[..., 0], ValueError, r'shape \(8, 4\)'),
-        (IMAGE.transpose(2, 0, 1), ValueError, r'shape \(3, 8, 4\)'),
-        (IMAGE / 255, ValueError, 'float64'),
-        (17, TypeError, 'int'),
-        ([IMAGE, None], TypeError, 'NoneType'),
+        ([], 'empty'),
+        (IMAGE[..., 0], r'\(8, 4\)'),
+        (IMAGE.transpose(2, 0, 1), r'\(3, 8, 4\)'),
+        (IMAGE / 255, 'float64'),
+        (17, 'int'),
+        ([IMAGE, None], 'NoneType'),
     ],
 )
-def test_bad_inputs(inputs, error, message):
-    with pytest.raises(error, match=message):
+def test_bad_inputs(inputs, message):
+    with pytest.raises(ValueError, match=message):
         list_inputs(inputs)
 
 
@@ -109,7 +109,6 @@ def test_batch_without_a_readable_image(pipeline):
 def test_loading_of_others(folder, pipeline):
     inputs = [str(folder / 'a.png'), 'gone.png', IMAGE]
     foreign = Compose([LoadImageFromFile(), *pipeline.transforms[1:]])
-    for steps in (foreign, Compose(pipeline.transforms[1:])):
-        (batch,) = load_batches(inputs, steps, 3)
-        assert batch.data['inputs'][:, 0, 0, 0].tolist() == [50, 10]
-        assert batch.unreadable[1].path == 'gone.png'
+    (batch,) = load_batches(inputs, foreign, 3)
+    assert batch.data['inputs'][:, 0, 0, 0].tolist() == [50, 10]
+    assert batch.unreadable[1].path == 'gone.png'

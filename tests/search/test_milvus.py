@@ -80,7 +80,7 @@ def test_collection_of_others_is_refused(database):
 def test_origin_in_the_description_will_do(store, monkeypatch):
     """Where a server keeps no properties of its own."""
     described = store._client.describe_collection(store.collection)
-    origin = '{"passreid.format": "1", "passreid.model": "model-7"}'
+    origin = '{"passreid.model": "model-7"}'
     kept = dict(described, properties={}, description=origin)
     monkeypatch.setattr(store._client, 'describe_collection', lambda name: kept)
     assert store._read_origin('there') == (DIM, 'model-7')
