@@ -1,10 +1,12 @@
 """Galleries in Milvus, in a file of this machine or on a cluster."""
 
 import json
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -211,7 +213,9 @@ def is_address(uri: str) -> bool:
 
 def _connect(where: str, uri: str, token: str, timeout: float) -> Any:
     try:
-        from pymilvus import MilvusClient, MilvusException
+        # Its import would close the handlers of all loggers, such as a run's log file.
+        with patch.object(logging, 'shutdown'):
+            from pymilvus import MilvusClient, MilvusException
     except ImportError as error:
         raise ImportError('Milvus needs packages: pip install pymilvus milvus-lite') from error
     try:

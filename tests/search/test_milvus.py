@@ -96,6 +96,20 @@ input()
 
 
 @pytest.mark.slow
+def test_logs_of_others_stay_open(tmp_path):
+    code = (
+        'import logging, sys\n'
+        'from passreid.search import MilvusStore\n'
+        'handler = logging.FileHandler(sys.argv[1])\n'
+        'MilvusStore(sys.argv[2], 2, "a model").close()\n'
+        'handler.stream.write("still open")\n'
+    )
+    command = [sys.executable, '-c', code, str(tmp_path / 'run.log'), str(tmp_path / 'g.db')]
+    subprocess.run(command, check=True, timeout=60)
+    assert (tmp_path / 'run.log').read_text() == 'still open'
+
+
+@pytest.mark.slow
 def test_file_is_free_once_its_last_store_is_closed(tmp_path):
     path = tmp_path / 'new' / 'gallery.db'
 
