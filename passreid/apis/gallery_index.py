@@ -106,7 +106,7 @@ def update_gallery(
         if len(failed) > _MAX_BAD_SHARE * len(paths):
             raise TooManyBadImagesError(
                 f'{len(failed)} of {len(paths)} images cannot be read, the last one: '
-                f'{next(reversed(failed))}. Is this the right folder?'
+                f'{next(reversed(failed))!r}. Is this the right folder?'
             )
         done += len(rows) + len(unreadable)
         if names and (len(names) >= _IMAGES_PER_WRITE or done == len(todo)):
