@@ -21,6 +21,14 @@ def short_collections():
     gc.freeze()
 
 
+@pytest.fixture(scope='session', autouse=True)
+def cache_of_the_tests(tmp_path_factory):
+    """Leave the cache folder of the user as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.mktemp('cache')))
+        yield
+
+
 @pytest.fixture(scope='session')
 def reference():
     """Load a file of recorded numbers as tensors by name (names stay strings)."""

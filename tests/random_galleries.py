@@ -25,14 +25,6 @@ def random_features(number, dim=DIM, seed=0):
     return np.random.default_rng(seed).standard_normal((number, dim)).astype(np.float32)
 
 
-def clustered_features(number, dim=DIM, people=7, seed=0):
-    """Draw features of few people, each near the others of its person."""
-    generator = np.random.default_rng(seed)
-    centres = generator.standard_normal((people, dim))
-    noise = 0.2 * generator.standard_normal((number, dim))
-    return (centres[np.arange(number) % people] + noise).astype(np.float32)
-
-
 def records(number, start=0):
     """Make records with cameras from -1 to 2, times that are now and then unknown, and fields."""
     return [_record(place) for place in range(start, start + number)]
@@ -49,10 +41,9 @@ def _record(place):
 
 def literal_search(features, known, query, topk, keep=lambda record: True):
     """Search with a loop; return paths and similarities."""
-    unit = (
-        features.astype(np.float64) / np.linalg.norm(features.astype(np.float64), axis=1)[:, None]
-    )
+    wide = features.astype(np.float64)
+    unit = wide / np.linalg.norm(wide, axis=1)[:, None]
     similarities = unit @ (query / np.linalg.norm(query.astype(np.float64)))
-    ranked = sorted(range(len(known)), key=lambda place: (-similarities[place], place))
+    ranked = sorted(range(len(known)), key=lambda place: (-similarities[place], known[place].path))
     kept = [place for place in ranked if keep(known[place])][:topk]
     return [known[place].path for place in kept], similarities[kept]

@@ -1,9 +1,9 @@
 r"""Search a gallery of person images: index a folder, look for people, delete images.
 
-WHERE is the gallery: a folder for its features, 'faiss:FOLDER', a local Milvus database 'FILE.db',
-or the address of a Milvus server, 'http://HOST:PORT' (token in the environment variable
-MILVUS_TOKEN). CONFIG and CHECKPOINT are what tools/test.py takes; a gallery belongs to one model.
-Images are kept by their absolute paths.
+WHERE is the gallery: a folder for its features, a local Milvus database 'FILE.db', or the address
+of a Milvus server, 'http://HOST:PORT' (token in the environment variable MILVUS_TOKEN). CONFIG and
+CHECKPOINT are what tools/test.py takes; a gallery belongs to one model. Images are kept by their
+absolute paths.
 
 Example:
     python tools/search_gallery.py index CONFIG CHECKPOINT my_crops --store my_gallery \
@@ -16,23 +16,21 @@ Example:
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
 
 from mmengine.config import DictAction
-from search_gallery_records import IgnoreUnknown, ListedRecords, NameRecords, parse_time
-from search_gallery_results import conditions, result_text, results_json
+from search_gallery_records import parse_time, records_of_list, records_of_names
 
 from passreid import ReIDInferencer
 from passreid.apis.gallery_index import record_path
 from passreid.apis.image_inputs import list_inputs
-from passreid.search import FieldValue, GalleryStore, SearchFilter, open_store
-from passreid.search.milvus_connection import shown
+from passreid.search import FieldValue, Gallery, GalleryRecord, SearchFilter, open_store
+from passreid.utils.atomic_file import write_text_atomically
 from passreid.utils.printable import printable
-from passreid.visualization import QueryResult, match_page
+from passreid.visualization import QueryResult, Table, match_page, similarity_text, time_text
 
 _NAMES_SHOWN = 5
 
@@ -51,7 +49,7 @@ def parse_args() -> argparse.Namespace:
         action=DictAction,
         default={},
         metavar='KEY=VALUE',
-        help='arguments of the store, such as index=HNSW32 for faiss, collection=NAME for Milvus',
+        help='arguments of the store, such as collection=NAME for Milvus',
     )
     model = argparse.ArgumentParser(add_help=False)
     model.add_argument('config', help='config file of the model, or its name in the model zoo')
@@ -122,20 +120,30 @@ def parse_args() -> argparse.Namespace:
 
 def run_index(args: argparse.Namespace) -> None:
     """Bring a gallery up to date."""
-    records = None
+    find, unknown = GalleryRecord, set()
     if args.pattern:
-        records = NameRecords(args.folder, args.pattern)
+        find = records_of_names(args.folder, args.pattern)
     elif args.records:
-        records = ListedRecords(args.folder, args.records)
-    if args.ignore_unmatched and records:
-        records = IgnoreUnknown(records)
+        find = records_of_list(args.folder, args.records)
+
+    def record(path: str) -> GalleryRecord:
+        if found := find(path):
+            return found
+        if not args.ignore_unmatched:
+            raise ValueError(
+                f'{path} does not match {args.pattern or args.records}. Change that, or let '
+                'nothing be known about such images with --ignore-unmatched'
+            )
+        unknown.add(path)
+        return GalleryRecord(path)
+
     inferencer = build_inferencer(args)
     origin = inferencer.dim, inferencer.fingerprint
     with open_store(args.store, *origin, **args.store_options) as store:
-        summary = inferencer.index(args.folder, store, records)
-        print(f'{args.folder}: {summary}; {len(store)} images in {shown(args.store)}')
-    if isinstance(records, IgnoreUnknown) and records.unknown:
-        print(f'Nothing known about {_some(sorted(records.unknown))}')
+        summary = inferencer.index(args.folder, store, record)
+        print(f'{args.folder}: {summary}; {len(store)} images in {store.where}')
+    if unknown:
+        print(f'Nothing known about {_some(sorted(unknown))}')
     if summary.failed:
         print(f'Unreadable: {_some([f"{path} ({why})" for path, why in summary.failed.items()])}')
 
@@ -153,10 +161,10 @@ def run_query(args: argparse.Namespace) -> None:
     for result in results:
         print(result_text(result))
     if args.json:
-        _write(args.json, results_json(results))
+        entries = [dict(query=r.path, matches=[m.to_dict() for m in r.matches]) for r in results]
+        _write(args.json, json.dumps(entries, indent=1))
     if args.out:
-        gallery = [f'{size} images in {shown(args.store)}.', conditions(args)]
-        _write(args.out, match_page(results, gallery))
+        _write(args.out, match_page(results, [f'{size} images in {store.where}.', _asked(args)]))
 
 
 def run_delete(args: argparse.Namespace) -> None:
@@ -166,7 +174,7 @@ def run_delete(args: argparse.Namespace) -> None:
         # Programs may keep images under other names than files.
         asked = {path: {path, record_path(path)} & known.keys() for path in args.paths}
         number = store.delete(set().union(*asked.values()))
-        print(f'{number} images deleted; {len(store)} in {shown(args.store)}')
+        print(f'{number} images deleted; {len(store)} in {store.where}')
     if missing := [path for path, names in asked.items() if not names]:
         print(f'Not in the gallery: {_some(missing)}')
 
@@ -183,29 +191,45 @@ def run_info(args: argparse.Namespace) -> None:
     print('\n'.join(f'{name + ":":22}{value}' for name, value in rows))
 
 
-def build_inferencer(args: argparse.Namespace, store: GalleryStore | None = None) -> ReIDInferencer:
-    """Build the model of a command line.
-
-    Args:
-        args (argparse.Namespace): The command line.
-        store (GalleryStore, optional): What it is to search. Defaults to None.
-    """
+def build_inferencer(args: argparse.Namespace, store: Gallery | None = None) -> ReIDInferencer:
+    """Build the model of a command line, to search a store or fill one."""
+    options = ('device', 'flip', 'batch_size', 'num_workers')
     return ReIDInferencer(
-        args.config,
-        args.checkpoint,
-        store,
-        device=args.device,
-        flip=args.flip,
-        batch_size=args.batch_size,
-        num_workers=args.num_workers,
+        args.config, args.checkpoint, store, **{name: getattr(args, name) for name in options}
     )
 
 
+def result_text(result: QueryResult) -> str:
+    """Return what was found for a query as lines for a terminal."""
+    rows = []
+    for rank, match in enumerate(result.matches, start=1):
+        record = match.record
+        camera = '' if record.cam_id < 0 else str(record.cam_id)
+        time = '' if record.time is None else f'{record.time:.15g}'
+        similarity = similarity_text(match.similarity)
+        rows.append((str(rank), similarity, camera, time, printable(record.path)))
+    table = Table(('rank', 'similarity', 'camera', 'time', 'path'), rows)
+    title = f'{printable(result.path)}: {len(rows)} images found'
+    return f'{title}\n{table.to_text()}\n' if rows else f'{title}\n'
+
+
+def _asked(args: argparse.Namespace) -> str:
+    """Return what a search asked for, in sentences."""
+    parts = [f'At most {args.topk} for each query']
+    if args.threshold is not None:
+        parts.append(f'Least similarity: {args.threshold:g}')
+    for name, cameras in (('Cameras', args.camera), ('Cameras left out', args.not_camera)):
+        if cameras:
+            parts.append(f'{name}: {", ".join(map(str, cameras))}')
+    for name, time in (('Since', args.since), ('Until', args.until)):
+        if time is not None:
+            parts.append(f'{name}: {time_text(time)}')
+    parts += [f'{name}: {json.dumps(value, ensure_ascii=False)}' for name, value in args.field]
+    return f'{". ".join(parts)}.'
+
+
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f'.{path.name}.{os.getpid()}')
-    unfinished.write_text(text, encoding='utf-8')
-    unfinished.replace(path)
+    write_text_atomically(text, path)
     print(f'Wrote {path}')
 
 

@@ -8,27 +8,15 @@ from mmengine.config import Config
 from passreid.engine.hooks import PseudoLabelHook
 from passreid.registry import HOOKS, type_of
 
-_META_KEYS = ('img_path', 'cam_id', 'is_query', 'sample_idx')
-
 
 def inference_pipeline(cfg: Config) -> list[dict[str, Any]]:
-    """Return the transforms of a test.
+    """Return the configs of the transforms of a test, of which the first reads the image.
 
     They are those of ``test_dataloader``, else ``val_dataloader`` (of several test sets the
     first), else of :class:`PseudoLabelHook`. A config of pre-training may have none of them: then
     images are resized (bilinear) to the ``img_size`` of the backbone.
-
-    Args:
-        cfg (Config): A config with ``model``.
-
-    Returns:
-        list[dict]: Configs of transforms; the first reads the image.
-
-    Raises:
-        ValueError: When the config says neither how to load an image nor which size it has.
     """
-    pipeline = next(_pipelines(cfg), None)
-    if pipeline is not None:
+    for pipeline in _pipelines(cfg):
         return [dict(step) for step in pipeline]
     size = (cfg.model.get('backbone') or {}).get('img_size')
     if size is None:
@@ -40,7 +28,7 @@ def inference_pipeline(cfg: Config) -> list[dict[str, Any]]:
     return [
         dict(type='LoadPersonImage'),
         dict(type='Resize', scale=(width, height), interpolation='bilinear', backend='pillow'),
-        dict(type='PackInputs', meta_keys=_META_KEYS),
+        dict(type='PackInputs', meta_keys=('img_path', 'cam_id', 'is_query', 'sample_idx')),
     ]
 
 

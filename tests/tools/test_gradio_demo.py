@@ -25,7 +25,7 @@ CHROMIUM = next(
 @pytest.fixture
 def tools(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / 'tools' / 'demo'))
-    names = ('gradio_demo', 'result_cards', 'crop_search')
+    names = ('gradio_demo', 'result_cards')
     yield [importlib.import_module(name) for name in names]
     for name in names:
         sys.modules.pop(name)
@@ -40,11 +40,6 @@ def demo(tools):
 def cards(tools):
     tools[1].thumbnail.cache_clear()
     return tools[1]
-
-
-@pytest.fixture
-def crop_search(tools):
-    return tools[2]
 
 
 @pytest.fixture(scope='module')
@@ -79,10 +74,10 @@ def crop_of(base):
     return path, np.asarray(Image.open(path))
 
 
-def test_search(search, base):
+def test_search(demo, search, base):
     path, crop = crop_of(base)
-    found = search.find(crop, 5)
-    assert len(search) == 19 and len(found.matches) == 5
+    found = demo.find(search, crop, 5)
+    assert len(search.gallery) == 19 and len(found.matches) == 5
     # RGB was turned to BGR: else the crop would not be its own best match.
     assert found.matches[0] == found.best
     assert found.best.record.path == str(path)
@@ -91,26 +86,26 @@ def test_search(search, base):
     assert 0 < found.seconds < 60
 
 
-def test_search_with_conditions(search, base):
+def test_search_with_conditions(demo, search, base):
     _, crop = crop_of(base)
-    found = search.find(crop, 19, not_cameras=[3, 2])
+    found = demo.find(search, crop, 19, not_cameras=[3, 2])
     assert {match.record.cam_id for match in found.matches} == {4, 5}
     threshold = found.matches[2].similarity
-    assert search.find(crop, 19, threshold, [3, 2]).matches == found.matches[:3]
-    above = search.find(crop, 19, 1.5)
-    assert (above.matches, above.best) == ([], search.find(crop, 1).best)
-    nothing = search.find(crop, 19, not_cameras=[2, 3, 4, 5])
+    assert demo.find(search, crop, 19, threshold, [3, 2]).matches == found.matches[:3]
+    above = demo.find(search, crop, 19, 1.5)
+    assert (above.matches, above.best) == ([], demo.find(search, crop, 1).best)
+    nothing = demo.find(search, crop, 19, not_cameras=[2, 3, 4, 5])
     assert (nothing.matches, nothing.best) == ([], None)
 
 
-def test_kept_in_a_store(open_search, search, base, tmp_path):
+def test_kept_in_a_store(demo, open_search, search, base, tmp_path):
     _, crop = crop_of(base)
     kept = open_search('--gallery', base / 'crops', '--store', tmp_path / 'kept')
-    expected = search.find(crop, 4).matches
-    assert kept.find(crop, 4).matches == expected
-    kept.inferencer.gallery.close()
+    expected = demo.find(search, crop, 4).matches
+    assert demo.find(kept, crop, 4).matches == expected
+    kept.gallery.close()
     alone = open_search('--store', tmp_path / 'kept')
-    assert alone.find(crop, 4).matches == expected
+    assert demo.find(alone, crop, 4).matches == expected
 
 
 def test_no_gallery(demo, monkeypatch, capsys):
@@ -120,17 +115,17 @@ def test_no_gallery(demo, monkeypatch, capsys):
     assert 'name a --gallery, a --store, or both' in capsys.readouterr().err
 
 
-def test_cameras_in_names(crop_search):
-    read = crop_search.CameraNames(r'_c(?P<camera>\w+?)_')
+def test_cameras_in_names(demo):
+    read = demo.camera_records(r'_c(?P<camera>\w+?)_')
     assert read('_c9_/0001_c07_x.jpg') == GalleryRecord('_c9_/0001_c07_x.jpg', cam_id=7)
     assert read('a.jpg').cam_id == -1
     assert read('_cdoor_.jpg').cam_id > 1000
     for pattern, message in (('(', 'is no regular expression'), ('_c(.)', 'lacks the group')):
         with pytest.raises(ValueError, match=message):
-            crop_search.CameraNames(pattern)
+            demo.camera_records(pattern)
 
 
-def test_cards(crop_search, cards, base, tmp_path):
+def test_cards(cards, base, tmp_path):
     path, _ = crop_of(base)
     name = '<b>"quoted" & torn.jpg'
     (tmp_path / name).write_bytes(b'no image')
@@ -138,7 +133,7 @@ def test_cards(crop_search, cards, base, tmp_path):
         Match(GalleryRecord(str(path), cam_id=3, time=61.0), 0.834),
         Match(GalleryRecord(str(tmp_path / name)), 0.5),
     ]
-    html = cards.results(crop_search.Found(matches, matches[0], 0.0123), 19)
+    html = cards.results(cards.Found(matches, matches[0], 0.0123), 19)
     assert '<b>2</b> of 19 images, most similar first &middot; 12 ms' in html
     first, second = html.split('<figure>')[1:]
     for text in ('>1<', '0.83', 'cam 3', '0:01:01', path.name, 'data:image/jpeg;base64,'):
@@ -207,10 +202,10 @@ def address(demo, search):
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason='no browser is installed')
-def test_in_a_browser(address, search, base, tmp_path):
+def test_in_a_browser(demo, address, search, base, tmp_path):
     playwright = pytest.importorskip('playwright.sync_api')
     path, crop = crop_of(base)
-    expected = search.find(crop, 12).matches
+    expected = demo.find(search, crop, 12).matches
     asked = []
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox'])

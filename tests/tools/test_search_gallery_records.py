@@ -40,36 +40,26 @@ def test_other_texts_are_no_times(tool, text):
 
 
 def test_names(tool):
-    names = tool.NameRecords(Path('/crops'), r'(?P<person>\w+?)_c(?P<camera>\w+)_(?P<time>\d+)?')
-    assert names('/crops/monday/anna_c3_75.jpg') == GalleryRecord(
+    pattern = r'(?P<person>\w+?)_c(?P<camera>\w+)_(?P<time>\d+)?'
+    find = tool.records_of_names(Path('/crops'), pattern)
+    assert find('/crops/monday/anna_c3_75.jpg') == GalleryRecord(
         '/crops/monday/anna_c3_75.jpg', 3, 75.0, dict(person='anna')
     )
-    unknown = names('/crops/anna_cdoor_.jpg')
+    unknown = find('/crops/anna_cdoor_.jpg')
     assert unknown.time is None and unknown.cam_id == tool.text_number('door')
+    assert find('/crops/a.jpg') is None
 
 
 def test_pattern_with_folders_reads_the_path_below(tool, tmp_path):
-    names = tool.NameRecords(tmp_path, r'cam(?P<camera>\d+)/(?P<day>\w+)/')
+    find = tool.records_of_names(tmp_path, r'cam(?P<camera>\d+)/(?P<day>\w+)/')
     path = str(tmp_path / 'cam4' / 'monday' / 'a.jpg')
-    assert names(path) == GalleryRecord(path, 4, None, dict(day='monday'))
+    assert find(path) == GalleryRecord(path, 4, None, dict(day='monday'))
 
 
-def test_names_that_do_not_match(tool):
-    names = tool.NameRecords(Path('/crops'), r'c(?P<camera>\d)')
-    with pytest.raises(
-        ValueError, match=r"/crops/a\.jpg: 'a\.jpg' does not match --pattern .* --ign"
-    ):
-        names('/crops/a.jpg')
-    tolerant = tool.IgnoreUnknown(names)
-    assert tolerant('/crops/a.jpg') == GalleryRecord('/crops/a.jpg')
-    assert tolerant('/crops/c3.jpg').cam_id == 3
-    assert tolerant.unknown == {'/crops/a.jpg'}
-
-
-def test_bad_times_in_names_are_not_ignored(tool):
-    names = tool.IgnoreUnknown(tool.NameRecords(Path('/crops'), r'(?P<time>\w+)'))
+def test_bad_times_in_names(tool):
+    find = tool.records_of_names(Path('/crops'), r'(?P<time>\w+)')
     with pytest.raises(ValueError, match=r"^/crops/noon\.jpg: 'noon' is no time"):
-        names('/crops/noon.jpg')
+        find('/crops/noon.jpg')
 
 
 @pytest.mark.parametrize(
@@ -77,7 +67,7 @@ def test_bad_times_in_names_are_not_ignored(tool):
 )
 def test_bad_patterns(tool, pattern, message):
     with pytest.raises(ValueError, match=message):
-        tool.NameRecords(Path('/crops'), pattern)
+        tool.records_of_names(Path('/crops'), pattern)
 
 
 @pytest.fixture
@@ -85,7 +75,7 @@ def listed(tool, tmp_path):
     def read(text, encoding='utf-8'):
         file = tmp_path / 'list.csv'
         file.write_bytes(text.encode(encoding, 'surrogateescape'))
-        return tool.ListedRecords(tmp_path / 'crops', file)
+        return tool.records_of_list(tmp_path / 'crops', file)
 
     return read
 
@@ -106,8 +96,7 @@ def test_list(listed, tmp_path):
             paths[2], records(paths[2]).cam_id, None, dict(weather='sun, rain', frame='1')
         ),
     ]
-    with pytest.raises(ValueError, match=r'b\.jpg is not in .*list\.csv\. Add it, or'):
-        records(str(tmp_path / 'crops' / 'b.jpg'))
+    assert records(str(tmp_path / 'crops' / 'b.jpg')) is None
 
 
 def test_list_of_spreadsheets_and_of_odd_names(listed, tmp_path):

@@ -2,11 +2,10 @@
 
 Features are clustered, as those of people are: each person has eight images whose mean cosine is
 0.6, and queries are further images of them. All stores get the same ones, with a record of camera,
-time and a field, in one process, in turn. 'insert' adds them, 'write' closes the store, which
-builds the indices of faiss. 'filtered' searches with "not from this camera", another one for each
-query. Of searches the best of some rounds counts. Memory is that of opening, and of opening and a
-search of 100 queries, each in a process of its own, libraries of the store included. Recall is the
-share of the 10 most similar images that was found.
+time and a field, in one process, in turn. 'filtered' searches with "not from this camera", another
+one for each query. Of searches the best of some rounds counts. Memory is that of opening, and of
+opening and a search of 100 queries, each in a process of its own, libraries of the store included.
+Recall is the share of the 10 most similar images that was found.
 
 Example:
     OMP_NUM_THREADS=2 python tools/benchmarks/benchmark_search.py
@@ -14,34 +13,34 @@ Example:
 
 import argparse
 import os
-import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from peak_memory import peak_memory
-from search_stores import (
-    STORES,
-    Gallery,
-    draw_gallery,
-    make_records,
-    not_own_camera,
-    open_gallery,
-    open_work,
-    search_work,
+
+from passreid.search import Gallery, GalleryRecord, LocalStore, Match, MilvusStore, SearchFilter
+
+_HNSW: dict[str, Any] = dict(
+    index='HNSW', index_params=dict(M=32, efConstruction=40), search_params=dict(ef=128)
 )
-
-from passreid.search import GalleryStore, Match
-
-_TOPK = 10
-_MANY = 100
+# The first is exact: the others are compared with it.
+STORES: dict[str, Callable[..., Gallery]] = {
+    'local': lambda folder, dim: LocalStore(dim, 'benchmark', folder, 'cpu'),
+    'milvus-FLAT': lambda folder, dim: MilvusStore(f'{folder}/gallery.db', dim, 'benchmark'),
+    'milvus-HNSW': lambda folder, dim: MilvusStore(
+        f'{folder}/gallery.db', dim, 'benchmark', **_HNSW
+    ),
+}
+_CAMERAS, _IMAGES_PER_PERSON, _LIKENESS, _QUERIES = 6, 8, 0.6, 500
+_TOPK, _MANY = 10, 100
 _COLUMNS = (
     'store',
     'insert, s',
-    'write, s',
     'open, s',
     'search 1, ms',
     'search 100, ms',
@@ -71,102 +70,85 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def draw_gallery(number: int, dims: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw features ``(number, dims)`` of people, and queries ``(500, dims)``."""
+    generator = np.random.default_rng(0)
+    people = generator.standard_normal((-(-number // _IMAGES_PER_PERSON), dims), np.float32)
+
+    def images(owners: np.ndarray) -> np.ndarray:
+        own = generator.standard_normal((len(owners), dims), np.float32)
+        own *= (1 - _LIKENESS) ** 0.5
+        own += np.float32(_LIKENESS**0.5) * people[owners]
+        return own
+
+    owners = generator.permutation(number) % len(people)
+    return images(owners), images(generator.integers(0, len(people), _QUERIES))
+
+
+def make_records(number: int) -> list[GalleryRecord]:
+    """Make records with a path as long as paths are."""
+    return [
+        GalleryRecord(
+            f'/data/cameras/crops/{place // 1000:05}/{place:09}.jpg',
+            place % _CAMERAS,
+            float(place),
+            dict(weather=('sun', 'rain', 'snow')[place % 3]),
+            f'{place % 9999}-{1714579200000000000 + place}',
+        )
+        for place in range(number)
+    ]
+
+
 def measure(
-    kind: str, gallery: Gallery, folder: Path, batch: int, rounds: int, expected: list | None
-) -> tuple[list[str], list]:
+    kind: str, features: np.ndarray, queries: np.ndarray, folder: str, args: argparse.Namespace
+) -> tuple[list[float], list[list[str]]]:
     """Measure a store.
 
-    Args:
-        kind (str): Which.
-        gallery (Gallery): What it gets.
-        folder (Path): Where it is made; removed afterwards.
-        batch (int): Images added at a time.
-        rounds (int): The best of this many searches counts.
-        expected (list, optional): Paths that an exact search finds for each query.
-
     Returns:
-        tuple[list[str], list]: A row of the table, and the paths that were found.
+        tuple[list[float], list]: Figures for the columns, and the paths found for each query.
     """
-    dims, one = gallery.features.shape[1], gallery.queries[:1]
-    many, filters = gallery.queries[:_MANY], not_own_camera(_MANY)
-    insert, write = fill(kind, gallery, folder, batch)
+    dim, records = features.shape[1], make_records(len(features))
     start = time.perf_counter()
-    store = open_gallery(kind, dims, folder)
-    opened = time.perf_counter() - start
-    store.search(one, _TOPK)
-    seconds = [
-        best(lambda: store.search(one, _TOPK), rounds),
-        best(lambda: store.search(many, _TOPK), rounds),
-        best(lambda: store.search(many, _TOPK, filters), rounds),
-    ]
-    found = [paths(matches) for matches in search(store, gallery.queries)]
-    store.close()
-    size = sum(file.stat().st_size for file in folder.rglob('*') if file.is_file())
-    memory = [
-        peak_memory(open_work, 'cpu', kind, dims, str(folder), rounds=1)[0],
-        peak_memory(search_work, 'cpu', kind, many, str(folder), rounds=1)[0],
-    ]
-    shutil.rmtree(folder)
-    hits = [len({*own} & {*best}) for own, best in zip(found, expected or found, strict=True)]
-    row = [
-        kind,
-        *(f'{value:.1f}' for value in (insert, write)),
-        f'{opened:.2f}',
-        *(f'{1000 * value:.0f}' for value in seconds),
-        *(f'{value / 2**20:.0f}' for value in (*memory, size)),
-        f'{sum(hits) / sum(map(len, expected or found)):.3f}',
-    ]
-    return row, found
-
-
-def fill(kind: str, gallery: Gallery, folder: Path, batch: int) -> tuple[float, float]:
-    """Insert all images.
-
-    Args:
-        kind (str): Which store.
-        gallery (Gallery): The images.
-        folder (Path): Where.
-        batch (int): Images at a time.
-
-    Returns:
-        tuple[float, float]: Seconds to add them, and to flush and close, indices included.
-    """
-    records = make_records(len(gallery.features))
-    store = open_gallery(kind, gallery.features.shape[1], folder, is_new=True)
+    with STORES[kind](folder, dim) as store:
+        for first in range(0, len(records), args.batch):
+            own = slice(first, first + args.batch)
+            store.add(features[own], records[own])
+    seconds = [time.perf_counter() - start]
     start = time.perf_counter()
-    for first in range(0, len(records), batch):
-        own = slice(first, first + batch)
-        store.add(gallery.features[own], records[own])
-    inserted = time.perf_counter()
-    store.close()
-    return inserted - start, time.perf_counter() - inserted
-
-
-def search(store: GalleryStore, queries: np.ndarray) -> list[list[Match]]:
-    """Search for all queries, some at a time."""
-    steps = range(0, len(queries), _MANY)
-    return [m for start in steps for m in store.search(queries[start : start + _MANY], _TOPK)]
-
-
-def paths(matches: Sequence[Match]) -> list[str]:
-    """Return what was found."""
-    return [match.record.path for match in matches]
-
-
-def best(work: Callable[[], object], rounds: int) -> float:
-    """Return the least seconds that work takes."""
-    seconds = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        work()
+    with STORES[kind](folder, dim) as store:
         seconds.append(time.perf_counter() - start)
-    return min(seconds)
+        filters = [SearchFilter(not_cameras=[place % _CAMERAS]) for place in range(_MANY)]
+        for number, where in ((1, None), (_MANY, None), (_MANY, filters)):
+            times = []
+            for _ in range(args.rounds + 1):
+                start = time.perf_counter()
+                store.search(queries[:number], _TOPK, where)
+                times.append(time.perf_counter() - start)
+            seconds.append(1000 * min(times[1:]))
+        steps = range(0, len(queries), _MANY)
+        found = [m for start in steps for m in store.search(queries[start : start + _MANY], _TOPK)]
+    memory = [
+        peak_memory(work, 'cpu', kind, folder, dim, queries[:_MANY], rounds=1)[0]
+        for work in (open_work, search_work)
+    ]
+    size = sum(file.stat().st_size for file in Path(folder).rglob('*') if file.is_file())
+    figures = [*seconds, *(count / 2**20 for count in (*memory, size))]
+    return figures, [[match.record.path for match in matches] for matches in found]
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Write rows as a table of Markdown."""
-    rule = ['---', *['---:'] * (len(_COLUMNS) - 1)]
-    return '\n'.join(f'| {" | ".join(row)} |' for row in (_COLUMNS, rule, *rows))
+def open_work(kind: str, folder: str, dim: int, queries: np.ndarray) -> Callable[[], object]:
+    """Return the work of opening a store; for :func:`peak_memory`."""
+    return lambda: STORES[kind](folder, dim)
+
+
+def search_work(kind: str, folder: str, dim: int, queries: np.ndarray) -> Callable[[], object]:
+    """Return the work of opening a store and searching it; for :func:`peak_memory`."""
+
+    def work() -> list[list[Match]]:
+        with STORES[kind](folder, dim) as store:
+            return store.search(queries)
+
+    return work
 
 
 def main() -> None:
@@ -174,18 +156,18 @@ def main() -> None:
     args = parse_args()
     threads = os.environ.get('OMP_NUM_THREADS', torch.get_num_threads())
     print(f'{args.number} images of {args.dims} values, {threads} CPU threads\n', flush=True)
-    gallery = draw_gallery(args.number, args.dims)
-    rows, expected = [], None
-    with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        # What is exact comes first: the others are compared with it.
-        for kind in sorted(args.stores, key=list(STORES).index):
-            row, found = measure(
-                kind, gallery, Path(folder) / kind, args.batch, args.rounds, expected
-            )
-            expected = expected or found
-            rows.append(row)
-            print(f'measured {kind}', flush=True)
-    print(f'\n{table(rows)}')
+    features, queries = draw_gallery(args.number, args.dims)
+    rows = [_COLUMNS, ('---', *['---:'] * (len(_COLUMNS) - 1))]
+    expected: list[list[str]] = []
+    for kind in sorted(args.stores, key=list(STORES).index):
+        with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+            figures, found = measure(kind, features, queries, folder, args)
+        expected = expected or found
+        hits = sum(len({*own} & {*best}) for own, best in zip(found, expected, strict=True))
+        recall = hits / sum(map(len, expected))
+        rows.append((kind, *(f'{figure:.3g}' for figure in figures), f'{recall:.3f}'))
+        print(f'measured {kind}', flush=True)
+    print('\n' + '\n'.join(f'| {" | ".join(row)} |' for row in rows))
 
 
 if __name__ == '__main__':

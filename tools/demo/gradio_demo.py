@@ -11,15 +11,18 @@ Example:
 
 import argparse
 import os
-from collections.abc import Sequence
+import re
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
-from crop_search import CameraNames, CropSearch
-from result_cards import CSS, note, results
+from result_cards import CSS, Found, note, results
 
 from passreid import ReIDInferencer
-from passreid.search import open_store
+from passreid.datasets.text_number import text_number
+from passreid.search import GalleryRecord, SearchFilter, open_store
 
 _MAX_TOPK = 50
 _HINT = 'Drop a picture of a person on the left: a crop, as those of the gallery.'
@@ -36,8 +39,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--store',
         metavar='WHERE',
-        help='where features are kept, as for tools/search_gallery.py (default: with the crops); '
-        'without --gallery it is searched as it is',
+        help='where features are kept, as for tools/search_gallery.py (default: the cache of the '
+        'user); without --gallery it is searched as it is',
     )
     parser.add_argument(
         '--camera-pattern',
@@ -64,11 +67,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def import_gradio() -> Any:
-    """Import gradio, told to send nothing home.
-
-    Raises:
-        ImportError: When it is not installed; says how to.
-    """
+    """Import gradio, told to send nothing home."""
     # Read when gradio is imported.
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
     try:
@@ -78,64 +77,91 @@ def import_gradio() -> Any:
     return gradio
 
 
-def open_search(args: argparse.Namespace) -> CropSearch:
-    """Build the model and open the gallery.
+def camera_records(pattern: str) -> Callable[[str], GalleryRecord]:
+    r"""Return what reads the camera out of the name of an image; -1 when it has none.
 
     Args:
-        args (argparse.Namespace): The command line.
+        pattern (str): Regular expression with a group ``camera``, looked for in the file name.
+
+    Examples:
+        >>> camera_records(r'_c(?P<camera>\d+)')('crops/0042_c3s1_000017.jpg').cam_id
+        3
     """
+    try:
+        regex = re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f'{pattern!r} is no regular expression: {error}') from error
+    if 'camera' not in regex.groupindex:
+        raise ValueError(f'{pattern!r} lacks the group (?P<camera>...)')
+
+    def record(path: str) -> GalleryRecord:
+        found = regex.search(os.path.basename(path))
+        return GalleryRecord(path, cam_id=text_number(found['camera']) if found else -1)
+
+    return record
+
+
+def open_search(args: argparse.Namespace) -> ReIDInferencer:
+    """Build the model and open the gallery of a command line."""
     options = dict(device=args.device, flip=args.flip, num_workers=args.num_workers)
-    records = CameraNames(args.camera_pattern)
+    records = camera_records(args.camera_pattern)
     if not args.store:
         gallery = dict(gallery=args.gallery, records=records)
-        return CropSearch(ReIDInferencer(args.config, args.checkpoint, **gallery, **options))
+        return ReIDInferencer(args.config, args.checkpoint, **gallery, **options)
     inferencer = ReIDInferencer(args.config, args.checkpoint, **options)
     store = open_store(args.store, inferencer.dim, inferencer.fingerprint)
     if args.gallery:
         print(inferencer.index(args.gallery, store, records))
-    return CropSearch(ReIDInferencer(inferencer.model, gallery=store, **options))
+    return ReIDInferencer(inferencer.model, gallery=store, **options)
+
+
+def find(
+    inferencer: ReIDInferencer,
+    crop: np.ndarray,
+    topk: int,
+    least: float | None = None,
+    not_cameras: Sequence[int] = (),
+) -> Found:
+    """Search for a crop.
+
+    Args:
+        inferencer (ReIDInferencer): With a gallery.
+        crop (np.ndarray): ``(H, W, 3)`` uint8 in RGB.
+        topk (int): At most so many images.
+        least (float, optional): Least similarity. Defaults to None.
+        not_cameras (Sequence[int]): Cameras to leave out. Defaults to none.
+    """
+    start = time.perf_counter()
+    (every,) = inferencer(crop[..., ::-1], topk, SearchFilter(not_cameras=tuple(not_cameras)))
+    matches = [match for match in every if least is None or match.similarity >= least]
+    return Found(matches, every[0] if every else None, time.perf_counter() - start)
 
 
 def show(
-    search: CropSearch,
+    inferencer: ReIDInferencer,
     crop: np.ndarray | None,
     topk: float,
     least: float,
     not_cameras: Sequence[str | int],
 ) -> str:
-    """Return the results as HTML.
-
-    Args:
-        search (CropSearch): The gallery.
-        crop (np.ndarray, optional): ``(H, W, 3)`` uint8 in RGB; None before there is one.
-        topk (float): At most so many images.
-        least (float): Least similarity; 0 for any.
-        not_cameras (Sequence[str | int]): Cameras to leave out.
-    """
+    """Return what :func:`find` finds as HTML; without a crop, what to do."""
     if crop is None:
         return note(_HINT)
     try:
         cameras = [int(camera) for camera in not_cameras]
     except ValueError:
         return note('A camera is a number.')
-    return results(search.find(crop, int(topk), least or None, cameras), len(search))
+    found = find(inferencer, crop, int(topk), least or None, cameras)
+    return results(found, len(inferencer.gallery))
 
 
-def build_page(search: CropSearch, cameras: Sequence[int]) -> Any:
-    """Lay out the page.
-
-    Args:
-        search (CropSearch): The gallery.
-        cameras (Sequence[int]): Cameras to choose from.
-
-    Returns:
-        gradio.Blocks: To be launched by :func:`launch`.
-    """
+def build_page(inferencer: ReIDInferencer, cameras: Sequence[int]) -> Any:
+    """Lay out the page, a ``gradio.Blocks``, with these cameras to choose from."""
     gr = import_gradio()
     with gr.Blocks(title='passreid', analytics_enabled=False, fill_width=True) as page:
         gr.HTML(
-            f'<h1>Who looks like this?</h1><p>{len(search)} images in the gallery. The pictures '
-            'stay on this machine.</p>',
+            f'<h1>Who looks like this?</h1><p>{len(inferencer.gallery)} images in the gallery. The '
+            'pictures stay on this machine.</p>',
             elem_id='heading',
         )
         with gr.Row():
@@ -167,21 +193,15 @@ def build_page(search: CropSearch, cameras: Sequence[int]) -> Any:
                 found = gr.HTML(note(_HINT), elem_id='results')
         inputs = [crop, topk, least, not_cameras]
         events = [button.click, crop.change, topk.release, least.release, not_cameras.change]
-        gr.on(events, lambda *values: show(search, *values), inputs, found, show_progress='minimal')
+        search = partial(show, inferencer)
+        gr.on(events, search, inputs, found, show_progress='minimal')
     return page
 
 
 def launch(page: Any, host: str, port: int, wait: bool = True) -> str:
-    """Serve the page.
+    """Serve the page (at any free port when it is 0) and return its address.
 
-    Args:
-        page (gradio.Blocks): The page.
-        host (str): Address to serve.
-        port (int): Port to serve; 0 for any that is free.
-        wait (bool): Whether to return when it is closed only. Defaults to True.
-
-    Returns:
-        str: Its address.
+    With ``wait`` it returns when the page is closed only.
     """
     gr = import_gradio()
     theme = gr.themes.Default(
@@ -212,11 +232,13 @@ def main() -> None:
     """Serve the page until it is interrupted."""
     args = parse_args()
     import_gradio()
-    search = open_search(args)
-    paths = search.inferencer.gallery.stamps()
-    cameras = {CameraNames(args.camera_pattern)(path).cam_id for path in paths} - {-1}
-    with search.inferencer.gallery:
-        launch(build_page(search, sorted(cameras)), args.host, args.port)
+    inferencer = open_search(args)
+    # The first search pays for what is set up once.
+    find(inferencer, np.zeros((64, 32, 3), np.uint8), 1)
+    record = camera_records(args.camera_pattern)
+    with inferencer.gallery as gallery:
+        cameras = {record(path).cam_id for path in gallery.stamps()} - {-1}
+        launch(build_page(inferencer, sorted(cameras)), args.host, args.port)
 
 
 if __name__ == '__main__':

@@ -1,10 +1,9 @@
 """What was found, as HTML without anything that is fetched from elsewhere."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 from pathlib import PurePath
-
-from crop_search import Found
 
 from passreid.search import Match
 from passreid.visualization import similarity_text, thumbnail_uri, time_text
@@ -39,18 +38,29 @@ CSS = """
 """
 
 
+@dataclass(frozen=True)
+class Found:
+    """Outcome of a search.
+
+    Attributes:
+        matches (list[Match]): Most similar first.
+        best (Match, optional): The most similar image that the filter allows, also when it is less
+            similar than was asked for.
+        seconds (float): What it took, the feature of the query included.
+    """
+
+    matches: list[Match]
+    best: Match | None
+    seconds: float
+
+
 def note(text: str) -> str:
     """Return a message in place of results."""
     return f'<div class="note">{escape(text)}</div>'
 
 
 def results(found: Found, num_images: int) -> str:
-    """Return the page of a search.
-
-    Args:
-        found (Found): Its outcome.
-        num_images (int): Images of the gallery.
-    """
+    """Return the page of a search in a gallery of so many images."""
     if found.best is None:
         return note('The gallery has no image under the other cameras.')
     if not found.matches:
@@ -68,21 +78,18 @@ def _card(rank: int, match: Match) -> str:
     record = match.record
     camera = 'cam ?' if record.cam_id < 0 else f'cam {record.cam_id}'
     name = escape(PurePath(record.path).name)
+    uri = thumbnail(record.path)
+    picture = (
+        f'<img alt="{name}" src="{uri}">' if uri else '<span class="gone">cannot be read</span>'
+    )
     taken = f'<span class="name">{time_text(record.time)}</span>' if record.time is not None else ''
     return (
-        f'<figure><div class="picture">{_picture(record.path, name)}'
+        f'<figure><div class="picture">{picture}'
         f'<span class="rank">{rank}</span></div>'
         f'<figcaption><div class="facts"><span class="score">{similarity_text(match.similarity)}'
         f'</span><span>{camera}</span></div>{taken}'
         f'<span class="name" title="{escape(record.path)}">{name}</span></figcaption></figure>'
     )
-
-
-def _picture(path: str, name: str) -> str:
-    uri = thumbnail(path)
-    if uri is None:
-        return '<span class="gone">cannot be read</span>'
-    return f'<img alt="{name}" src="{uri}">'
 
 
 # The same images are found again and again.
