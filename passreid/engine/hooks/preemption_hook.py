@@ -77,6 +77,14 @@ class PreemptionHook(Hook):
         if self._agreed and not is_within_step(runner):
             self._exit(runner, runner.iter + 1)
 
+    def after_train(self, runner: Runner) -> None:
+        """Restore the former handler of the signal; mmengine's Runner calls this.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        self.after_train_or_failure(runner)
+
     def after_train_or_failure(self, runner: Runner) -> None:
         """Restore the former handler of the signal; :class:`SafeRunner` calls this.
 

@@ -6,12 +6,15 @@ import time
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 from tiny_runs import quick_start
 
 from passreid.apis import build_runner
 from passreid.engine import Preempted
 from passreid.engine.hooks.safe_checkpoint_hook import PREEMPTED
+from passreid.utils import register_all_modules
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -153,6 +156,11 @@ def test_forked_processes_end_as_ever(toy_config):
     runner.register_hook(Fork())
     runner.train()
     assert set(codes) == {-signal.SIGTERM}
+
+
+def test_runner_of_mmengine_gives_the_signal_back(toy_config):
+    register_all_modules()
+    Runner.from_cfg(Config(toy_config())).train()
 
 
 def test_failure_gives_the_signal_back(toy_config):
