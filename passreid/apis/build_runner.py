@@ -119,7 +119,12 @@ def load_config(cfg: Config | dict | str | Path) -> Config:
     if isinstance(cfg, str | Path):
         if not Path(cfg).is_file():
             raise FileNotFoundError(f'There is no config file {cfg} (looked from {os.getcwd()})')
-        cfg = Config.fromfile(cfg)
+        try:
+            cfg = Config.fromfile(cfg)
+        except Exception as error:
+            # mmengine passes on what Python says of a copy of the file.
+            error.add_note(f'This is from the config file {cfg}')
+            raise
     own = copy.deepcopy(cfg) if isinstance(cfg, Config) else Config(copy.deepcopy(cfg))
     name_types(own._cfg_dict, own.get('default_scope') or SCOPE)
     return own
