@@ -4,6 +4,8 @@ import pytest
 from processes import MESSAGE, run_tool
 
 ITERATION = dict(before='iteration', number=2, rank=1)
+# What gloo says when another process is gone.
+LOST = ('by peer', 'Broken pipe', 'recvValue failed', 'remote process exited')
 FETCHING = 'torch.utils.data._utils.fetch._MapDatasetFetcher.fetch'
 # The task, what happens, and what the job says of it.
 CASES = {
@@ -44,8 +46,9 @@ def test_job_ends_with_the_lost_process(tiny_run, case):
         run = tiny_run(task, train_dataloader__num_workers=int(case == 'worker'))
         ended = run.go(interruption, number=2)
     assert ended.status == 1
-    # The other one may notice the loss and end first.
-    assert cause in ended.report + ended.output
+    # The other one may notice the loss and end first; torchrun reports what ended first.
+    said = ended.report + ended.output
+    assert any(words in said for words in (cause, *LOST)), said
     assert ended.seconds < 60
 
 
