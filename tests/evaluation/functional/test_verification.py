@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from passreid.evaluation.functional.similarity_threshold import similarity_curve
+from passreid.evaluation.functional import rank_features, similarity_curve
 
 RATES = (0.0, 0.003, 0.01, 0.1, 0.5, 1.0)
 
@@ -10,11 +10,11 @@ RATES = (0.0, 0.003, 0.01, 0.1, 0.5, 1.0)
 def people():
     """Features of 60 queries and 150 gallery images of 12 people under 3 cameras."""
     rng = np.random.default_rng(0)
-    centres = rng.standard_normal((12, 16))
+    centers = rng.standard_normal((12, 16))
 
     def draw(number):
         pids = rng.integers(0, 12, number)
-        features = centres[pids] + rng.standard_normal((number, 16))
+        features = centers[pids] + rng.standard_normal((number, 16))
         # Of any length: similarity is the cosine.
         features *= rng.uniform(0.5, 2, (number, 1))
         return features.astype(np.float32), pids, rng.integers(0, 3, number)
@@ -92,3 +92,59 @@ def test_bad_input(people):
         similarity_curve(features, features, ids, ids + 2, *cameras)
     with pytest.raises(ValueError, match='no pairs of two people'):
         similarity_curve(features, features, ids * 0, ids * 0, *cameras)
+
+
+def literal_curve(distances, matching):
+    """Shares of other and of matching pairs below each possible threshold."""
+    thresholds = [*np.unique(distances), np.inf]
+    for kind in (~matching, matching):
+        of_kind = np.sort(distances[kind])
+        yield np.searchsorted(of_kind, thresholds) / len(of_kind)
+
+
+def test_true_positive_rates_are_those_of_sorted_distances():
+    rng = np.random.default_rng(0)
+    labels = [rng.integers(0, 5, 40), rng.integers(0, 5, 60), np.zeros(40, int), np.ones(60, int)]
+    matching = labels[0][:, None] == labels[1]
+    # Squares of whole numbers up to 64 never share a bin.
+    places = [
+        rng.integers(0, 24, (number, 1)) + 5 * labels[side][:, None]
+        for side, number in ((0, 40), (1, 60))
+    ]
+    others, accepted = literal_curve((places[0] - places[1].T) ** 2, matching)
+    # A hair above, so that dividing and multiplying cannot lose a pair.
+    asked = [*RATES, *(others + 1e-9).clip(max=1)]
+    rates = rank_features(*places, *labels, false_positive_rates=asked, chunk_size=13).tpr
+    expected = [accepted[others <= rate].max() for rate in asked]
+    np.testing.assert_allclose(rates, expected, atol=1e-12)
+    assert 0 < rates[3] < rates[4] < 1
+
+
+def test_bins_lose_little():
+    rng = np.random.default_rng(1)
+    labels = [rng.integers(0, 10, n) for n in (100, 400)]
+    labels += [np.zeros(100, int), np.ones(400, int)]
+    centers = rng.standard_normal((10, 8))
+    query, gallery = (
+        (centers[ids] + rng.standard_normal((len(ids), 8))).astype(np.float32) for ids in labels[:2]
+    )
+    distances = ((query[:, None].astype(float) - gallery[None]) ** 2).sum(-1)
+    matching = labels[0][:, None] == labels[1]
+    result = rank_features(query, gallery, *labels, false_positive_rates=RATES)
+    others, accepted = literal_curve(distances, matching)
+    difference = [accepted[others <= rate].max() for rate in RATES] - result.tpr
+    assert (difference >= -2 / matching.sum()).all()
+    assert (difference < 5 / matching.sum()).all()
+
+
+def test_pairs_that_are_removed_do_not_count():
+    sides = [[0.0], [0.0]], [[0.0], [1.0], [2.0], [3.0]]
+    labels = [1, 9], [1, 1, 2, 1], [0, 0], [0, 1, 1, 1]
+    # Left of the first query: matches at 1 and 9, another at 4; of the second: 0, 1, 4, 9.
+    assert rank_features(*sides, *labels, false_positive_rates=(0, 0.5)).tpr.tolist() == [0, 0.5]
+
+
+def test_without_other_pairs_there_is_no_rate():
+    result = rank_features([[0.0]], [[1.0]], [1], [1], [0], [1], false_positive_rates=(0.1,))
+    assert np.isnan(result.tpr).all()
+    assert rank_features([[0.0]], [[1.0]], [1], [1], [0], [1]).tpr.shape == (0,)

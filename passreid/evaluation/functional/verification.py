@@ -1,20 +1,53 @@
-"""From which similarity on two images are taken to show one person."""
+"""Verification: do two images show one person, by their distance alone?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from passreid.clustering.distances import distance_chunks
-from passreid.clustering.features import check_pair
+from passreid.clustering.neighbors import distance_chunks
 
-from .labels import RankingLabels
-from .verification_curve import NUM_BINS, SHIFT, VerificationCurve
+from .labels import RankingLabels, check_pair
 
+SHIFT = 10
+NUM_BINS = 2 ** (32 - SHIFT)
+INFINITE = (0x7F800000 >> SHIFT) + NUM_BINS // 2
 # Fewer false matches than this leave the rate uncertain by more than 30 % (with 90 % confidence):
 # Doddington et al., "The NIST speaker recognition evaluation", Speech Communication 31, 2000.
 RULE_OF_30 = 30
+
+
+class VerificationCurve:
+    """Counts of all pairs of a query and a gallery item by their distance.
+
+    Pairs below a threshold are accepted. Distances are counted in bins as wide as 2^-13 of
+    their value (the leading bits of a float32), so memory does not grow with the number of pairs.
+    A threshold lies between two bins: the rates are those of a real threshold, at most the
+    matching pairs of one bin below the best one.
+    """
+
+    def __init__(self) -> None:
+        self.matching = np.zeros(NUM_BINS, np.int64)
+        self.all = np.zeros(NUM_BINS, np.int64)
+
+    def add(self, distances: Tensor, labels: RankingLabels) -> None:
+        """Count pairs by their distances ``(R, G)``, infinite where they do not count."""
+        self.all += _count(distances)
+        self.matching += _count(distances[labels.same_identity(distances.device)])
+
+    def true_positive_rates(self, false_positive_rates: Sequence[float]) -> np.ndarray:
+        """Highest shares of matching pairs accepted at these highest shares of others, in [0, 1].
+
+        They are nan without matching or other pairs.
+        """
+        accepted, others = np.cumsum(self.matching), np.cumsum(self.all - self.matching)
+        if not accepted[-1] or not others[-1]:
+            return np.full(len(false_positive_rates), np.nan)
+        allowed = np.floor(np.asarray(false_positive_rates) * others[-1])
+        bins = np.searchsorted(others, allowed, 'right')
+        return np.append(0, accepted)[bins] / accepted[-1]
 
 
 class SimilarityThreshold(NamedTuple):
@@ -54,29 +87,19 @@ class SimilarityCurve(NamedTuple):
     others: np.ndarray
 
     def threshold(self, false_match_rate: float) -> SimilarityThreshold:
-        """Find the lowest threshold with at most so many false matches.
+        """Find the lowest threshold that accepts at most this share, in [0, 1], of other pairs.
 
         The rates are exactly those of the threshold that is returned. The next lower one differs by
         the width of a bin, 2^-13 of ``1 - similarity``.
-
-        Args:
-            false_match_rate (float): Largest share of the pairs of two people to accept, in [0, 1].
-
-        Raises:
-            ValueError: When the rate is out of range.
         """
         if not 0 <= false_match_rate <= 1:
             raise ValueError(f'a false match rate is {false_match_rate}, expected is 0 to 1')
-        wrong, right = (np.concatenate([[0], np.cumsum(n)]) for n in (self.others, self.matching))
+        wrong, right = (np.append(0, np.cumsum(n)) for n in (self.others, self.matching))
         # The share is computed as it is reported: 1e-3 of 1000 pairs is one pair.
         end = int(np.searchsorted(wrong / wrong[-1], false_match_rate, 'right')) - 1
-        return SimilarityThreshold(
-            false_match_rate,
-            float(self.edges[end]),
-            int(wrong[end]),
-            float(wrong[end] / wrong[-1]),
-            float(right[end] / right[-1]),
-        )
+        shares = float(wrong[end] / wrong[-1]), float(right[end] / right[-1])
+        similarity, false_matches = float(self.edges[end]), int(wrong[end])
+        return SimilarityThreshold(false_match_rate, similarity, false_matches, *shares)
 
 
 def similarity_curve(
@@ -95,20 +118,8 @@ def similarity_curve(
     """Count how similar all pairs of a query and a gallery image are.
 
     Pairs of one person under one camera and of one image do not count, as in a ranking: a search
-    for the same picture says little. Memory does not grow with the number of pairs.
-
-    Args:
-        query_features (np.ndarray | Tensor): ``(Q, D)``, of any length.
-        gallery_features (np.ndarray | Tensor): ``(G, D)``.
-        q_pids (Sequence[int]): ``(Q,)`` identities of the queries.
-        g_pids (Sequence[int]): ``(G,)`` identities of the gallery.
-        q_camids (Sequence[int]): ``(Q,)`` cameras, -1 where unknown.
-        g_camids (Sequence[int]): ``(G,)`` cameras, -1 where unknown.
-        same_image (Sequence[int], optional): ``(Q,)`` gallery item that is the very image of the
-            query, -1 for none.
-        chunk_size (int, optional): Queries at a time; by default as many as take 32 MiB.
-        device (torch.device | str, optional): Where to compute; by default where the queries are.
-        progress (Callable, optional): Called with the number of queries done and their total.
+    for the same picture says little. Memory does not grow with the number of pairs. The arguments
+    are those of :func:`rank_features`.
 
     Returns:
         SimilarityCurve: Of the bins that hold a pair.
@@ -133,13 +144,17 @@ def similarity_curve(
         if not counts.any():
             raise ValueError(f'there are no pairs of {name} that count')
     held = np.flatnonzero(curve.all)
-    edges = np.append(_lower_edge(held), _lower_edge(held[-1:] + 1))
-    return SimilarityCurve(1 - edges, curve.matching[held], others[held])
+    # The smallest distance of each bin, and of the one behind the last.
+    bits = (np.append(held, held[-1] + 1) - NUM_BINS // 2).astype(np.int32) << SHIFT
+    edges = np.where(bits < 0, bits ^ 0x7FFFFFFF, bits).astype(np.int32).view(np.float32)
+    return SimilarityCurve(1 - edges.astype(float), curve.matching[held], others[held])
 
 
-def _lower_edge(bins: np.ndarray) -> np.ndarray:
-    """Smallest distance of a bin of :class:`VerificationCurve`, float64."""
-    bits = (bins - NUM_BINS // 2).astype(np.int32) << SHIFT
-    return (
-        np.where(bits < 0, bits ^ 0x7FFFFFFF, bits).astype(np.int32).view(np.float32).astype(float)
-    )
+def _count(distances: Tensor) -> np.ndarray:
+    bits = (distances.flatten() + 0.0).view(torch.int32)
+    # Of negative numbers all bits but the sign are turned: now they ascend as the numbers do.
+    bits = bits.bitwise_xor_((bits >> 31).bitwise_and_(0x7FFFFFFF))
+    bins = bits.bitwise_right_shift_(SHIFT).add_(NUM_BINS // 2)
+    counts = torch.bincount(bins, minlength=NUM_BINS).cpu().numpy()
+    counts[INFINITE:] = 0
+    return counts

@@ -3,9 +3,11 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_matrix
+from scipy.sparse import coo_matrix, csr_matrix
 
-from .cluster_labels import check_labels
+from .neighbors import check_features, to_tensor
+
+COLUMNS = 64
 
 
 class ClusterStatistics(NamedTuple):
@@ -21,7 +23,7 @@ class ClusterStatistics(NamedTuple):
             the cluster that most images of their former one are in. None without such images.
         ari (float, optional): Adjusted Rand index with the true identities, over the images that
             have a cluster and a known identity; 1 when they agree. None without such images.
-        nmi (float, optional): Normalised mutual information with them, over the same images.
+        nmi (float, optional): Normalized mutual information with them, over the same images.
         one_camera (float, optional): Share of the clusters whose images come from one camera. None
             where cameras are not known, or there is but one.
     """
@@ -50,21 +52,20 @@ def cluster_statistics(
 
     Returns:
         ClusterStatistics: The figures.
-
-    Raises:
-        TypeError: If something is not an integer.
-        ValueError: If shapes do not fit or a number is below -1.
     """
-    labels = check_labels('labels', labels)
+    labels = _labels('labels', labels)
     inside = labels >= 0
     sizes = np.unique(labels[inside], return_counts=True)[1]
     moved = ari = nmi = one_camera = None
     if previous is not None:
-        before = check_labels('previous', previous, len(labels))
+        before = _labels('previous', previous, len(labels))
         both = inside & (before >= 0)
-        moved = _share_moved(before[both], labels[both]) if both.any() else None
+        if both.any():
+            pairs = before[both], labels[both]
+            together = coo_matrix((np.ones(both.sum(), np.int64), pairs)).tocsr()
+            moved = 1 - int(together.max(axis=1).sum()) / int(both.sum())
     if true_ids is not None:
-        truth = check_labels('true_ids', true_ids, len(labels))
+        truth = _labels('true_ids', true_ids, len(labels))
         known = inside & (truth >= 0)
         if known.any():
             # Here, for it takes a second, and evaluation does without.
@@ -73,30 +74,45 @@ def cluster_statistics(
             ari = float(adjusted_rand_score(truth[known], labels[known]))
             nmi = float(normalized_mutual_info_score(truth[known], labels[known]))
     if cam_ids is not None:
-        cameras = check_labels('cam_ids', cam_ids, len(labels))
+        cameras = _labels('cam_ids', cam_ids, len(labels))
         if len(sizes) and cameras.min() >= 0 and np.ptp(cameras):
-            one_camera = _share_of_one_camera(labels[inside], cameras[inside])
-    return ClusterStatistics(
-        num_clusters=len(sizes),
-        num_outliers=int(len(labels) - inside.sum()),
-        smallest=int(sizes.min(initial=len(labels))) if len(sizes) else 0,
-        median=float(np.median(sizes)) if len(sizes) else 0.0,
-        largest=int(sizes.max(initial=0)),
-        moved=moved,
-        ari=ari,
-        nmi=nmi,
-        one_camera=one_camera,
-    )
+            owners = np.unique(np.stack([labels, cameras])[:, inside], axis=1)[0]
+            one_camera = float((np.unique(owners, return_counts=True)[1] == 1).mean())
+    smallest, median, largest = np.quantile(sizes, (0, 0.5, 1)) if len(sizes) else (0, 0, 0)
+    counts = len(sizes), int((~inside).sum()), int(smallest), float(median), int(largest)
+    return ClusterStatistics(*counts, moved, ari, nmi, one_camera)
 
 
-def _share_moved(before: np.ndarray, after: np.ndarray) -> float:
-    """Share of images outside the cluster that most of their former one are in."""
-    number = len(before)
-    together = coo_matrix((np.ones(number, np.int64), (before, after))).tocsr()
-    return 1 - int(together.max(axis=1).sum()) / number
+def cluster_centers(features: Any, labels: Any) -> np.ndarray:
+    """Average the features of each cluster.
+
+    Args:
+        features (np.ndarray | Tensor): ``(N, D)``.
+        labels (np.ndarray | Tensor): Cluster of each image, ``(N,)``, counted from 0; -1 for
+            outliers, which are left out.
+
+    Returns:
+        np.ndarray: ``(K, D)`` float32, not normalized.
+
+    Raises:
+        ValueError: If the features are not a finite matrix, shapes do not fit or a cluster is
+            empty.
+    """
+    matrix = check_features('features', features, 'cpu').numpy()
+    clusters = _labels('labels', labels, len(matrix))
+    kept = np.flatnonzero(clusters >= 0)
+    sizes = np.bincount(clusters[kept])
+    if not sizes.all():
+        raise ValueError(f'labels leave cluster {int(sizes.argmin())} of {len(sizes)} empty')
+    members = csr_matrix((np.ones(len(kept)), (clusters[kept], kept)), (len(sizes), len(matrix)))
+    # In float64, of which a few columns at a time need a copy.
+    columns = np.array_split(matrix, -(-matrix.shape[1] // COLUMNS), axis=1)
+    means = [(members @ block / sizes[:, None]).astype(np.float32) for block in columns]
+    return np.concatenate(means, axis=1)
 
 
-def _share_of_one_camera(labels: np.ndarray, cameras: np.ndarray) -> float:
-    """Share of the clusters whose images all have one camera."""
-    owners = np.unique(np.stack([labels, cameras]), axis=1)[0]
-    return float((np.unique(owners, return_counts=True)[1] == 1).mean())
+def _labels(name: str, labels: Any, number: int | None = None) -> np.ndarray:
+    array = to_tensor(labels).cpu().numpy()
+    if array.ndim != 1 or number not in (None, len(array)):
+        raise ValueError(f'{name} have shape {array.shape}, expected ({number or "images"},)')
+    return array

@@ -1,9 +1,11 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score
 
-from passreid.clustering import ClusterStatistics, cluster_statistics
+from passreid.clustering import ClusterStatistics, cluster_centers, cluster_statistics
 
 
 def test_sizes():
@@ -23,14 +25,14 @@ def test_without_clusters():
         ([0, 0, 1, 1], [0, 0, 1, 1], 0),
         ([0, 0, 1, 1], [1, 1, 0, 0], 0),  # Other numbers, the same clusters.
         ([0, 0, 0, 1, 1], [0, 0, 1, 1, 1], 1 / 5),
-        ([0, 0, 1, 1], [0, 0, 0, 0], 0),  # All fellows came along.
+        ([0, 0, 1, 1], [0, 0, 0, 0], 0),
         ([0, 0, 0, 0], [0, 0, 1, 1], 1 / 2),
         ([0, 0, 0, -1, 1, 5], [2, 2, 1, 1, -1, 0], 1 / 4),  # Four had a cluster and have one.
         ([7, 7, 7, 900], [3, 3, 4, 3], 1 / 4),  # Numbers may have gaps.
         ([0, 0, -1], [-1, -1, 0], None),
     ],
 )
-def test_images_that_left_their_fellows(previous, labels, moved):
+def test_images_that_left_their_cluster(previous, labels, moved):
     found = cluster_statistics(np.array(labels), previous=np.array(previous))
     assert found.moved == (moved if moved is None else pytest.approx(moved))
 
@@ -99,6 +101,35 @@ def test_lengths_must_fit(name):
         cluster_statistics(np.zeros(3, int), **{name: np.zeros(2, int)})
 
 
-def test_labels_are_a_row():
-    with pytest.raises(ValueError, match=r'labels have shape \(2, 2\), expected \(images,\)'):
-        cluster_statistics(np.zeros((2, 2), int))
+def test_recorded_centers(reference):
+    data = reference('cluster')
+    centers = cluster_centers(data['features'], data['labels_eps0.6'])
+    np.testing.assert_allclose(centers, data['centroids'], rtol=0, atol=1e-6)
+
+
+def test_centers_leave_outliers_out():
+    features = torch.tensor([[1.0, 2], [100, 100], [3, 4], [5, 5], [8, 0]])
+    centers = cluster_centers(features, torch.tensor([1, -1, 1, 0, 1]))
+    assert centers.tolist() == [[5, 5], [4, 2]]
+    assert centers.dtype == np.float32
+    assert cluster_centers(np.ones((3, 7)), np.full(3, -1)).shape == (0, 7)
+
+
+def test_centers_of_many_keep_their_digits_and_copy_little():
+    labels = np.arange(40_000) % 100
+    features = np.full((40_000, 512), 0.1, np.float32)
+    tracemalloc.start()
+    centers = cluster_centers(features, labels)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (centers == np.float32(0.1)).all()
+    assert peak < features.nbytes / 2
+
+
+@pytest.mark.parametrize(
+    ('labels', 'message'),
+    [([0, 2, 2], 'cluster 1 of 3 empty'), ([0, 0], r'labels have shape \(2,\), expected \(3,\)')],
+)
+def test_bad_labels_are_refused(labels, message):
+    with pytest.raises(ValueError, match=message):
+        cluster_centers(np.ones((3, 2)), np.array(labels))
