@@ -134,7 +134,7 @@ def expand_sets(
 
 # Free order of summation lets the dot product use all lanes of the processor.
 @njit(cache=True, nogil=True, fastmath={'reassoc', 'contract'})
-def _dot(left: np.ndarray, right: np.ndarray) -> float:
+def _dot(left: np.ndarray, right: np.ndarray) -> np.float32:
     total = np.float32(0)
     for place in range(len(left)):
         total += left[place] * right[place]

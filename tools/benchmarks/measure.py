@@ -59,7 +59,7 @@ def print_row(title: str, figures: Mapping[str, float], form: str, less: bool = 
     """
     cells = (format(figures[side], form) if side in figures else '' for side in SIDES)
     line = f'{title:{WIDTH}}' + ''.join(f'{cell:>10}' for cell in cells)
-    if len(figures) == len(SIDES):
+    if len(figures) == len(SIDES) and all(figures.values()):
         ratio = figures['plain'] / figures['ours']
         line += f'{1 / ratio if less else ratio:8.3g}x'
     print(line, flush=True)
