@@ -119,7 +119,7 @@ def report(setting: Setting, sides: tuple[str, ...], rounds: int) -> np.ndarray:
         seconds = {side: outcome[1][place] for side, (_, outcome) in best.items()}
         print_row(f'{setting.number} {phase}, s', seconds, '.2f')
     print_row(f'{setting.number} total, s', {side: best[side][0] for side in sides}, '.2f')
-    print_peaks(str(setting.number), build_work, {side: (side, setting) for side in sides})
+    print_peaks(f'{setting.number} peak MiB', build_work, {side: (side, setting) for side in sides})
     return labels
 
 

@@ -124,7 +124,7 @@ def compare(part: str, setting: Setting, rounds: int, sides: tuple[str, ...] = S
         print(f'{part}: the same numbers (largest difference {difference:.0e})')
     print_row(f'{title}, s', {side: seconds for side, (seconds, _) in best.items()}, '.2f')
     del best
-    print_peaks(title, build_work, {side: (side, part, setting) for side in sides})
+    print_peaks(f'{title}, peak MiB', build_work, {side: (side, part, setting) for side in sides})
 
 
 def main() -> None:

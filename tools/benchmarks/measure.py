@@ -72,7 +72,7 @@ def print_peaks(
     peaks = {
         side: peak_memory(build, 'cpu', *args, rounds=1)[1] / 2**20 for side, args in sides.items()
     }
-    print_row(f'{title}, peak MiB', peaks, '.0f', less=True)
+    print_row(title, peaks, '.0f', less=True)
 
 
 def peak_memory(
