@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from passreid.clustering.sparse_rows import SparseRows, row_starts
-
 
 def literal_ranking(
     distances, q_pids, g_pids, q_camids, g_camids, same_image=None, gallery_camera=None
@@ -76,7 +74,7 @@ def squared_distances(features):
     return ((features[:, None].astype(np.float64) - features[None]) ** 2).sum(-1)
 
 
-def neighbour_lists(distances, length):
+def neighbor_lists(distances, length):
     """Nearest items, each its own first; of equal distances the smaller index is nearer."""
     number = len(distances)
     return [
@@ -86,7 +84,7 @@ def neighbour_lists(distances, length):
 
 
 def expanded_sets(lists, k):
-    """Reciprocal neighbours and the halves that lie in them for more than two thirds."""
+    """Reciprocal neighbors and the halves that lie in them for more than two thirds."""
 
     def reciprocal(item, length):
         return {j for j in lists[item][:length] if item in lists[j][:length]}
@@ -114,7 +112,7 @@ def weighted_rows(sets, distances):
 
 
 def expanded_rows(rows, lists, k2):
-    """Mean of the rows of the first ``k2`` neighbours."""
+    """Mean of the rows of the first ``k2`` neighbors."""
     return np.stack([rows[members[:k2]].mean(0) for members in lists])
 
 
@@ -130,7 +128,7 @@ def literal_re_ranking(query, gallery, k1=20, k2=6, lambda_value=0.3):
     distances = squared_distances(features)
     farthest = distances.max(1, keepdims=True)
     original = distances / np.where(farthest > 0, farthest, 1)
-    lists = neighbour_lists(distances, max(k1 + 1, k2))
+    lists = neighbor_lists(distances, max(k1 + 1, k2))
     rows = weighted_rows(expanded_sets([one[: k1 + 1] for one in lists], k1), original)
     rows = expanded_rows(rows, lists, k2)
     cut = len(query)
@@ -142,32 +140,17 @@ def people(seed, number, num_ids, dims=8, spread=2):
     """Draw features of whole numbers, whose distances float32 holds exactly, and their ids."""
     rng = np.random.default_rng(seed)
     ids = rng.integers(0, num_ids, number)
-    centres = rng.integers(-12, 13, (num_ids, dims))
-    features = centres[ids] + rng.integers(-spread, spread + 1, (number, dims))
+    centers = rng.integers(-12, 13, (num_ids, dims))
+    features = centers[ids] + rng.integers(-spread, spread + 1, (number, dims))
     return features.astype(np.float32), ids
 
 
 def literal_jaccard(features, k1=30, k2=6):
     """Distances ``(N, N)`` to cluster by, of features whose products float64 holds exactly."""
     distances = squared_distances(features)
-    lists = neighbour_lists(distances, max(k1, k2))
+    lists = neighbor_lists(distances, max(k1, k2))
     unlike = 2 - 2 * features.astype(np.float64) @ features.T
     rows = weighted_rows(
         expanded_sets([one[:k1] for one in lists], k1), unlike - unlike.min(1, keepdims=True)
     )
     return np.maximum(jaccard(*2 * (expanded_rows(rows, lists, k2),)), 0)
-
-
-def to_dense(rows, width):
-    """Matrix ``(N, width)`` of compressed rows."""
-    dense = np.zeros((len(rows.starts) - 1, width), np.float32)
-    for row, (start, stop) in enumerate(zip(rows.starts[:-1], rows.starts[1:], strict=True)):
-        dense[row, rows.columns[start:stop]] = rows.values[start:stop]
-    return dense
-
-
-def to_sparse(dense):
-    """Compress the rows of a matrix."""
-    rows, columns = dense.nonzero()
-    starts = row_starts(np.bincount(rows, minlength=len(dense)))
-    return SparseRows(starts, columns.astype(np.int32), dense[rows, columns])

@@ -15,6 +15,7 @@ from passreid.datasets.rendering import (
     render,
 )
 from passreid.datasets.rendering.plan import plan_files
+from passreid.evaluation.functional import evaluate_rank
 
 FINGERPRINT = Path(__file__).parent / 'data' / 'rendering_fingerprint.json'
 # Many, since a change of how often something occurs shows in few of them.
@@ -46,12 +47,8 @@ def histogram_map(settings: SyntheticSettings) -> float:
 
     query, gallery = features[is_query], features[~is_query]
     distances = np.stack([np.abs(gallery - feature).sum(axis=1) for feature in query])
-    same_person = pids[is_query][:, None] == pids[~is_query]
-    junk = same_person & (cameras[is_query][:, None] == cameras[~is_query])
-    order = np.argsort(np.where(junk, np.inf, distances), axis=1, kind='stable')
-    hits = np.take_along_axis(same_person & ~junk, order, axis=1)
-    precision = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
-    return float(((precision * hits).sum(axis=1) / hits.sum(axis=1)).mean())
+    labels = (values[rows] for values in (pids, cameras) for rows in (is_query, ~is_query))
+    return evaluate_rank(distances, *labels).mAP
 
 
 def _histogram(file) -> np.ndarray:

@@ -5,11 +5,10 @@ from mmengine.dist import is_main_process
 from mmengine.model import BaseModel
 from torch.utils.data import DataLoader
 
-from passreid.evaluation.metrics.gathering import gather_features
 from passreid.evaluation.metrics.person_features import (
     PersonFeatures,
     concatenate,
-    in_order_once,
+    gather_features,
     read_batch,
 )
 from passreid.evaluation.metrics.progress_log import ProgressLog
@@ -44,8 +43,6 @@ def extract_features(
         progress(number, len(dataloader))
     model.train(was_training)
     people = gather_features(concatenate(parts) if parts else None)
-    if not is_main_process():
-        return None
-    if people is None:
+    if people is None and is_main_process():
         raise ValueError(f'there are no images in {dataloader.dataset}')
-    return in_order_once(people)
+    return people

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from passreid.evaluation import load_result
 from passreid.evaluation.functional import SimilarityCurve, SimilarityThreshold, similarity_curve
-from passreid.evaluation.functional.similarity_threshold import RULE_OF_30
+from passreid.evaluation.functional.verification import RULE_OF_30
 from passreid.evaluation.metrics.progress_log import ProgressLog
 from passreid.evaluation.metrics.result_file import RESULT_NAME
 from passreid.utils.device import array_device

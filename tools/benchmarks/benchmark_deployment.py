@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from interleaved import best_seconds
+from measure import best_seconds
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from torch import Tensor

@@ -13,8 +13,7 @@ import argparse
 from dataclasses import replace
 
 import torch
-from interleaved import best_seconds
-from peak_memory import peak_memory
+from measure import best_seconds, peak_memory
 from plain_pass import PlainPASS
 from pretrain_steps import Setting, build_step
 

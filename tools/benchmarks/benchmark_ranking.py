@@ -2,28 +2,133 @@
 
 (a) Evaluation at the size of Market-1501, from features to mAP, CMC and mINP; the plain
 composition sorts the whole matrix of distances. (b) k-reciprocal re-ranking of 1000 x 8000 images;
-the plain one holds matrices of all pairs. Both sides run in turn in one process, and first it is
-checked that they give the same numbers. Peak memory is what the work adds to the features, measured
-in a process for each figure. ``--msmt17`` also measures ours at the size of MSMT17.
+the plain one holds matrices of all pairs. Both sides run in turn in one process, and it is checked
+that they give the same numbers. Peak memory is what the work adds to the features, measured in a
+process for each figure. ``--msmt17`` also measures ours at the size of MSMT17.
 
 Example:
     python tools/benchmarks/benchmark_ranking.py --msmt17
 """
 
 import argparse
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import plain_ranking
 import torch
-from interleaved import best_seconds
-from peak_memory import peak_memory
-from ranking_sides import MARKET, MSMT, RE_RANKED, Setting, build_work
+from measure import SIDES, best_rounds, print_head, print_peaks, print_row
+
+from passreid.evaluation.functional import rank_features, re_ranking
 
 TOLERANCE = 5e-6
+STEP = 64
+SEED = 0  # One without equal distances where lists of neighbors end.
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+@dataclass(frozen=True)
+class Setting:
+    """What is ranked.
+
+    Args:
+        queries (int): Images to look for.
+        gallery (int): Images to look among.
+        identities (int): People in both.
+        others (int): People in the gallery alone.
+        cameras (int): Number of cameras.
+        dims (int): Of the features.
+        likeness (float): Mean cosine of two images of one person.
+    """
+
+    queries: int
+    gallery: int
+    identities: int
+    others: int
+    cameras: int
+    dims: int = 768
+    likeness: float = 0.16
+
+    def features(self) -> list[torch.Tensor]:
+        """Draw features of queries and gallery.
+
+        They are multiples of 1/64, whose products float32 sums exactly at this size: both sides
+        see the same distances, and no neighbor is cut off by rounding on one of them alone.
+        """
+        generator = torch.Generator().manual_seed(SEED)
+        people = torch.randn(self.identities + self.others, self.dims, generator=generator)
+        sides = []
+        for pids in self.labels()[:2]:
+            features = torch.randn(len(pids), self.dims, generator=generator)
+            features *= (1 - self.likeness) ** 0.5
+            features += self.likeness**0.5 * people[pids]
+            sides.append(features.mul_(STEP).round_().div_(STEP))
+        return sides
+
+    def labels(self) -> list[np.ndarray]:
+        """Draw identities of queries and gallery, then their cameras."""
+        generator = np.random.default_rng(SEED)
+        sizes = self.queries, self.gallery
+        people = self.identities, self.identities + self.others
+        pids = [generator.integers(0, top, n) for top, n in zip(people, sizes, strict=True)]
+        return pids + [generator.integers(0, self.cameras, n) for n in sizes]
+
+
+# Sizes of the test sets of Market-1501 and MSMT17.
+MARKET = Setting(3368, 15913, identities=750, others=450, cameras=6)
+MSMT = Setting(11659, 82161, identities=3060, others=0, cameras=15)
+RE_RANKED = Setting(1000, 8000, identities=250, others=150, cameras=6)
+SMALL = Setting(20, 60, identities=10, others=2, cameras=3, dims=16, likeness=0.5)
+
+WORKS: dict[tuple[str, str], Callable] = {
+    ('plain', 'evaluation'): lambda features, labels: plain_ranking.evaluate(
+        plain_ranking.squared_distances(*features), *labels
+    ),
+    ('plain', 're-ranking'): lambda features, labels: plain_ranking.re_rank(*features),
+    ('ours', 'evaluation'): lambda features, labels: rank_features(*features, *labels),
+    ('ours', 're-ranking'): lambda features, labels: re_ranking(*features),
+    # Never holds the re-ranked distances of all queries.
+    ('ours', 're-ranked evaluation'): lambda features, labels: rank_features(
+        *features, *labels, rerank={}
+    ),
+}
+
+
+def build_work(side: str, part: str, setting: Setting) -> Callable[[], Any]:
+    """Make a key of :data:`WORKS` ready for a setting, and compile or load what it needs."""
+    work = WORKS[side, part]
+    work(SMALL.features(), SMALL.labels())
+    features, labels = setting.features(), setting.labels()
+    return lambda: work(features, labels)
+
+
+def largest_difference(plain: Any, ours: Any) -> float:
+    """Compare re-ranked distances, or scores by name."""
+    if isinstance(plain, dict):
+        return max(float(np.abs(plain[name] - ours[name]).max()) for name in plain)
+    return float(np.abs(plain - ours).max())
+
+
+def compare(part: str, setting: Setting, rounds: int, sides: tuple[str, ...] = SIDES) -> None:
+    """Print times and memory of the sides and their ratios.
+
+    Raises:
+        RuntimeError: When their numbers differ.
+    """
+    title = f'{part} {setting.queries} x {setting.gallery}'
+    best = best_rounds({side: build_work(side, part, setting) for side in sides}, rounds)
+    if len(sides) > 1:
+        difference = largest_difference(best['plain'][1], best['ours'][1])
+        if not difference < TOLERANCE:
+            raise RuntimeError(f'the sides differ: {part} by {difference:.1e}')
+        print(f'{part}: the same numbers (largest difference {difference:.0e})')
+    print_row(f'{title}, s', {side: seconds for side, (seconds, _) in best.items()}, '.2f')
+    del best
+    print_peaks(f'{title}, peak MiB', build_work, {side: (side, part, setting) for side in sides})
+
+
+def main() -> None:
+    """Print times, memory and their ratios."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -31,76 +136,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--msmt17', action='store_true', help='also run ours at the size of MSMT17 (minutes)'
     )
-    return parser.parse_args()
-
-
-def difference(setting: Setting, part: str) -> float:
-    """Compare the numbers of both sides.
-
-    Args:
-        setting (Setting): What is ranked.
-        part (str): ``'evaluation'`` or ``'re-ranking'``.
-
-    Returns:
-        float: The largest difference.
-
-    Raises:
-        RuntimeError: When they differ.
-    """
-    plain, ours = (build_work(setting, side, part)() for side in ('plain', 'ours'))
-    if part == 'evaluation':
-        pairs = [(plain[name], ours[name]) for name in ('mAP', 'cmc', 'mINP')]
-    else:
-        pairs = [(plain, ours)]
-    largest = max(float(np.abs(its - mine).max()) for its, mine in pairs)
-    if not largest < TOLERANCE:
-        raise RuntimeError(f'the sides differ: {part} by {largest:.1e}')
-    return largest
-
-
-def compare(setting: Setting, part: str, rounds: int) -> None:
-    """Print times and memory of both sides and their ratios."""
-    title = f'{part} {setting.queries} x {setting.gallery}'
-    works = {side: build_work(setting, side, part) for side in ('plain', 'ours')}
-    seconds = best_seconds(works, rounds)
-    del works
-    plain, ours = seconds['plain'], seconds['ours']
-    print(f'{title + ", s":44}{plain:10.2f}{ours:10.2f}{plain / ours:8.2f}x', flush=True)
-    plain, ours = (
-        peak_memory(build_work, 'cpu', setting, side, part)[1] / 2**20 for side in ('plain', 'ours')
-    )
-    print(f'{title + ", peak MiB":44}{plain:10.0f}{ours:10.0f}{ours / plain:8.3f}x', flush=True)
-
-
-def measure(setting: Setting, part: str) -> None:
-    """Print time and memory of ours."""
-    title = f'{part} {setting.queries} x {setting.gallery}'
-    work = build_work(setting, 'ours', part)
-    start = time.perf_counter()
-    work()
-    seconds = time.perf_counter() - start
-    del work
-    print(f'{title + ", s":44}{"":10}{seconds:10.1f}', flush=True)
-    peak = peak_memory(build_work, 'cpu', setting, 'ours', part, rounds=1)[1] / 2**20
-    print(f'{title + ", peak MiB":44}{"":10}{peak:10.0f}', flush=True)
-
-
-def main() -> None:
-    """Check both sides, then print times, memory and their ratios."""
-    args = parse_args()
-    parts = {'evaluation': MARKET, 're-ranking': RE_RANKED}
-    for part, setting in parts.items():
-        print(f'{part}: the same numbers (largest difference {difference(setting, part):.0e})')
-    print(
-        f'{torch.get_num_threads()} CPU threads, torch {torch.__version__}, '
-        f'{MARKET.dims} dimensions, float32'
-    )
-    print(f'{"":44}{"plain":>10}{"ours":>10}{"ratio":>9}')
-    for part, setting in parts.items():
-        compare(setting, part, args.rounds)
+    args = parser.parse_args()
+    print_head(f'{MARKET.dims} dimensions, float32')
+    compare('evaluation', MARKET, args.rounds)
+    compare('re-ranking', RE_RANKED, args.rounds)
     if args.msmt17:
         for part in ('evaluation', 're-ranked evaluation'):
-            measure(MSMT, part)
+            compare(part, MSMT, 1, ('ours',))
 
 
 if __name__ == '__main__':

@@ -7,7 +7,7 @@ Example:
 import argparse
 
 import cv2
-from interleaved import best_seconds
+from measure import best_seconds
 
 from passreid.datasets.rendering import DOMAINS, SyntheticSettings, render
 from passreid.datasets.rendering.plan import plan_files

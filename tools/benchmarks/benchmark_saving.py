@@ -14,9 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from interleaved import best_seconds
+from measure import best_seconds, peak_memory
 from mmengine.runner import save_checkpoint
-from peak_memory import peak_memory
 
 from passreid.utils.atomic_file import save_atomically
 from passreid.utils.last_checkpoint import examine

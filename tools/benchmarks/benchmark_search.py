@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from peak_memory import peak_memory
+from measure import peak_memory
 
 from passreid.search import Gallery, GalleryRecord, LocalStore, Match, MilvusStore, SearchFilter
 

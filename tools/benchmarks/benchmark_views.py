@@ -15,7 +15,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import torch
-from interleaved import best_seconds
+from measure import best_seconds
 from mmengine.dataset import default_collate
 from plain_multi_crop import PlainMultiCrop
 

@@ -1,8 +1,11 @@
-"""Evaluation and re-ranking, composed plainly on dense matrices, to compare with."""
+"""Evaluation, re-ranking and clustering, composed plainly on dense matrices, to compare with."""
 
 import numpy as np
 from numpy import ndarray
-from torch import Tensor, cat
+from sklearn.cluster import DBSCAN
+from torch import Tensor, cat, from_numpy
+
+CHUNK = 1024
 
 
 def squared_distances(rows: Tensor, items: Tensor) -> ndarray:
@@ -70,13 +73,40 @@ def re_rank(
     return (1 - lambda_value) * jaccard + lambda_value * original
 
 
+def nearest(features: Tensor, k: int = 30) -> ndarray:
+    """Search the nearest ``k`` of each image, itself included; indices ``(N, k)``."""
+    pieces = []
+    for rows in features.split(CHUNK):
+        distances = from_numpy(squared_distances(rows, features))
+        pieces.append(distances.topk(k, largest=False).indices.numpy())
+    return np.concatenate(pieces)
+
+
+def jaccard(features: Tensor, order: ndarray, k1: int = 30, k2: int = 6) -> ndarray:
+    """Compute all distances ``(N, N)`` to cluster by (same source, section 3)."""
+    number, values = len(order), features.numpy()
+    weights = np.zeros((number, number), np.float32)
+    for item in range(number):
+        chosen = reciprocal_set(order, item, k1, itself=0)
+        weight = np.exp(2 * values[chosen] @ values[item] - 2)
+        weights[item, chosen] = weight / weight.sum()
+    if k2 > 1:
+        weights = np.stack([weights[order[item, :k2]].mean(0) for item in range(number)])
+    return jaccard_distances(weights, weights).clip(0)
+
+
+def cluster(distances: ndarray, eps: float) -> ndarray:
+    """Cluster with DBSCAN; labels ``(N,)``."""
+    return DBSCAN(eps=eps, min_samples=4, metric='precomputed').fit(distances).labels_
+
+
 def reciprocal_set(order: ndarray, item: int, k: int, itself: int = 1) -> ndarray:
-    """Find k-reciprocal neighbours and expand them by the smaller sets that lie in them.
+    """Find k-reciprocal neighbors and expand them by the smaller sets that lie in them.
 
     Args:
         order (ndarray): ``(N, K)``: items in the order of their distance, each its own first one.
         item (int): Whose they are.
-        k (int): Size of the neighbourhood.
+        k (int): Size of the neighborhood.
         itself (int): 1 if the item is one more than ``k``, 0 if it is one of them.
 
     Returns:

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from passreid.clustering import (
     ClusterStatistics,
-    cluster_centres,
+    cluster_centers,
     cluster_pseudo_labels,
     cluster_statistics,
 )
@@ -196,7 +196,7 @@ class PseudoLabelHook(Hook):
         seconds = time.perf_counter() - start
         self._report(runner, statistics, len(labels), len(labels) - len(found), seconds)
         self._check(statistics)
-        return labels, cluster_centres(people.features, found)
+        return labels, cluster_centers(people.features, found)
 
     def _report(
         self,

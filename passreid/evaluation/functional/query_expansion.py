@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from passreid.clustering.features import check_pair, prepare_metric
-from passreid.clustering.neighbours import nearest_neighbours
+from passreid.clustering.neighbors import nearest_neighbors, prepare_metric
+
+from .labels import check_pair
 
 
 def average_query_expansion(
@@ -20,7 +21,7 @@ def average_query_expansion(
 ) -> np.ndarray:
     """Replace each query by the mean of itself and its nearest gallery features.
 
-    All are L2-normalised first, and nearest is by the cosine, whatever their identity or camera.
+    All are L2-normalized first, and nearest is by the cosine, whatever their identity or camera.
 
     Args:
         query_features (np.ndarray | Tensor): ``(Q, D)``.
@@ -32,7 +33,7 @@ def average_query_expansion(
         device (torch.device | str, optional): Where to compute; by default where the queries are.
 
     Returns:
-        np.ndarray: ``(Q, D)`` float32, L2-normalised.
+        np.ndarray: ``(Q, D)`` float32, L2-normalized.
 
     Raises:
         ValueError: If shapes do not fit, a feature is not finite or a parameter is out of range.
@@ -43,7 +44,7 @@ def average_query_expansion(
     query, gallery = prepare_metric('cosine', *check_pair(query_features, gallery_features, device))
     distances, indices = (
         torch.as_tensor(found, device=query.device)
-        for found in nearest_neighbours(query, gallery, k, 'cosine', chunk_size)
+        for found in nearest_neighbors(query, gallery, k, 'cosine', chunk_size)
     )
     weights = (1 - distances).clamp_(min=0).pow_(alpha) if alpha else torch.ones_like(distances)
     expanded = query.clone()

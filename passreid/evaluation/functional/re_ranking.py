@@ -7,13 +7,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from passreid.clustering.distances import distance_chunks, squared_lengths
-from passreid.clustering.features import check_pair
-from passreid.clustering.neighbours import mutual_neighbours
-from passreid.clustering.overlap import subtract_overlap_
-from passreid.clustering.reciprocal_rows import average_rows, weigh_sets
-from passreid.clustering.reciprocal_sets import reciprocal_sets
-from passreid.clustering.row_chunks import row_chunks
+from passreid.clustering.kernels import over_rows, subtract_overlaps
+from passreid.clustering.neighbors import (
+    distance_chunks,
+    mutual_neighbors,
+    row_chunks,
+    squared_lengths,
+)
+from passreid.clustering.reciprocal import reciprocal_rows
+
+from .labels import check_pair
 
 
 def re_ranking(
@@ -29,8 +32,8 @@ def re_ranking(
     Args:
         query_features (np.ndarray | Tensor): ``(Q, D)``.
         gallery_features (np.ndarray | Tensor): ``(G, D)``.
-        k1 (int): Size of the neighbourhood, an item itself not counted.
-        k2 (int): Neighbours to average over, an item itself counted; 1 for none.
+        k1 (int): Size of the neighborhood, an item itself not counted.
+        k2 (int): Neighbors to average over, an item itself counted; 1 for none.
         lambda_value (float): Weight of the original distance, in [0, 1].
         device (torch.device | str, optional): Where to compute; by default where the queries are.
 
@@ -61,25 +64,14 @@ def re_ranking_chunks(
     """Re-rank the gallery for a few queries at a time.
 
     The distance is ``lambda_value`` times the original one plus ``1 - lambda_value`` times the
-    Jaccard distance of the sets of ``k1``-reciprocal neighbours. The original one is the squared
+    Jaccard distance of the sets of ``k1``-reciprocal neighbors. The original one is the squared
     Euclidean distance, by the largest one that the query has to any image of both sides. Memory
-    grows with (Q + G) x k1.
-
-    Args:
-        query_features (np.ndarray | Tensor): ``(Q, D)``.
-        gallery_features (np.ndarray | Tensor): ``(G, D)``.
-        k1 (int): Size of the neighbourhood, an item itself not counted.
-        k2 (int): Neighbours to average over, an item itself counted; 1 for none.
-        lambda_value (float): Weight of the original distance, in [0, 1].
-        chunk_size (int, optional): Queries at a time; by default as many as take 32 MiB.
-        device (torch.device | str, optional): Where to compute; by default where the queries are.
+    grows with (Q + G) x k1. Arguments are those of :func:`re_ranking`; ``chunk_size`` is the number
+    of queries, by default as many as take 32 MiB.
 
     Yields:
         Tensor: Distances ``(R, G)`` float32 of the next queries on the CPU; each overwrites the
         one before.
-
-    Raises:
-        ValueError: If shapes do not fit, a feature is not finite or a parameter is out of range.
     """
     for name, value in (('k1', k1), ('k2', k2)):
         if value < 1:
@@ -90,23 +82,21 @@ def re_ranking_chunks(
     num_queries = len(query)
     features = torch.cat([query, gallery])
     query, gallery = features[:num_queries], features[num_queries:]
-    neighbours = mutual_neighbours(features, max(k1 + 1, k2))
-    scales = 1 / np.where(neighbours.farthest > 0, neighbours.farthest, 1)
-    starts, members = reciprocal_sets(np.ascontiguousarray(neighbours.indices[:, : k1 + 1]), k1)
+    indices, farthest = mutual_neighbors(features, max(k1 + 1, k2))
+    scales = 1 / np.where(farthest > 0, farthest, 1)
     on_cpu = features.cpu()
-    rows = weigh_sets(on_cpu.numpy(), starts, members, squared_lengths(on_cpu).numpy(), scales)
-    if k2 > 1:
-        rows = average_rows(rows, neighbours.indices[:, :k2])
-    inverted = rows.rows(num_queries, len(features)).transpose(len(features))
-    rows = rows.rows(0, num_queries)
-    del neighbours, starts, members
+    squares = squared_lengths(on_cpu).numpy()
+    rows = reciprocal_rows(on_cpu.numpy(), indices, k1, k2, k1 + 1, squares, scales)
+    inverted = rows[num_queries:].T.tocsr()
+    rows = rows[:num_queries]
+    del indices, on_cpu
 
     scale = torch.as_tensor(lambda_value * scales[:num_queries], device=features.device)[:, None]
+    weight = np.float32(1 - lambda_value)
     cuts = row_chunks(num_queries, len(gallery), chunk_size)
     chunks = distance_chunks(query, gallery, chunk_size=chunk_size)
     for cut, chunk in zip(cuts, chunks, strict=True):
         distances = chunk.mul_(scale[cut]).add_(1 - lambda_value).cpu()
-        subtract_overlap_(
-            distances.numpy(), rows.rows(cut.start, cut.stop), inverted, 1 - lambda_value
-        )
+        near = distances.numpy(), rows[cut], inverted, weight
+        over_rows(subtract_overlaps, len(distances), *near)
         yield distances

@@ -1,19 +1,32 @@
 """What a ranking is worth."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from .camera_table import CameraTable
-from .row_scores import RowScores
+from passreid.clustering.kernels import over_rows
+
+from .kernels import rank_rows
+from .labels import RankingLabels
 
 
-def _field_or_item(scores: Any, key: Any) -> Any:
-    if isinstance(key, str):
-        if key not in scores._fields:
-            raise KeyError(key)
-        return getattr(scores, key)
-    return tuple.__getitem__(scores, key)
+class CameraTable(NamedTuple):
+    """Scores in [0, 1] when the gallery holds the images of one camera; nan without valid query.
+
+    Args:
+        query_cam_ids (np.ndarray): ``(A,)`` int64, ascending.
+        gallery_cam_ids (np.ndarray): ``(B,)`` int64, ascending.
+        mAP (np.ndarray): ``(A, B)`` float64.
+        rank1 (np.ndarray): ``(A, B)`` float64.
+    """
+
+    query_cam_ids: np.ndarray
+    gallery_cam_ids: np.ndarray
+    mAP: np.ndarray  # noqa: N815
+    rank1: np.ndarray
 
 
 class RankScores(NamedTuple):
@@ -34,16 +47,16 @@ class RankScores(NamedTuple):
     valid: np.ndarray
 
     def __getitem__(self, key: Any) -> Any:
-        return _field_or_item(self, key)
+        return self._asdict()[key] if isinstance(key, str) else tuple.__getitem__(self, key)
 
 
 class RankingResult(NamedTuple):
     """The fields of :class:`RankScores`, the scores of each query, and what else was asked for.
 
     Args:
-        mAP (float): See :class:`RankScores`.
+        mAP (float): See :class:`RankScores`, as for ``cmc``, ``mINP`` and ``valid``.
         cmc (np.ndarray): ``(max_rank,)`` float64.
-        mINP (float): See :class:`RankScores`.
+        mINP (float): In [0, 1].
         valid (np.ndarray): ``(Q,)`` bool.
         average_precision (np.ndarray): ``(Q,)`` float64, nan where not valid.
         first_hit_rank (np.ndarray): ``(Q,)`` int64, from 1; 0 where not valid.
@@ -69,22 +82,48 @@ class RankingResult(NamedTuple):
     tpr: np.ndarray
 
     def __getitem__(self, key: Any) -> Any:
-        return _field_or_item(self, key)
+        return self._asdict()[key] if isinstance(key, str) else tuple.__getitem__(self, key)
 
 
-def summarise(rows: RowScores, max_rank: int) -> RankScores:
-    """Average the scores of all queries.
+class RowScores(NamedTuple):
+    """Scores of each query, ``(Q,)``: the fields of that name of :class:`RankingResult`."""
 
-    Args:
-        rows (RowScores): Of the Q queries.
-        max_rank (int): Length of the CMC.
+    average_precision: np.ndarray
+    first_hit_rank: np.ndarray
+    inverse_negative_penalty: np.ndarray
 
-    Returns:
-        RankScores: Of the valid queries.
 
-    Raises:
-        ValueError: If no query is valid.
+def score_rows(distances: Tensor, labels: RankingLabels) -> RowScores:
+    """Score queries by distances ``(R, G)``, infinite where an item does not count.
+
+    Of equal distances the item that comes first in the gallery is the nearer one.
     """
+    if distances.device.type != 'cpu':
+        return score_rows_on_device(distances, labels)
+    number = len(distances)
+    scores = RowScores(np.full(number, np.nan), np.zeros(number, np.int64), np.full(number, np.nan))
+    pairs = labels.items, labels.first, labels.last
+    over_rows(rank_rows, number, distances.numpy(), *pairs, *scores)
+    return scores
+
+
+def score_rows_on_device(distances: Tensor, labels: RankingLabels) -> RowScores:
+    """Score queries where their distances are, by sorting them; see :func:`score_rows`."""
+    # Adding zero makes -0.0 and 0.0 the same; a sort by bits would part them.
+    values, order = (distances + 0.0).sort(dim=1, stable=True)
+    hits = labels.same_identity(distances.device).gather(1, order) & values.isfinite()
+    ranks = torch.arange(1, distances.shape[1] + 1, device=distances.device)
+    found = hits.cumsum(1)
+    number = found[:, -1].double()
+    precisions = (found * hits).double().div_(ranks).sum(1)
+    first = (hits.int().argmax(1) + 1) * (number > 0)
+    last = (hits * ranks).amax(1)
+    scores = (precisions / number, first, number / last)
+    return RowScores(*(score.cpu().numpy() for score in scores))
+
+
+def summarize(rows: RowScores, max_rank: int) -> RankScores:
+    """Average the scores of the valid queries."""
     valid = rows.first_hit_rank > 0
     if not valid.any():
         raise ValueError(
@@ -98,3 +137,18 @@ def summarise(rows: RowScores, max_rank: int) -> RankScores:
         mINP=float(rows.inverse_negative_penalty[valid].mean()),
         valid=valid,
     )
+
+
+def tabulate(
+    labels: RankingLabels, cameras: np.ndarray, scores: Sequence[RowScores]
+) -> CameraTable:
+    """Average the scores against each camera of the gallery over the queries of each camera."""
+    query_cam_ids, camera = np.unique(labels.query_cam_ids, return_inverse=True)
+    of_camera = np.eye(len(query_cam_ids))[:, camera]
+    precision = np.stack([score.average_precision for score in scores], 1)
+    found_first = np.stack([score.first_hit_rank == 1 for score in scores], 1)
+    valid = ~np.isnan(precision)
+    number = of_camera @ valid
+    number[number == 0] = np.nan
+    mean_precision = of_camera @ np.where(valid, precision, 0) / number
+    return CameraTable(query_cam_ids, cameras, mean_precision, of_camera @ found_first / number)

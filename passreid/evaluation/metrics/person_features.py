@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.dist import gather_object
 from mmengine.structures import BaseDataElement
 
+_ARRAYS = ('features', 'pids', 'cam_ids', 'is_query', 'sample_ids')
 _FIELDS = ('gt_label', 'cam_id', 'is_query', 'sample_idx', 'img_path')
 
 
@@ -36,15 +38,9 @@ class PersonFeatures:
 
     def select(self, rows: np.ndarray) -> 'PersonFeatures':
         """Return some of the images: by index, or by a mask (N,) bool."""
-        indices = np.flatnonzero(rows) if rows.dtype == bool else rows
-        return PersonFeatures(
-            self.features[indices],
-            self.pids[indices],
-            self.cam_ids[indices],
-            self.is_query[indices],
-            self.sample_ids[indices],
-            [self.img_paths[index] for index in indices.tolist()],
-        )
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+        arrays = {name: getattr(self, name)[rows] for name in _ARRAYS}
+        return PersonFeatures(**arrays, img_paths=[self.img_paths[row] for row in rows])
 
 
 def read_batch(data_samples: Sequence[dict[str, Any] | BaseDataElement]) -> PersonFeatures:
@@ -59,20 +55,31 @@ def read_batch(data_samples: Sequence[dict[str, Any] | BaseDataElement]) -> Pers
         PersonFeatures: On the CPU; features come there in one transfer.
 
     Raises:
-        ValueError: When a field is missing, a feature is no vector or has another length than its
-            neighbours, or a value of it is NaN or infinite; names the image.
+        ValueError: When a field is missing or a feature is NaN or infinite.
     """
     samples = [s.to_dict() if isinstance(s, BaseDataElement) else s for s in data_samples]
     for sample in samples:
-        _check_fields(sample)
+        if 'feature' not in sample:
+            raise ValueError(
+                'the model put no "feature" into its predictions: a model for re-identification '
+                'does (ImageClassifier with ReIDHead), as does PASS; predictions have '
+                f'{", ".join(map(str, sorted(sample)))}'
+            )
+        if missing := [field for field in _FIELDS if sample.get(field) is None]:
+            raise ValueError(
+                f'samples lack {", ".join(missing)}: data sets of passreid have them, and the '
+                "pipeline must end in dict(type='PackInputs', meta_keys=('img_path', 'cam_id', "
+                "'is_query', 'sample_idx'))"
+            )
     img_paths = [str(sample['img_path']) for sample in samples]
-    features = _stack(samples, img_paths)
+    vectors = [torch.as_tensor(sample['feature']) for sample in samples]
+    features = torch.stack(vectors).detach().float().cpu().numpy()
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():
-        bad = [path for path, sound in zip(img_paths, finite, strict=True) if not sound]
         raise ValueError(
-            f'the feature of {bad[0]} is not finite, nor are those of {len(bad) - 1} other images '
-            'of its batch: has training diverged, or does half precision overflow?'
+            f'the feature of {img_paths[finite.argmin()]} is not finite, nor are those of '
+            f'{(~finite).sum() - 1} other images of its batch: has training diverged, or does half '
+            'precision overflow?'
         )
     pids = [torch.as_tensor(sample['gt_label']).reshape(()) for sample in samples]
     return PersonFeatures(
@@ -86,30 +93,25 @@ def read_batch(data_samples: Sequence[dict[str, Any] | BaseDataElement]) -> Pers
 
 
 def concatenate(parts: Sequence[PersonFeatures]) -> PersonFeatures:
-    """Put parts behind one another.
+    """Put parts, at least one, behind one another."""
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS}
+    return PersonFeatures(**arrays, img_paths=[path for part in parts for path in part.img_paths])
+
+
+def gather_features(people: PersonFeatures | None) -> PersonFeatures | None:
+    """Bring the features of all processes to the first one; all of them must call this.
 
     Args:
-        parts (Sequence[PersonFeatures]): At least one.
+        people (PersonFeatures, optional): Those of this process; None when it had no samples.
 
     Returns:
-        PersonFeatures: All images.
-
-    Raises:
-        ValueError: When the features of the parts differ in length.
+        PersonFeatures | None: In the first process those of all, each image once, in the order of
+        the data set; None in the others, and when there are none at all.
     """
-    lengths = {part.features.shape[1]: part for part in parts if len(part)}
-    if len(lengths) > 1:
-        examples = (f'{length} at {part.img_paths[0]}' for length, part in lengths.items())
-        raise ValueError(f'features differ in length: {", ".join(examples)}')
-    parts = [part for part in parts if len(part)] or parts[:1]
-    return PersonFeatures(
-        np.concatenate([part.features for part in parts]),
-        np.concatenate([part.pids for part in parts]),
-        np.concatenate([part.cam_ids for part in parts]),
-        np.concatenate([part.is_query for part in parts]),
-        np.concatenate([part.sample_ids for part in parts]),
-        [path for part in parts for path in part.img_paths],
-    )
+    parts = [part for part in gather_object(people) or () if part is not None]
+    if not parts:
+        return None
+    return in_order_once(concatenate(parts) if len(parts) > 1 else parts[0])
 
 
 def in_order_once(people: PersonFeatures) -> PersonFeatures:
@@ -128,30 +130,3 @@ def in_order_once(people: PersonFeatures) -> PersonFeatures:
     if rows == list(range(len(people))):
         return people
     return people.select(np.array(rows))
-
-
-def _check_fields(sample: dict[str, Any]) -> None:
-    if 'feature' not in sample:
-        raise ValueError(
-            'the model put no "feature" into its predictions: a model for re-identification does '
-            '(ImageClassifier with ReIDHead), as does PASS; predictions have '
-            f'{", ".join(map(str, sorted(sample)))}'
-        )
-    missing = [field for field in _FIELDS if sample.get(field) is None]
-    if missing:
-        raise ValueError(
-            f'samples lack {", ".join(missing)}: data sets of passreid have them, and the pipeline '
-            "must end in dict(type='PackInputs', meta_keys=('img_path', 'cam_id', 'is_query', "
-            "'sample_idx'))"
-        )
-
-
-def _stack(samples: Sequence[dict[str, Any]], img_paths: list[str]) -> np.ndarray:
-    vectors = [torch.as_tensor(sample['feature']) for sample in samples]
-    for vector, path in zip(vectors, img_paths, strict=True):
-        if vector.ndim != 1 or vector.shape != vectors[0].shape:
-            raise ValueError(
-                f'the feature of {path} has shape {tuple(vector.shape)}; expected is a vector as '
-                f'long as that of {img_paths[0]}, {tuple(vectors[0].shape)}'
-            )
-    return torch.stack(vectors).detach().float().cpu().numpy()

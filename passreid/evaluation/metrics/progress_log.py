@@ -19,12 +19,7 @@ class ProgressLog:
         self._start = self._last = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
-        """Log when it is time to.
-
-        Args:
-            done (int): How much is done.
-            total (int): How much there is to do.
-        """
+        """Log when it is time to."""
         now = time.monotonic()
         if now - self._last < self.interval or not 0 < done < total:
             return

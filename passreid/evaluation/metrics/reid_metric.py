@@ -12,21 +12,27 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from passreid.evaluation.functional import (
+    CameraTable,
     RankingResult,
     average_query_expansion,
     rank_features,
-    re_ranking,
 )
 from passreid.registry import METRICS
 from passreid.utils.device import array_device
 from passreid.utils.distributed import run_in_first
 
-from .camera_report import format_camera_table
-from .gathering import gather_features
-from .option_values import read_options, scientific
-from .person_features import PersonFeatures, concatenate, in_order_once, read_batch
+from .person_features import PersonFeatures, concatenate, gather_features, read_batch
 from .progress_log import ProgressLog
 from .result_file import save_result
+
+_OF_SAMPLES = ('features', 'pids', 'cam_ids', 'is_query')
+_OF_QUERIES = (
+    'indices',
+    'distances',
+    'average_precision',
+    'first_hit_rank',
+    'inverse_negative_penalty',
+)
 
 
 @METRICS.register_module()
@@ -95,15 +101,13 @@ class ReIDMetric(BaseMetric):
             raise ValueError(f"metric must be 'euclidean' or 'cosine', but is {metric!r}")
         if not topk or min(topk) < 1:
             raise ValueError(f'topk must be ranks from 1, but is {topk}')
+        if any(not 0 <= rate <= 1 for rate in tpr_at_fpr):
+            raise ValueError(f'tpr_at_fpr must be rates in [0, 1], but is {tpr_at_fpr}')
         self.metric = metric
         self.normalize = normalize
         self.topk = tuple(topk)
-        if any(not 0 <= rate <= 1 for rate in tpr_at_fpr):
-            raise ValueError(f'tpr_at_fpr must be rates in [0, 1], but is {tpr_at_fpr}')
-        self.rerank = read_options('rerank', rerank, re_ranking)
-        self.query_expansion = read_options(
-            'query_expansion', query_expansion, average_query_expansion
-        )
+        self.rerank = _options('rerank', rerank, ('k1', 'k2', 'lambda_value'))
+        self.query_expansion = _options('query_expansion', query_expansion, ('k', 'alpha'))
         self.tpr_at_fpr = tuple(tpr_at_fpr)
         self.per_camera = per_camera
         self.save_dir = save_dir
@@ -113,15 +117,7 @@ class ReIDMetric(BaseMetric):
     def process(
         self, data_batch: Any, data_samples: Sequence[dict[str, Any] | BaseDataElement]
     ) -> None:
-        """Keep the features of a batch.
-
-        Args:
-            data_batch (Any): Not used.
-            data_samples (Sequence[dict | BaseDataElement]): Predictions, see :func:`read_batch`.
-
-        Raises:
-            ValueError: When a field is missing or a feature is not finite.
-        """
+        """Keep the features of a batch, see :func:`read_batch`."""
         self.results.append(read_batch(data_samples))
 
     def evaluate(self, size: int) -> dict[str, float]:
@@ -143,8 +139,6 @@ class ReIDMetric(BaseMetric):
         people = gather_features(people)
 
         def rank() -> dict[str, float]:
-            nonlocal people
-            people = in_order_once(people) if people else None
             if (found := len(people or ())) != size:
                 raise ValueError(
                     f'{found} different samples were evaluated, but the data set has {size}: is '
@@ -163,9 +157,6 @@ class ReIDMetric(BaseMetric):
 
         Returns:
             dict[str, float]: The figures by name, without the prefix.
-
-        Raises:
-            ValueError: When there is no query, no gallery or no match.
         """
         (people,) = results
         query, gallery = people.select(people.is_query), people.select(~people.is_query)
@@ -183,26 +174,28 @@ class ReIDMetric(BaseMetric):
             by_camera=self.per_camera,
             false_positive_rates=self.tpr_at_fpr,
         )
-        left_out = int((~plain.valid).sum())
         logger.info(
-            f'Queries: {len(query)}, of which {left_out} are left out, for they have no match in '
-            f'the gallery that counts. Gallery: {len(gallery)} images'
+            f'Queries: {len(query)}, of which {(~plain.valid).sum()} are left out, for they have '
+            f'no match in the gallery that counts. Gallery: {len(gallery)} images'
         )
-        arrays = _ranking_arrays(plain)
+        arrays = {name: getattr(plain, name) for name in _OF_QUERIES}
         if plain.cameras:
-            logger.info(format_camera_table(plain.cameras))
+            logger.info(_format(plain.cameras))
             table = plain.cameras._asdict()
             arrays |= {f'camera_{name}': values for name, values in table.items()}
         figures = self._figures(plain)
-        rates = zip(self.tpr_at_fpr, plain.tpr, strict=True)
-        figures |= {f'TPR@{scientific(rate)}': 100 * float(share) for rate, share in rates}
+        for rate, share in zip(self.tpr_at_fpr, plain.tpr, strict=True):
+            name = np.format_float_scientific(rate, trim='-', exp_digits=1).replace('+', '')
+            figures[f'TPR@{name}'] = 100 * float(share)
         if self.rerank is not None:
             logger.info(f'Re-ranking {len(people)} images; of many thousands it takes minutes')
             reranked = self._rank(query, gallery, features, rerank=self.rerank)
-            figures |= self._figures(reranked, 'rerank_')
-            arrays |= _ranking_arrays(reranked, 'rerank_')
+            figures |= {f'rerank_{name}': v for name, v in self._figures(reranked).items()}
+            arrays |= {f'rerank_{name}': getattr(reranked, name) for name in _OF_QUERIES}
         if self.save_dir:
-            save_result(self.save_dir, _sample_arrays(people) | arrays, figures)
+            samples = {name: getattr(people, name) for name in _OF_SAMPLES}
+            samples['img_paths'] = np.array(people.img_paths, dtype=str)
+            save_result(self.save_dir, samples | arrays, figures)
         return figures
 
     def _prepare(self, query: PersonFeatures, gallery: PersonFeatures) -> tuple[Tensor, Tensor]:
@@ -225,6 +218,7 @@ class ReIDMetric(BaseMetric):
         features: tuple[Tensor, Tensor],
         **options,
     ) -> RankingResult:
+        places = {path: place for place, path in enumerate(gallery.img_paths)}
         return rank_features(
             *features,
             query.pids,
@@ -234,40 +228,39 @@ class ReIDMetric(BaseMetric):
             max_rank=max(self.topk),
             metric=self.metric,
             topk=self.save_topk if self.save_dir else 0,
-            same_image=_same_image(query, gallery),
+            same_image=[places.get(path, -1) for path in query.img_paths],
             progress=ProgressLog('ranking'),
             **options,
         )
 
-    def _figures(self, ranking: RankingResult, prefix: str = '') -> dict[str, float]:
-        shares = {'mAP': ranking.mAP}
-        shares |= {f'R{rank}': float(ranking.cmc[rank - 1]) for rank in self.topk}
-        shares['mINP'] = ranking.mINP
-        return {f'{prefix}{name}': 100 * share for name, share in shares.items()}
+    def _figures(self, ranking: RankingResult) -> dict[str, float]:
+        cmc = {f'R{rank}': 100 * float(ranking.cmc[rank - 1]) for rank in self.topk}
+        return {'mAP': 100 * ranking.mAP, **cmc, 'mINP': 100 * ranking.mINP}
 
 
-def _same_image(query: PersonFeatures, gallery: PersonFeatures) -> np.ndarray:
-    """Place in the gallery of the very file of each query, (Q,) int64; -1 for none."""
-    places = {path: place for place, path in enumerate(gallery.img_paths)}
-    return np.array([places.get(path, -1) for path in query.img_paths], dtype=np.int64)
+def _options(
+    name: str, value: bool | Mapping[str, Any] | None, known: Sequence[str]
+) -> dict[str, Any] | None:
+    """Parameters of something that a bool switches on or off and a mapping on; None for off."""
+    if value is None or isinstance(value, bool):
+        return {} if value else None
+    if unknown := sorted(set(value) - set(known)):
+        raise ValueError(f'{name} has unknown entries {unknown}; known are {list(known)}')
+    return dict(value)
 
 
-def _sample_arrays(people: PersonFeatures) -> dict[str, np.ndarray]:
-    return dict(
-        features=people.features,
-        pids=people.pids,
-        cam_ids=people.cam_ids,
-        is_query=people.is_query,
-        img_paths=np.array(people.img_paths, dtype=str),
-    )
+def _format(table: CameraTable) -> str:
+    """Lay out mAP and Rank-1 in percent; '-' where no query has a match, '?' is unknown."""
+    text = ''
+    for name, values in (('mAP', table.mAP), ('R1', table.rank1)):
+        text += f'{name} by camera of the query (lines) and of the gallery (columns), in percent'
+        cells = [['', *map(_camera, table.gallery_cam_ids)]]
+        for cam_id, row in zip(table.query_cam_ids, values, strict=True):
+            shares = ('-' if np.isnan(share) else f'{100 * share:.1f}' for share in row)
+            cells.append([_camera(cam_id), *shares])
+        text += ''.join('\n' + ''.join(f'{cell:>7}' for cell in line) for line in cells) + '\n'
+    return text.rstrip()
 
 
-def _ranking_arrays(ranking: RankingResult, prefix: str = '') -> dict[str, np.ndarray]:
-    names = (
-        'indices',
-        'distances',
-        'average_precision',
-        'first_hit_rank',
-        'inverse_negative_penalty',
-    )
-    return {f'{prefix}{name}': getattr(ranking, name) for name in names}
+def _camera(cam_id: int) -> str:
+    return '?' if cam_id < 0 else str(cam_id)

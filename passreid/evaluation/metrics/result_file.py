@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 RESULT_NAME, FIGURES_NAME = 'result.npz', 'metrics.json'
+_SAMPLES = ('is_query', 'img_paths', 'pids', 'cam_ids')
 _RANKING = ('indices', 'distances', 'average_precision')
-_SAMPLES = ('features', 'pids', 'cam_ids', 'is_query', 'img_paths')
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,7 @@ class SavedResult:
 def save_result(
     folder: str | Path, arrays: Mapping[str, Any], figures: Mapping[str, float]
 ) -> None:
-    """Write ``result.npz`` and ``metrics.json``, each whole or not at all.
-
-    Args:
-        folder (str | Path): Where to; made when missing.
-        arrays (Mapping[str, np.ndarray]): What goes into the first; no objects.
-        figures (Mapping[str, float]): What goes into the second.
-
-    Raises:
-        OSError: When the folder cannot be written.
-    """
+    """Write arrays and figures to their files in a folder, each whole or not at all."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f'.{RESULT_NAME}.{os.getpid()}'
@@ -77,55 +68,33 @@ def load_result(folder: str | Path, rerank: bool = False) -> SavedResult:
 
     Raises:
         FileNotFoundError: When nothing was saved there.
-        ValueError: When the file is another, or has no re-ranked lists.
+        ValueError: When the file is damaged or another, or has no re-ranked lists.
     """
     path = Path(folder) / RESULT_NAME
     if not path.is_file():
         raise FileNotFoundError(
             f'there is no {path}: save a result with tools/test.py --out, or save_dir of ReIDMetric'
         )
-    prefix = 'rerank_' if rerank else ''
+    ranking = [f'rerank_{name}' if rerank else name for name in _RANKING]
     try:
         with np.load(path, allow_pickle=False) as data:
-            names = set(data.files)
-            wanted = {*_SAMPLES[1:], *(f'{prefix}{name}' for name in _RANKING)}
-            arrays = {name: data[name] for name in wanted & names}
+            if rerank and ranking[0] not in data:
+                raise ValueError('it has no re-ranked lists: the test ran without re-ranking')
+            is_query, *samples = (data[name] for name in _SAMPLES)
+            lists = [data[name] for name in ranking]
+        query, gallery = ([array[rows] for array in samples] for rows in (is_query, ~is_query))
+        shapes = {array.shape for array in (is_query, *samples)}
+        number = len(gallery[0])
+        if (
+            is_query.dtype != bool
+            or samples[0].dtype.kind != 'U'
+            or shapes != {(len(is_query),)}
+            or [len(array) for array in lists] != [len(query[0])] * 3
+            or lists[0].shape != lists[1].shape
+            or not -1 <= lists[0].min(initial=-1) <= lists[0].max(initial=-1) < number
+        ):
+            raise ValueError('its arrays contradict one another')
     # A damaged file makes numpy raise nearly anything.
     except Exception as error:
-        raise ValueError(f'{path} is damaged, or no result: {error}') from error
-    if missing := {*_SAMPLES, *_RANKING} - names:
-        raise ValueError(f'{path} was not written by ReIDMetric: it lacks {sorted(missing)}')
-    if f'{prefix}indices' not in names:
-        raise ValueError(f'{path} has no re-ranked lists: the test ran without re-ranking')
-    samples = {name: arrays[name] for name in _SAMPLES[1:]}
-    ranking = {name: arrays[f'{prefix}{name}'] for name in _RANKING}
-    if problem := _problem(samples, ranking):
-        raise ValueError(f'{path} is damaged: {problem}')
-    query = samples['is_query']
-    return SavedResult(
-        samples['img_paths'][query],
-        samples['pids'][query],
-        samples['cam_ids'][query],
-        samples['img_paths'][~query],
-        samples['pids'][~query],
-        samples['cam_ids'][~query],
-        **ranking,
-    )
-
-
-def _problem(samples: dict[str, np.ndarray], ranking: dict[str, np.ndarray]) -> str:
-    """Say what contradicts itself; '' when nothing does."""
-    kinds = {'pids': 'i', 'cam_ids': 'i', 'is_query': 'b', 'img_paths': 'U'}
-    number = len(samples['is_query']) if samples['is_query'].ndim else 0
-    for name, array in samples.items():
-        if array.dtype.kind != kinds[name] or array.shape != (number,):
-            return f'{name} is {array.dtype} of shape {array.shape}, of {number} samples'
-    queries = int(samples['is_query'].sum())
-    indices, distances = ranking['indices'], ranking['distances']
-    if indices.dtype.kind != 'i' or indices.ndim != 2 or len(indices) != queries:
-        return f'indices are {indices.dtype} of shape {indices.shape}, of {queries} queries'
-    if distances.shape != indices.shape or ranking['average_precision'].shape != (queries,):
-        return 'distances and average_precision are not those of the indices'
-    if indices.size and not -1 <= indices.min() <= indices.max() < number - queries:
-        return f'indices name images beyond the {number - queries} of the gallery'
-    return ''
+        raise ValueError(f'{path} cannot be used: {error}') from error
+    return SavedResult(*query, *gallery, *lists)

@@ -13,7 +13,7 @@ from tiny_runs import SeenClusters, SeenImages, cluster_config, quick_start, tra
 from torch.nn import functional as F
 
 from passreid.apis import build_runner
-from passreid.clustering import cluster_centres, cluster_pseudo_labels
+from passreid.clustering import cluster_centers, cluster_pseudo_labels
 from passreid.datasets import FolderReID
 from passreid.engine import PseudoLabelHook
 from passreid.visualization import read_run_log
@@ -65,7 +65,7 @@ class LiteralClusters(Hook):
         features = torch.stack([sample.feature for sample in predictions]).numpy()
         labels = cluster_pseudo_labels(features, **self.settings)
         self.labels.append(torch.from_numpy(labels))
-        self.centres.append(torch.from_numpy(cluster_centres(features, labels)))
+        self.centres.append(torch.from_numpy(cluster_centers(features, labels)))
 
 
 class SeenSampler(Hook):

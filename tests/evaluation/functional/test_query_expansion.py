@@ -5,7 +5,7 @@ import torch
 from passreid.evaluation.functional import average_query_expansion
 
 
-def normalised(features):
+def normalized(features):
     return features / np.linalg.norm(features, axis=1, keepdims=True)
 
 
@@ -19,7 +19,7 @@ def sides():
 @pytest.mark.parametrize('k', [1, 4, 50, 70])
 @pytest.mark.parametrize('chunk_size', [None, 7])
 def test_equals_the_definition(sides, k, alpha, chunk_size):
-    query, gallery = map(normalised, sides)
+    query, gallery = map(normalized, sides)
     expected = []
     for feature in query:
         cosines = gallery @ feature
@@ -27,12 +27,12 @@ def test_equals_the_definition(sides, k, alpha, chunk_size):
         weights = cosines[nearest].clip(0) ** alpha if alpha else np.ones(len(nearest))
         expected.append(feature + weights @ gallery[nearest])
     result = average_query_expansion(*sides, k=k, alpha=alpha, chunk_size=chunk_size)
-    np.testing.assert_allclose(result, normalised(np.array(expected)), atol=1e-5)
+    np.testing.assert_allclose(result, normalized(np.array(expected)), atol=1e-5)
     assert result.dtype == np.float32
 
 
 def test_inputs_are_left_alone(sides):
-    query, gallery = (torch.tensor(normalised(side), dtype=torch.float32) for side in sides)
+    query, gallery = (torch.tensor(normalized(side), dtype=torch.float32) for side in sides)
     kept = query.clone(), gallery.clone()
     average_query_expansion(query, gallery, k=3)
     assert torch.equal(query, kept[0])

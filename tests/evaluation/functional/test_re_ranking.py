@@ -96,10 +96,3 @@ def test_inputs_are_left_alone():
 def test_parameters_out_of_range_are_refused(parameters, message):
     with pytest.raises(ValueError, match=message):
         re_ranking(np.ones((2, 3)), np.ones((2, 3)), **parameters)
-
-
-def test_features_that_are_not_finite_are_refused():
-    features = np.ones((3, 2))
-    features[1, 1] = np.nan
-    with pytest.raises(ValueError, match='row 1 of gallery_features holds nan'):
-        re_ranking(np.ones((3, 2)), features)

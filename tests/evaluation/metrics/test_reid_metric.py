@@ -97,7 +97,7 @@ def test_recorded_ranking(reference):
     }
 
 
-def test_normalisation_and_cosine_look_at_directions_alone():
+def test_normalization_and_cosine_look_at_directions_alone():
     rows = [((1, 0), 1, 0, True), ((9, 1), 1, 1, False), ((0.9, 0.9), 2, 1, False)]
     samples = [
         sample | {'feature': torch.tensor(feature, dtype=torch.float32)}
@@ -238,10 +238,9 @@ def test_query_expansion_looks_at_directions_alone():
 
 def test_true_positives_at_a_rate_of_false_positives():
     # Counted pairs by distance: 8, 7, 9, 7. Of the two others none, then one, may be accepted.
-    figures = evaluate(samples_of(SMALL), tpr_at_fpr=(1e-4, 0.5, 1))
-    assert figures['reid/TPR@1e-4'] == 0
-    assert figures['reid/TPR@5e-1'] == 50
-    assert figures['reid/TPR@1e0'] == 100
+    figures = evaluate(samples_of(SMALL), tpr_at_fpr=(1e-4, 2.5e-3, 0.5, 1))
+    expected = {'1e-4': 0, '2.5e-3': 0, '5e-1': 50, '1e0': 100}
+    assert {name: figures[f'reid/TPR@{name}'] for name in expected} == expected
 
 
 def test_table_of_camera_pairs(monkeypatch, tmp_path):
@@ -293,13 +292,13 @@ def test_metric_of_a_run(tmp_path):
 
 
 def test_metric_watches_pre_training(tmp_path):
-    """Persons of one colour each, seen by two cameras: even untrained features tell them apart."""
+    """Persons of one color each, seen by two cameras: even untrained features tell them apart."""
     generator = np.random.default_rng(0)
     for split, cameras in (('query', (1,)), ('bounding_box_test', (1, 2))):
         (tmp_path / split).mkdir()
-        for pid, colour in enumerate(((250, 20, 20), (20, 250, 20), (20, 20, 250)), start=1):
+        for pid, color in enumerate(((250, 20, 20), (20, 250, 20), (20, 20, 250)), start=1):
             for camera in cameras:
-                pixels = np.clip(colour + generator.normal(0, 4, (64, 32, 3)), 0, 255)
+                pixels = np.clip(color + generator.normal(0, 4, (64, 32, 3)), 0, 255)
                 name = f'{pid:04d}_c{camera}s1_000001_00.jpg'
                 cv2.imwrite(str(tmp_path / split / name), pixels.astype(np.uint8))
     pipeline = [

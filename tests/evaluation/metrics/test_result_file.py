@@ -64,39 +64,34 @@ def test_reranked_lists(arrays, tmp_path):
 
 
 def test_missing_and_foreign_files(tmp_path):
-    with pytest.raises(FileNotFoundError, match='tools/test.py --out'):
+    with pytest.raises(FileNotFoundError, match=r'result\.npz'):
         load_result(tmp_path)
     np.savez(tmp_path / 'result.npz', features=np.zeros(3))
-    with pytest.raises(ValueError, match='not written by ReIDMetric: it lacks .*average_precision'):
-        load_result(tmp_path)
-
-
-def test_pickled_objects_are_not_read(arrays, tmp_path):
-    objects = np.array([{}, {}, {}, {}], dtype=object)
-    np.savez(tmp_path / 'result.npz', **(arrays | {'img_paths': objects}))
-    with pytest.raises(ValueError, match='allow_pickle=False'):
+    with pytest.raises(ValueError, match=r'result\.npz'):
         load_result(tmp_path)
 
 
 @pytest.mark.parametrize('content', [b'', b'PK\3\4', b'text'])
 def test_file_that_is_no_archive_is_named(tmp_path, content):
     (tmp_path / 'result.npz').write_bytes(content)
-    with pytest.raises(ValueError, match=r'result\.npz is damaged, or no result'):
+    with pytest.raises(ValueError, match=r'result\.npz'):
         load_result(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ('change', 'problem'),
+    'change',
     [
-        ({'pids': np.arange(9)}, 'pids is int64 of shape'),
-        ({'is_query': np.array([1, 0, 1, 0])}, 'is_query is int64'),
-        ({'indices': np.full((2, 2), 99)}, 'indices name images beyond the 2'),
-        ({'indices': np.full((2, 2), -7)}, 'indices name images beyond the 2'),
-        ({'indices': np.zeros(4, int)}, 'indices are int64 of shape'),
-        ({'distances': np.zeros((1, 1))}, 'distances and average_precision are not'),
+        {'img_paths': np.array([{}, {}, {}, {}], dtype=object)},
+        {'pids': np.arange(9)},
+        {'is_query': np.array([1, 0, 1, 0])},
+        {'indices': np.full((2, 2), 99)},
+        {'indices': np.full((2, 2), -7)},
+        {'indices': np.zeros(4, int)},
+        {'distances': np.zeros((1, 1))},
     ],
+    ids=lambda change: next(iter(change)),
 )
-def test_contradictions_are_named(arrays, tmp_path, change, problem):
+def test_contradictions_name_the_file(arrays, tmp_path, change):
     np.savez(tmp_path / 'result.npz', **(arrays | change))
-    with pytest.raises(ValueError, match=rf'result\.npz is damaged: {problem}'):
+    with pytest.raises(ValueError, match=r'result\.npz'):
         load_result(tmp_path)

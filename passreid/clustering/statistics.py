@@ -1,0 +1,118 @@
+"""What there is to say about clusters."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.sparse import coo_matrix, csr_matrix
+
+from .neighbors import check_features, to_tensor
+
+COLUMNS = 64
+
+
+class ClusterStatistics(NamedTuple):
+    """Figures of a clustering.
+
+    Args:
+        num_clusters (int): Clusters.
+        num_outliers (int): Images without one.
+        smallest (int): Images of the smallest cluster, 0 without clusters.
+        median (float): Median number of images of a cluster, 0 without clusters.
+        largest (int): Images of the largest cluster, 0 without clusters.
+        moved (float, optional): Share of the images with a cluster, now as before, that are not in
+            the cluster that most images of their former one are in. None without such images.
+        ari (float, optional): Adjusted Rand index with the true identities, over the images that
+            have a cluster and a known identity; 1 when they agree. None without such images.
+        nmi (float, optional): Normalized mutual information with them, over the same images.
+        one_camera (float, optional): Share of the clusters whose images come from one camera. None
+            where cameras are not known, or there is but one.
+    """
+
+    num_clusters: int
+    num_outliers: int
+    smallest: int
+    median: float
+    largest: int
+    moved: float | None = None
+    ari: float | None = None
+    nmi: float | None = None
+    one_camera: float | None = None
+
+
+def cluster_statistics(
+    labels: Any, previous: Any = None, true_ids: Any = None, cam_ids: Any = None
+) -> ClusterStatistics:
+    """Describe a clustering, how it differs from another one and how far it meets the truth.
+
+    Args:
+        labels (np.ndarray | Tensor): Cluster of each image, ``(N,)``; -1 for outliers.
+        previous (np.ndarray | Tensor, optional): Clusters ``(N,)`` before, with any numbers.
+        true_ids (np.ndarray | Tensor, optional): Identities ``(N,)``; -1 where unknown.
+        cam_ids (np.ndarray | Tensor, optional): Cameras ``(N,)``; -1 where unknown.
+
+    Returns:
+        ClusterStatistics: The figures.
+    """
+    labels = _labels('labels', labels)
+    inside = labels >= 0
+    sizes = np.unique(labels[inside], return_counts=True)[1]
+    moved = ari = nmi = one_camera = None
+    if previous is not None:
+        before = _labels('previous', previous, len(labels))
+        both = inside & (before >= 0)
+        if both.any():
+            pairs = before[both], labels[both]
+            together = coo_matrix((np.ones(both.sum(), np.int64), pairs)).tocsr()
+            moved = 1 - int(together.max(axis=1).sum()) / int(both.sum())
+    if true_ids is not None:
+        truth = _labels('true_ids', true_ids, len(labels))
+        known = inside & (truth >= 0)
+        if known.any():
+            # Here, for it takes a second, and evaluation does without.
+            from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+            ari = float(adjusted_rand_score(truth[known], labels[known]))
+            nmi = float(normalized_mutual_info_score(truth[known], labels[known]))
+    if cam_ids is not None:
+        cameras = _labels('cam_ids', cam_ids, len(labels))
+        if len(sizes) and cameras.min() >= 0 and np.ptp(cameras):
+            owners = np.unique(np.stack([labels, cameras])[:, inside], axis=1)[0]
+            one_camera = float((np.unique(owners, return_counts=True)[1] == 1).mean())
+    smallest, median, largest = np.quantile(sizes, (0, 0.5, 1)) if len(sizes) else (0, 0, 0)
+    counts = len(sizes), int((~inside).sum()), int(smallest), float(median), int(largest)
+    return ClusterStatistics(*counts, moved, ari, nmi, one_camera)
+
+
+def cluster_centers(features: Any, labels: Any) -> np.ndarray:
+    """Average the features of each cluster.
+
+    Args:
+        features (np.ndarray | Tensor): ``(N, D)``.
+        labels (np.ndarray | Tensor): Cluster of each image, ``(N,)``, counted from 0; -1 for
+            outliers, which are left out.
+
+    Returns:
+        np.ndarray: ``(K, D)`` float32, not normalized.
+
+    Raises:
+        ValueError: If the features are not a finite matrix, shapes do not fit or a cluster is
+            empty.
+    """
+    matrix = check_features('features', features, 'cpu').numpy()
+    clusters = _labels('labels', labels, len(matrix))
+    kept = np.flatnonzero(clusters >= 0)
+    sizes = np.bincount(clusters[kept])
+    if not sizes.all():
+        raise ValueError(f'labels leave cluster {int(sizes.argmin())} of {len(sizes)} empty')
+    members = csr_matrix((np.ones(len(kept)), (clusters[kept], kept)), (len(sizes), len(matrix)))
+    # In float64, of which a few columns at a time need a copy.
+    columns = np.array_split(matrix, -(-matrix.shape[1] // COLUMNS), axis=1)
+    means = [(members @ block / sizes[:, None]).astype(np.float32) for block in columns]
+    return np.concatenate(means, axis=1)
+
+
+def _labels(name: str, labels: Any, number: int | None = None) -> np.ndarray:
+    array = to_tensor(labels).cpu().numpy()
+    if array.ndim != 1 or number not in (None, len(array)):
+        raise ValueError(f'{name} have shape {array.shape}, expected ({number or "images"},)')
+    return array

@@ -1,0 +1,135 @@
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import adjusted_rand_score
+
+from passreid.clustering import ClusterStatistics, cluster_centers, cluster_statistics
+
+
+def test_sizes():
+    found = cluster_statistics(np.array([0, 0, 0, 1, 1, 2, 2, 2, 2, -1, -1]))
+    assert found == ClusterStatistics(3, 2, smallest=2, median=3.0, largest=4)
+    assert (found.moved, found.ari, found.nmi) == (None, None, None)
+
+
+def test_without_clusters():
+    found = cluster_statistics(np.full(4, -1), previous=np.zeros(4, int), true_ids=np.zeros(4, int))
+    assert found == ClusterStatistics(0, 4, smallest=0, median=0.0, largest=0)
+
+
+@pytest.mark.parametrize(
+    ('previous', 'labels', 'moved'),
+    [
+        ([0, 0, 1, 1], [0, 0, 1, 1], 0),
+        ([0, 0, 1, 1], [1, 1, 0, 0], 0),  # Other numbers, the same clusters.
+        ([0, 0, 0, 1, 1], [0, 0, 1, 1, 1], 1 / 5),
+        ([0, 0, 1, 1], [0, 0, 0, 0], 0),
+        ([0, 0, 0, 0], [0, 0, 1, 1], 1 / 2),
+        ([0, 0, 0, -1, 1, 5], [2, 2, 1, 1, -1, 0], 1 / 4),  # Four had a cluster and have one.
+        ([7, 7, 7, 900], [3, 3, 4, 3], 1 / 4),  # Numbers may have gaps.
+        ([0, 0, -1], [-1, -1, 0], None),
+    ],
+)
+def test_images_that_left_their_cluster(previous, labels, moved):
+    found = cluster_statistics(np.array(labels), previous=np.array(previous))
+    assert found.moved == (moved if moved is None else pytest.approx(moved))
+
+
+def test_agreement_with_the_truth():
+    truth = torch.tensor([5, 5, 5, 9, 9, 9, -1, 9])
+    same = cluster_statistics(torch.tensor([1, 1, 1, 0, 0, 0, 0, -1]), true_ids=truth)
+    assert (same.ari, same.nmi) == (1, 1)
+    # Pairs together in both: 2 of (4 and 6) of 15; expected 4 * 6 / 15 = 1.6; mean of the two 5.
+    mixed = cluster_statistics(torch.tensor([0, 0, 1, 1, 1, 1, 1, -1]), true_ids=truth)
+    pairs = (1 + 3, 1 + 6, 3 + 3, 15)
+    expected = pairs[1] * pairs[2] / pairs[3]
+    ari = (pairs[0] - expected) / ((pairs[1] + pairs[2]) / 2 - expected)
+    assert mixed.ari == pytest.approx(ari)
+    together = np.array([[2, 1], [0, 3]]) / 6
+    rows, columns = together.sum(1), together.sum(0)
+    shared = sum(
+        p * np.log(p / (rows[i] * columns[j])) for (i, j), p in np.ndenumerate(together) if p
+    )
+    entropies = [-(share * np.log(share)).sum() for share in (rows, columns)]
+    assert mixed.nmi == pytest.approx(shared / np.mean(entropies))
+
+
+def test_unknown_identities_do_not_count():
+    found = cluster_statistics(np.array([0, 0, 1]), true_ids=np.full(3, -1))
+    assert (found.ari, found.nmi) == (None, None)
+
+
+def test_recorded_labels(reference):
+    data = reference('cluster')
+    names = ('labels_eps0.5', 'labels_eps0.6', 'ids')
+    tight, loose, ids = (data[name].numpy() for name in names)
+    for labels, previous in ((tight, loose), (loose, tight)):
+        found = cluster_statistics(labels, previous, ids)
+        assert found.num_clusters == labels.max() + 1
+        assert found.num_outliers == (labels == -1).sum()
+        stayed = [
+            np.bincount(labels[(previous == cluster) & (labels >= 0)], minlength=1).max()
+            for cluster in range(previous.max() + 1)
+        ]
+        both = (labels >= 0) & (previous >= 0)
+        assert found.moved == pytest.approx(1 - sum(stayed) / both.sum())
+        clustered = labels >= 0
+        assert found.ari == adjusted_rand_score(ids[clustered], labels[clustered])
+
+
+@pytest.mark.parametrize(
+    ('labels', 'cameras', 'share'),
+    [
+        ([0, 0, 1, 1, 1, -1], [3, 3, 3, 5, 3, 1], 1 / 2),
+        ([0, 0, 1, 1], [0, 0, 1, 1], 1),
+        ([0, 0, 1, 1], [0, 1, 1, 0], 0),
+        ([0, 0, 1, 1], [2, 2, 2, 2], None),  # All have one camera.
+        ([0, 0, 1, 1], [0, 1, 1, -1], None),  # Not all are known.
+        ([-1, -1], [0, 1], None),
+    ],
+)
+def test_clusters_of_one_camera(labels, cameras, share):
+    found = cluster_statistics(np.array(labels), cam_ids=torch.tensor(cameras))
+    assert found.one_camera == share
+
+
+@pytest.mark.parametrize('name', ['previous', 'true_ids', 'cam_ids'])
+def test_lengths_must_fit(name):
+    with pytest.raises(ValueError, match=rf'{name} have shape \(2,\), expected \(3,\)'):
+        cluster_statistics(np.zeros(3, int), **{name: np.zeros(2, int)})
+
+
+def test_recorded_centers(reference):
+    data = reference('cluster')
+    centers = cluster_centers(data['features'], data['labels_eps0.6'])
+    np.testing.assert_allclose(centers, data['centroids'], rtol=0, atol=1e-6)
+
+
+def test_centers_leave_outliers_out():
+    features = torch.tensor([[1.0, 2], [100, 100], [3, 4], [5, 5], [8, 0]])
+    centers = cluster_centers(features, torch.tensor([1, -1, 1, 0, 1]))
+    assert centers.tolist() == [[5, 5], [4, 2]]
+    assert centers.dtype == np.float32
+    assert cluster_centers(np.ones((3, 7)), np.full(3, -1)).shape == (0, 7)
+
+
+def test_centers_of_many_keep_their_digits_and_copy_little():
+    labels = np.arange(40_000) % 100
+    features = np.full((40_000, 512), 0.1, np.float32)
+    tracemalloc.start()
+    centers = cluster_centers(features, labels)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (centers == np.float32(0.1)).all()
+    assert peak < features.nbytes / 2
+
+
+@pytest.mark.parametrize(
+    ('labels', 'message'),
+    [([0, 2, 2], 'cluster 1 of 3 empty'), ([0, 0], r'labels have shape \(2,\), expected \(3,\)')],
+)
+def test_bad_labels_are_refused(labels, message):
+    with pytest.raises(ValueError, match=message):
+        cluster_centers(np.ones((3, 2)), np.array(labels))
