@@ -7,10 +7,10 @@ from typing import Any
 from mmengine.logging import MMLogger
 
 from passreid.registry import DATASETS
+from passreid.rendering import SyntheticSettings, generate_synthetic
 
 from .image_files import list_images
 from .market1501 import Market1501
-from .rendering import SyntheticSettings, generate_synthetic
 
 
 @DATASETS.register_module()
@@ -33,8 +33,9 @@ class SyntheticReID(Market1501):
         split (str): 'train', 'query', 'gallery', 'test' or 'unlabelled'. Defaults to 'train'.
         domain (str): 'a' (summer, campus) or 'b' (winter, station). Defaults to 'a'.
         pipeline (list): Transforms. Defaults to none.
-        settings (dict, optional): Other fields of :class:`rendering.SyntheticSettings`, such as
-            ``seed``, ``image_size`` or ``train_ids``. Data loading keeps its own ``seed``.
+        settings (dict, optional): Other fields of
+            :class:`passreid.rendering.SyntheticSettings`, such as ``seed``, ``image_size`` or
+            ``train_ids``. Data loading keeps its own ``seed``.
         num_workers (int, optional): Processes that render on first use. Defaults to None, which
             means one for each usable core.
         **kwargs: The other arguments of :class:`ReIDDataset`.

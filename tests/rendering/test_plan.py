@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from passreid.datasets.rendering import SyntheticSettings
-from passreid.datasets.rendering.plan import plan_files
+from passreid.rendering import SyntheticSettings
+from passreid.rendering.plan import plan_files
 
 
 def test_default_sizes():

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from rendered_pictures import FINGERPRINT, PICTURES, block_means, histogram_map
 
-from passreid.datasets.rendering import DOMAINS, GENERATOR_VERSION, SyntheticSettings, render
+from passreid.rendering import DOMAINS, GENERATOR_VERSION, SyntheticSettings, render
 
 
 @pytest.fixture(scope='module')

@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from passreid.datasets.rendering.identity import sample_identity
+from passreid.rendering.identity import sample_identity
 
 
 def people(domain, number=400):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from passreid.datasets.rendering.cameras import build_camera, photograph
+from passreid.rendering.cameras import build_camera, photograph
 
 TOTAL, HEIGHT = 4, 96
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import pytest
 
-from passreid.datasets.rendering import GENERATOR_VERSION, generate, generate_synthetic
+from passreid.rendering import GENERATOR_VERSION, generate, generate_synthetic
 
 FORK = multiprocessing.get_context('fork')
 

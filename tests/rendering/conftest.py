@@ -1,6 +1,6 @@
 import pytest
 
-from passreid.datasets.rendering import SyntheticSettings
+from passreid.rendering import SyntheticSettings
 
 
 @pytest.fixture

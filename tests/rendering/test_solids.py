@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from passreid.datasets.rendering.canvas import Canvas
-from passreid.datasets.rendering.projection import View
-from passreid.datasets.rendering.solids import Limb, Tube
+from passreid.rendering.canvas import Canvas
+from passreid.rendering.projection import View
+from passreid.rendering.solids import Limb, Tube
 
 RED = (0.0, 0.0, 255.0)
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from passreid.datasets.rendering.identity import Body
-from passreid.datasets.rendering.pose import ANKLE, Pose, build_skeleton, sample_pose
+from passreid.rendering.identity import Body
+from passreid.rendering.pose import ANKLE, Pose, build_skeleton, sample_pose
 
 BODY = Body(shoulders=1.0, hips=1.0, girth=1.0, head=1.0, legs=0.0)
 
