@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from passreid.apis.gallery_index import record_path
-from passreid.datasets.text_number import text_number
+from passreid.datasets.storage.text_number import text_number
 from passreid.search import GalleryRecord
 
 # Gives the record of a path, or None when nothing is known about it.

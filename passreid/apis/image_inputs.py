@@ -9,8 +9,8 @@ import numpy as np
 from mmengine.dataset import Compose, default_collate
 from torch.utils.data import DataLoader, Dataset
 
-from passreid.datasets.bad_images import BadImageError
-from passreid.datasets.folder_scan import FolderScan
+from passreid.datasets.storage.bad_images import BadImageError
+from passreid.datasets.storage.folder_scan import FolderScan
 
 # What a user may give: one of these, or lists and tuples of them.
 ImageInput = str | os.PathLike | np.ndarray

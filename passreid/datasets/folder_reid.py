@@ -9,11 +9,11 @@ import numpy as np
 from passreid.registry import DATASETS
 from passreid.utils.log_once import log_once
 
-from .crop_names import CropNames
-from .folder_scan import FolderScan
 from .hold_out import hold_out
 from .reid_dataset import SPLITS, ReIDDataset, Sample
-from .text_number import text_number
+from .storage.crop_names import CropNames
+from .storage.folder_scan import FolderScan
+from .storage.text_number import text_number
 
 
 @DATASETS.register_module()

@@ -11,13 +11,13 @@ from mmengine.dataset import force_full_init
 
 from passreid.registry import DATASETS
 
-from .bad_images import BadImageError
-from .folder_scan import FolderScan
-from .key_list import read_path_list, read_pickled_keys
-from .lmdb_reader import LMDBReader
-from .name_cache import NameCache, Stamps
-from .name_table import NameTable
 from .robust_dataset import RobustDataset
+from .storage.bad_images import BadImageError
+from .storage.folder_scan import FolderScan
+from .storage.key_list import read_path_list, read_pickled_keys
+from .storage.lmdb_reader import LMDBReader
+from .storage.name_cache import NameCache, Stamps
+from .storage.name_table import NameTable
 
 
 @DATASETS.register_module()

@@ -6,8 +6,8 @@ import re
 from passreid.registry import DATASETS
 from passreid.utils.printable import printable
 
-from .image_files import list_images
 from .reid_dataset import ReIDDataset, Sample
+from .storage.image_files import list_images
 
 
 @DATASETS.register_module()

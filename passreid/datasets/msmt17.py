@@ -5,8 +5,8 @@ import re
 
 from passreid.registry import DATASETS
 
-from .labelled_list import check_files, read_labelled_list
 from .reid_dataset import ReIDDataset, Sample
+from .storage.labelled_list import check_files, read_labelled_list
 
 _LISTS = {
     'train': ('list_train.txt', 'list_val.txt'),

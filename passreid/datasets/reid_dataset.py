@@ -13,8 +13,8 @@ from passreid.registry import DATASETS
 from passreid.utils.log_once import log_once
 from passreid.utils.printable import printable
 
-from .duplicate_images import warn_of_duplicates
 from .robust_dataset import RobustDataset
+from .storage.duplicate_images import warn_of_duplicates
 
 SPLITS = ('train', 'query', 'gallery')
 # Path below the data root, pid as the file gives it, camera from 0 or -1.

@@ -11,10 +11,10 @@ from mmengine.logging import print_log
 from passreid.registry import TRANSFORMS
 from passreid.utils.printable import printable
 
-from .bad_images import BadImageCounter, BadImageError
 from .repeated_index import visit_of
 from .sample_seed import SampleSeed
-from .samples_in_work import SamplesInWork
+from .storage.bad_images import BadImageCounter, BadImageError
+from .storage.samples_in_work import SamplesInWork
 
 
 class RobustDataset(BaseDataset):

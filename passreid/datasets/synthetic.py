@@ -9,8 +9,8 @@ from mmengine.logging import MMLogger
 from passreid.registry import DATASETS
 from passreid.rendering import SyntheticSettings, generate_synthetic
 
-from .image_files import list_images
 from .market1501 import Market1501
+from .storage.image_files import list_images
 
 
 @DATASETS.register_module()

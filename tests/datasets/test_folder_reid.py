@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from passreid.datasets import FolderReID
-from passreid.datasets.text_number import text_number
+from passreid.datasets.storage.text_number import text_number
 from passreid.registry import DATASETS
 
 ID_CAM = r'(?P<pid>[^_]+)_(?P<camera>[^_]+)_'
@@ -44,7 +44,7 @@ def test_folders_of_windows(tmp_path, write_images, monkeypatch):
         stat=lambda path: os.stat(real(path)),
         scandir=lambda path: os.scandir(real(path)),
     )
-    monkeypatch.setattr('passreid.datasets.folder_scan.os', windows)
+    monkeypatch.setattr('passreid.datasets.storage.folder_scan.os', windows)
     options = dict(pid_from='folder', pattern=r'[^/]+/day_(?P<camera>\d)/')
     dataset = FolderReID(str(tmp_path), 'query', check_duplicates=False, **options)
     assert [name for name, *_ in rows(dataset)] == ['3\\day_2\\1.jpg', '4\\day_1\\1.jpg']

@@ -7,8 +7,8 @@ import pytest
 from torch.utils.data import DataLoader
 
 from passreid.datasets import CrossCameraIdentitySampler, LUPerson
-from passreid.datasets.bad_images import BadImageError
-from passreid.datasets.name_table import NameTable
+from passreid.datasets.storage.bad_images import BadImageError
+from passreid.datasets.storage.name_table import NameTable
 from passreid.registry import DATASETS
 
 LOAD = {'type': 'LoadPersonImage'}

@@ -2,7 +2,7 @@ import pytest
 from mmengine.dataset import BaseDataset
 
 from passreid.datasets import Market1501
-from passreid.datasets.bad_images import BadImageError
+from passreid.datasets.storage.bad_images import BadImageError
 from passreid.registry import DATASETS
 
 

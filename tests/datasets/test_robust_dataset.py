@@ -7,9 +7,9 @@ from mmengine.dataset import BaseDataset
 from torch.utils.data import DataLoader
 
 from passreid.datasets import LUPerson
-from passreid.datasets.bad_images import BadImageError, TooManyBadImagesError
 from passreid.datasets.repeated_index import RepeatedIndex
 from passreid.datasets.robust_dataset import RobustDataset
+from passreid.datasets.storage.bad_images import BadImageError, TooManyBadImagesError
 
 LOAD = {'type': 'LoadPersonImage'}
 

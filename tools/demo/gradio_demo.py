@@ -21,7 +21,7 @@ import numpy as np
 from result_cards import CSS, Found, note, results
 
 from passreid import ReIDInferencer
-from passreid.datasets.text_number import text_number
+from passreid.datasets.storage.text_number import text_number
 from passreid.search import GalleryRecord, SearchFilter, open_store
 
 _MAX_TOPK = 50

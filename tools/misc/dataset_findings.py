@@ -9,7 +9,7 @@ from typing import Any
 from mmengine.dataset import BaseDataset
 from torch.utils.data import DataLoader, Dataset
 
-from passreid.datasets.bad_images import BadImageError
+from passreid.datasets.storage.bad_images import BadImageError
 from passreid.datasets.transforms import LoadPersonImage
 
 BATCH = 64

@@ -14,7 +14,7 @@ from mmengine.runner import CheckpointLoader, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
-from passreid.datasets.lost_workers import named_lost_samples
+from passreid.datasets.storage.lost_workers import named_lost_samples
 from passreid.registry import RUNNERS, TASK_UTILS
 from passreid.utils.atomic_file import NotSavedError
 from passreid.utils.checkpoint_loading import read_checkpoint

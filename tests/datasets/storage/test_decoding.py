@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from passreid.datasets.bad_images import BadImageError
+from passreid.datasets.storage.bad_images import BadImageError
 from passreid.datasets.transforms import LoadPersonImage
 from passreid.registry import TRANSFORMS
 

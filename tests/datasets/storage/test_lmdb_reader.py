@@ -5,8 +5,8 @@ import lmdb
 import pytest
 from torch import multiprocessing
 
-from passreid.datasets.bad_images import BadImageError
-from passreid.datasets.lmdb_reader import LMDBReader
+from passreid.datasets.storage.bad_images import BadImageError
+from passreid.datasets.storage.lmdb_reader import LMDBReader
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from passreid.datasets.name_table import NameTable
+from passreid.datasets.storage.name_table import NameTable
 
 NAMES = ['b/1.jpg', 'ä ü/名.jpg', os.fsdecode(b'latin-\xe4.jpg'), 'c.png', 'b/0.jpg']
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from passreid.registry import TRANSFORMS
 
-from ..bad_images import BadImageError
+from .bad_images import BadImageError
 
 # Pillow's other readers are not let near unknown files.
 _FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'TIFF')

@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from passreid.datasets import folder_scan
-from passreid.datasets.folder_scan import FolderScan
+from passreid.datasets.storage import folder_scan
+from passreid.datasets.storage.folder_scan import FolderScan
 
 
 @pytest.fixture

@@ -3,7 +3,11 @@ import pickle
 
 import pytest
 
-from passreid.datasets.bad_images import BadImageCounter, BadImageError, TooManyBadImagesError
+from passreid.datasets.storage.bad_images import (
+    BadImageCounter,
+    BadImageError,
+    TooManyBadImagesError,
+)
 
 
 def test_error_survives_the_way_out_of_a_worker():
@@ -63,9 +67,10 @@ def test_other_ranks_log_as_errors(log, monkeypatch):
     import logging
 
     levels = []
-    monkeypatch.setattr('passreid.datasets.bad_images.get_rank', lambda: 1)
+    monkeypatch.setattr('passreid.datasets.storage.bad_images.get_rank', lambda: 1)
     monkeypatch.setattr(
-        'passreid.datasets.bad_images.print_log', lambda text, logger, level: levels.append(level)
+        'passreid.datasets.storage.bad_images.print_log',
+        lambda text, logger, level: levels.append(level),
     )
     BadImageCounter(5000).count_bad(0, BadImageError('a.jpg'))
     assert levels == [logging.ERROR]

@@ -1,6 +1,6 @@
 import pytest
 
-from passreid.datasets.image_files import is_image_name, list_images
+from passreid.datasets.storage.image_files import is_image_name, list_images
 
 
 @pytest.mark.parametrize('name', ['a.jpg', 'A.JPEG', 'a b.Png', '#.bmp', 'x.tiff', 'a.tar.webp'])

@@ -11,7 +11,7 @@ from mmengine.dist import is_main_process
 from passreid.utils.log_once import current_logger, is_shown, log_once
 from passreid.utils.printable import printable
 
-from .transforms.loading import LoadPersonImage
+from .decoding import LoadPersonImage
 
 _PAIRS_SHOWN = 3
 _READER = LoadPersonImage()

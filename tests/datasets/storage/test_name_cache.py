@@ -4,7 +4,7 @@ import threading
 import numpy as np
 import pytest
 
-from passreid.datasets.name_cache import NameCache
+from passreid.datasets.storage.name_cache import NameCache
 
 
 class Source:

@@ -1,6 +1,6 @@
 import pytest
 
-from passreid.datasets.text_number import text_number
+from passreid.datasets.storage.text_number import text_number
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from processes import Fate, bus_error, hang, killed, left
 from torch.utils.data import DataLoader
 
 from passreid.datasets import LUPerson
-from passreid.datasets.lost_workers import LostWorkerError, named_lost_samples
+from passreid.datasets.storage.lost_workers import LostWorkerError, named_lost_samples
 
 
 @pytest.fixture

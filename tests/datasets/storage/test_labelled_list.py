@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from passreid.datasets.labelled_list import check_files, read_labelled_list
+from passreid.datasets.storage.labelled_list import check_files, read_labelled_list
 
 
 def read(tmp_path, content):

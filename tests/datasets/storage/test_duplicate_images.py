@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from passreid.datasets import FolderReID, Market1501
-from passreid.datasets.duplicate_images import find_duplicates
+from passreid.datasets.storage.duplicate_images import find_duplicates
 
 
 def files(folder, contents):
@@ -25,7 +25,7 @@ def test_only_files_of_one_size_and_several_persons_are_read(tmp_path, monkeypat
     paths = files(tmp_path, [b'aa', b'bb', b'ccc', b'dddd', b'ddee'])
     read = []
     monkeypatch.setattr(
-        'passreid.datasets.duplicate_images._READER.read_file',
+        'passreid.datasets.storage.duplicate_images._READER.read_file',
         lambda path: read.append(path) or Path(path).read_bytes(),
     )
     assert find_duplicates(paths, [1, 1, 2, 3, 4]) == []
@@ -74,6 +74,6 @@ def test_query_and_gallery_are_looked_at_together(tmp_path, write_images, log):
 
 
 def test_other_processes_do_not_look(twice, log, monkeypatch):
-    monkeypatch.setattr('passreid.datasets.duplicate_images.is_main_process', lambda: False)
+    monkeypatch.setattr('passreid.datasets.storage.duplicate_images.is_main_process', lambda: False)
     FolderReID(str(twice), pid_from='folder')
     assert 'byte for byte' not in log()

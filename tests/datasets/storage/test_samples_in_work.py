@@ -5,7 +5,7 @@ import pickle
 import pytest
 from torch.multiprocessing import get_context
 
-from passreid.datasets.samples_in_work import SamplesInWork, sample_of_process
+from passreid.datasets.storage.samples_in_work import SamplesInWork, sample_of_process
 
 
 def begin_and_die(table, name):

@@ -1,6 +1,6 @@
 import pytest
 
-from passreid.datasets.crop_names import CropNames
+from passreid.datasets.storage.crop_names import CropNames
 
 ID_CAM = r'(?P<pid>[^_]+)_(?P<camera>\d+)_'
 

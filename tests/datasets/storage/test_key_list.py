@@ -5,7 +5,7 @@ import resource
 import numpy as np
 import pytest
 
-from passreid.datasets.key_list import read_path_list, read_pickled_keys
+from passreid.datasets.storage.key_list import read_path_list, read_pickled_keys
 
 KEYS = ['01_02_0003_00000004', '01_02_0003_00000005']
 
