@@ -1,60 +1,70 @@
-"""Which files of a folder are images."""
+"""Finding the images of a folder."""
 
 import logging
 import os
+import stat
+from collections.abc import Iterator
 
 from passreid.utils.log_once import log_once
 from passreid.utils.printable import printable
 
 IMAGE_EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 # Pictures that are not read; to pass over them without a word would lose them.
-_OTHER_EXTENSIONS = (
-    *('.gif', '.jfif', '.jpe', '.jp2', '.heic', '.heif', '.avif', '.jxl', '.tga', '.ico'),
-    *('.ppm', '.pgm', '.pbm', '.pnm', '.eps', '.svg', '.psd', '.raw', '.dng'),
-)
+_OTHER_EXTENSIONS = ('.gif', '.jfif', '.jpe', '.jp2', '.heic', '.heif', '.avif', '.jxl', '.ppm')
+
+# The :func:`stamp` of each file or folder that a list of names was read from, by path.
+Stamps = dict[str, list[int]]
 
 
-def is_image_name(name: str) -> bool:
-    """Whether a file name is an image's: its extension is known and it is not hidden.
-
-    Args:
-        name (str): Name without folders.
-    """
-    return name.lower().endswith(IMAGE_EXTENSIONS) and not name.startswith('.')
-
-
-def is_other_picture(name: str) -> bool:
-    """Whether a file name is that of a picture of a kind that is not read.
-
-    Args:
-        name (str): Name without folders.
-    """
-    return name.lower().endswith(_OTHER_EXTENSIONS) and not name.startswith('.')
+def stamp(path: str) -> list[int]:
+    """Return figures of which one changes when a file or a folder does."""
+    status = os.stat(path)
+    # The size of a folder means something else on each file system.
+    return [status.st_mtime_ns, 0 if stat.S_ISDIR(status.st_mode) else status.st_size]
 
 
 def list_images(folder: str) -> list[str]:
-    """Names of the images in a folder, sorted; folders in it are not entered.
+    """Return the names of the images in a folder, sorted; folders in it are not entered."""
+    return _images(folder, sorted(os.listdir(folder)))
 
-    Pictures of other kinds are counted and logged.
 
-    Args:
-        folder (str): An existing folder.
+def scan_folder(root: str, stamps: Stamps | None = None) -> Iterator[str]:
+    """Find the images of a folder and the folders in it, depth first, in the order of their names.
+
+    Links are followed, but no folder is entered twice, so loops end. Hidden files and folders are
+    left out. ``stamps`` gets those of the folders.
     """
-    names = sorted(os.listdir(folder))
-    warn_of_other_pictures(folder, [name for name in names if is_other_picture(name)])
-    return [name for name in names if is_image_name(name)]
+    entered: set[tuple[int, int]] = set()
+
+    def scan(folder: str) -> Iterator[str]:
+        path = os.path.join(root, folder) if folder else root
+        status = os.stat(path)
+        if (status.st_dev, status.st_ino) in entered:
+            return
+        entered.add((status.st_dev, status.st_ino))
+        if stamps is not None:
+            # Before the folder is read: what is added meanwhile makes the list stale.
+            stamps[path] = stamp(path)
+        with os.scandir(path) as found:
+            is_folder = {entry.name: entry.is_dir() for entry in found if entry.name[0] != '.'}
+        names = sorted(is_folder)
+        images = set(_images(path, [name for name in names if not is_folder[name]]))
+        for name in names:
+            if is_folder[name]:
+                yield from scan(os.path.join(folder, name))
+            elif name in images:
+                yield os.path.join(folder, name)
+
+    yield from scan('')
 
 
-def warn_of_other_pictures(folder: str, names: list[str]) -> None:
-    """Log that pictures are left out because of their kind.
-
-    Args:
-        folder (str): Where they are.
-        names (list[str]): They; nothing is logged if there are none.
-    """
-    if names:
+def _images(folder: str, names: list[str]) -> list[str]:
+    visible = [name for name in names if not name.startswith('.')]
+    others = [name for name in visible if name.lower().endswith(_OTHER_EXTENSIONS)]
+    if others:
         log_once(
             logging.WARNING,
-            f'{len(names)} pictures in {folder} are left out, for they are none of '
-            f'{", ".join(IMAGE_EXTENSIONS)}: {", ".join(map(printable, names[:3]))}',
+            f'{len(others)} pictures in {folder} are left out, for they are none of '
+            f'{", ".join(IMAGE_EXTENSIONS)}: {", ".join(map(printable, others[:3]))}',
         )
+    return [name for name in visible if name.lower().endswith(IMAGE_EXTENSIONS)]

@@ -20,57 +20,37 @@ if hasattr(os, 'register_at_fork'):
     os.register_at_fork(before=_close_all)
 
 
-class LMDBReader:
-    """Read values by their keys; opened on first use, once in each process.
+def read_lmdb(path: str, key: str) -> bytes:
+    """Return the value of a key; the LMDB in a folder is opened on first use, once in each process.
 
-    Args:
-        path (str): Folder with ``data.mdb``.
+    Raises:
+        BadImageError: When there is no such key or its value cannot be read.
+        ValueError: When the file is no LMDB, or was not copied to its end.
     """
-
-    def __init__(self, path: str) -> None:
-        self.path = os.path.realpath(path)
-
-    def get(self, key: str) -> bytes:
-        """Return the value of a key.
-
-        Args:
-            key (str): The key.
-
-        Raises:
-            BadImageError: When there is no such key or its value cannot be read.
-            ValueError: When the file is no LMDB, or was not copied to its end.
-        """
-        environment = self._environment()
-        try:
-            with environment.begin() as transaction:
-                value = transaction.get(key.encode(errors='surrogateescape'))
-        except lmdb.Error as error:
-            raise BadImageError(key, f'{self.path} cannot be read: {error}') from error
-        if value is None:
-            raise BadImageError(key, f'{self.path} has no such key')
-        return value
-
-    def _environment(self) -> lmdb.Environment:
-        if self.path not in _OPEN:
-            file = os.path.join(self.path, 'data.mdb')
-            try:
-                environment = lmdb.open(self.path, readonly=True, lock=False, readahead=False)
-            except lmdb.Error as error:
-                if not os.path.exists(file):
-                    raise
-                raise ValueError(
-                    f'{file} is no LMDB, or was not copied to its end: {error}'
-                ) from error
-            _check_length(environment, file)
-            _OPEN[self.path] = environment
-        return _OPEN[self.path]
+    if path not in _OPEN:
+        _OPEN[path] = _open(path)
+    try:
+        with _OPEN[path].begin() as transaction:
+            value = transaction.get(key.encode(errors='surrogateescape'))
+    except lmdb.Error as error:
+        raise BadImageError(key, f'{path} cannot be read: {error}') from error
+    if value is None:
+        raise BadImageError(key, f'{path} has no such key')
+    return value
 
 
-def _check_length(environment: lmdb.Environment, file: str) -> None:
-    """Make sure that all pages are there: to read a missing one ends the process, by SIGBUS."""
+def _open(path: str) -> lmdb.Environment:
+    file = os.path.join(path, 'data.mdb')
+    size = os.path.getsize(file)
+    try:
+        environment = lmdb.open(path, readonly=True, lock=False, readahead=False)
+    except lmdb.Error as error:
+        raise ValueError(f'{file} is no LMDB, or was not copied to its end: {error}') from error
+    # To read a page that is missing would end the process, by SIGBUS.
     expected = (environment.info()['last_pgno'] + 1) * environment.stat()['psize']
-    if (size := os.path.getsize(file)) < expected:
+    if size < expected:
         environment.close()
         raise ValueError(
             f'{file} was not copied to its end: it has {size} of {expected} bytes. Copy it again'
         )
+    return environment

@@ -1,4 +1,3 @@
-import io
 import os
 import struct
 import zlib
@@ -6,19 +5,11 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from hostile_images import ORANGE, TURNS, encode
 from PIL import Image
 
 from passreid.datasets.storage.bad_images import BadImageError
 from passreid.datasets.transforms import LoadPersonImage
-from passreid.registry import TRANSFORMS
-
-ORANGE = (200, 100, 50)
-
-
-def encode(image, kind, **kwargs):
-    file = io.BytesIO()
-    image.save(file, kind, **kwargs)
-    return file.getvalue()
 
 
 def load(data, **kwargs):
@@ -47,30 +38,22 @@ def test_fields(jpeg, tmp_path):
     assert results['gt_label'] == 3
 
 
-def test_bytes_come_before_the_path_and_are_removed(jpeg):
-    results = LoadPersonImage()({'img_path': 'no such file', 'img_bytes': jpeg})
-    assert 'img_bytes' not in results
-    np.testing.assert_array_equal(results['img'], cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1))
-
-
 @pytest.mark.parametrize('kind', ['PNG', 'BMP', 'TIFF', 'WEBP'])
 def test_lossless_formats_are_exact(photo, kind):
     img = load(encode(photo, kind, **({'lossless': True} if kind == 'WEBP' else {})))
     np.testing.assert_array_equal(img[..., ::-1], np.asarray(photo))
 
 
-@pytest.mark.parametrize('mode', ['RGB', 'RGBA', 'P', 'CMYK'])
-def test_colours(mode):
+@pytest.mark.parametrize(
+    ('mode', 'kind'),
+    [('RGB', 'PNG'), ('RGBA', 'PNG'), ('P', 'PNG'), ('CMYK', 'TIFF'), ('CMYK', 'JPEG')],
+)
+def test_colors(mode, kind):
     image = Image.new('RGB', (16, 16), ORANGE)
     image = image.quantize(8) if mode == 'P' else image.convert(mode)
-    img = load(encode(image, 'TIFF' if mode == 'CMYK' else 'PNG'))
+    img = load(encode(image, kind, **({'quality': 95} if kind == 'JPEG' else {})))
     assert (img.shape, img.dtype) == ((16, 16, 3), np.uint8)
-    assert abs(img.reshape(-1, 3) - np.array(ORANGE[::-1])).max() <= 2
-
-
-def test_cmyk_jpeg():
-    img = load(encode(Image.new('RGB', (16, 16), ORANGE).convert('CMYK'), 'JPEG', quality=95))
-    assert abs(img.reshape(-1, 3).astype(int) - ORANGE[::-1]).max() <= 4
+    assert abs(img.reshape(-1, 3) - np.array(ORANGE[::-1])).max() <= 4
 
 
 @pytest.mark.parametrize('kind', ['PNG', 'JPEG'])
@@ -83,16 +66,11 @@ def test_grey_has_three_equal_channels(mode, kind):
     np.testing.assert_array_equal(img, np.full((16, 16, 3), 255, np.uint8))
 
 
-def test_16_bit_grey_keeps_its_high_byte():
-    values = (np.arange(64, dtype=np.uint16) * 1024).reshape(8, 8)
-    img = load(encode(Image.fromarray(values), 'PNG'))
-    np.testing.assert_array_equal(img, np.repeat((values >> 8)[..., None], 3, axis=2))
-
-
-def test_16_bit_colour_keeps_its_high_byte():
-    values = np.random.default_rng(0).integers(0, 65536, (8, 8, 3)).astype(np.uint16)
+@pytest.mark.parametrize('shape', [(8, 8, 1), (8, 8, 3)], ids=['grey', 'color'])
+def test_16_bits_keep_their_high_byte(shape):
+    values = np.random.default_rng(0).integers(0, 65536, shape).astype(np.uint16)
     img = load(cv2.imencode('.png', values)[1].tobytes())
-    np.testing.assert_array_equal(img, values >> 8)
+    np.testing.assert_array_equal(img, np.broadcast_to(values >> 8, (8, 8, 3)))
 
 
 @pytest.mark.parametrize('orientation', range(1, 9))
@@ -107,23 +85,10 @@ def test_exif_rotation_is_obeyed_on_both_ways(photo, orientation, padding, monke
     img = load(data)
     assert bool(used) == (padding == b'')
     upright = np.asarray(photo)[..., ::-1].astype(int)
-    turned = {
-        1: upright,
-        2: upright[:, ::-1],
-        3: upright[::-1, ::-1],
-        4: upright[::-1],
-        5: upright.swapaxes(0, 1),
-        6: np.rot90(upright, -1),
-        7: upright[::-1, ::-1].swapaxes(0, 1),
-        8: np.rot90(upright),
-    }[orientation]
+    turned = TURNS[orientation](upright)
     assert img.shape == turned.shape
     # JPEG changes the colours by a few levels; a wrong turn changes them by dozens.
     assert abs(img - turned).mean() < 6
-
-
-def test_padded_jpeg_is_sound(jpeg):
-    np.testing.assert_array_equal(load(jpeg + b'\0' * 100 + b'\r\n'), load(jpeg))
 
 
 def with_size(jpeg, height, width):
@@ -142,11 +107,9 @@ def with_size(jpeg, height, width):
         (lambda jpeg: with_size(jpeg, 8000, 8000), '8000x8000 pixels; allowed are 1 to 50000000'),
         (lambda jpeg: with_size(jpeg, 60000, 60000), 'decompression bomb'),
         (lambda jpeg: with_size(jpeg, 0, 32), ''),
-        (lambda jpeg: encode(Image.new('F', (4, 4)), 'TIFF'), 'floating-point'),
-        (
-            lambda jpeg: encode(Image.new('I', (4, 4), 1 << 20), 'TIFF'),
-            '16 bits',
-        ),
+        (lambda jpeg: encode(Image.new('F', (4, 4)), 'TIFF'), 'a fraction'),
+        (lambda jpeg: encode(Image.new('I', (4, 4), 1 << 20), 'TIFF'), '16 bits'),
+        (lambda jpeg: encode(Image.fromarray(np.full((4, 4), 200, np.int32)), 'TIFF'), '16 bits'),
         (lambda jpeg: encode(Image.new('RGB', (64, 64)), 'PNG')[:-30], ''),
         (lambda jpeg: encode(Image.new('RGB', (4, 4)), 'EPS'), 'not an image'),
     ],
@@ -156,36 +119,10 @@ def test_broken_files_are_named_with_the_reason(jpeg, damage, reason):
         load(damage(jpeg))
 
 
-@pytest.mark.filterwarnings('ignore::UserWarning')
-def test_random_damage_never_raises_anything_else(jpeg, photo):
-    random = np.random.default_rng(0)
-    for data in (jpeg, encode(photo, 'PNG'), encode(photo, 'TIFF'), encode(photo, 'WEBP')):
-        for _ in range(40):
-            broken = bytearray(data)
-            for place in random.integers(0, len(data), 6):
-                broken[place] = random.integers(256)
-            try:
-                img = load(bytes(broken), max_pixels=100_000)
-            except BadImageError:
-                continue
-            assert (img.dtype, img.ndim, img.shape[2]) == (np.uint8, 3, 3)
-
-
-def test_size_is_checked_before_decoding(jpeg, monkeypatch):
-    monkeypatch.setattr(cv2, 'imdecode', lambda *args: pytest.fail('was decoded'))
-    with pytest.raises(BadImageError, match='32x64 pixels; allowed are 1 to 2047'):
-        load(jpeg, max_pixels=2047)
-
-
 def test_missing_file_and_folder(tmp_path):
-    for path, reason in ((tmp_path / 'a.jpg', 'No such file'), (tmp_path, 'Is a directory')):
+    for path, reason in ((tmp_path / 'a.jpg', 'No such file'), (tmp_path, 'not a regular')):
         with pytest.raises(BadImageError, match=f'{path}: {reason}'):
             LoadPersonImage()({'img_path': str(path)})
-
-
-def test_registered():
-    transform = TRANSFORMS.build({'type': 'LoadPersonImage', 'max_pixels': 7})
-    assert repr(transform) == 'LoadPersonImage(max_pixels=7)'
 
 
 def test_what_is_no_regular_file_is_refused_at_once(tmp_path):
@@ -209,9 +146,3 @@ def test_picture_with_broken_exif_is_read(photo):
     chunk = b'eXIf' + b'no TIFF header'
     exif = struct.pack('>I', 14) + chunk + struct.pack('>I', zlib.crc32(chunk))
     np.testing.assert_array_equal(load(sound[:33] + exif + sound[33:]), load(sound))
-
-
-def test_integers_of_unknown_range_are_refused():
-    data = encode(Image.fromarray(np.full((4, 4), 200, np.int32)), 'TIFF')
-    with pytest.raises(BadImageError, match='more than 16 bits'):
-        load(data)
