@@ -90,6 +90,12 @@ def test_lmdb_layouts(distributed, place):
     assert values(LUPerson(str(root), pipeline=[LOAD])) == [10, 11, 12, 13]
 
 
+def test_an_lmdb_that_is_reached_on_two_ways(distributed, tmp_path):
+    (tmp_path / 'link').symlink_to(distributed)
+    for root in (distributed, tmp_path / 'link'):
+        assert values(LUPerson(str(root), pipeline=[LOAD])) == [10, 11, 12, 13]
+
+
 def test_missing_key_is_a_bad_image(distributed):
     (distributed / 'keys.pkl').write_bytes(pickle.dumps([*KEYS, 'lost']))
     dataset = LUPerson(str(distributed), pipeline=[LOAD], max_bad_share=1)

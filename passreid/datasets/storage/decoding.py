@@ -17,7 +17,7 @@ from .bad_images import BadImageError
 # Pillow's other readers are not let near unknown files.
 _FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'TIFF')
 _JPEG_END = b'\xff\xd9'
-_UNKNOWN_RANGE = 'pixels of more than 16 bits, with a sign or a fraction, whose range is unknown'
+_UNKNOWN_RANGE = 'floating-point or signed pixels, or of more than 16 bits: their range is unknown'
 # 16-bit color with transparency that compression made no smaller, and the metadata.
 _BYTES_PER_PIXEL, _MORE_BYTES = 8, 1 << 24
 

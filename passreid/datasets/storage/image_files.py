@@ -46,7 +46,7 @@ def scan_folder(root: str, stamps: Stamps | None = None) -> Iterator[str]:
             # Before the folder is read: what is added meanwhile makes the list stale.
             stamps[path] = stamp(path)
         with os.scandir(path) as found:
-            is_folder = {entry.name: entry.is_dir() for entry in found if entry.name[0] != '.'}
+            is_folder = {entry.name: _is_folder(entry) for entry in found if entry.name[0] != '.'}
         names = sorted(is_folder)
         images = set(_images(path, [name for name in names if not is_folder[name]]))
         for name in names:
@@ -56,6 +56,14 @@ def scan_folder(root: str, stamps: Stamps | None = None) -> Iterator[str]:
                 yield os.path.join(folder, name)
 
     yield from scan('')
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    # A link that leads to itself: if it has the name of an image, reading it is an error.
+    except OSError:
+        return False
 
 
 def _images(folder: str, names: list[str]) -> list[str]:

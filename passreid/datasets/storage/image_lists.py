@@ -8,7 +8,7 @@ from .image_files import IMAGE_EXTENSIONS
 
 # More digits would not fit into 64 bits.
 _PID = re.compile('-1|[0-9]{1,18}')
-_SHOWN = 200
+_LONGEST, _SHOWN = 4096, 200
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -30,11 +30,13 @@ def read_keys(path: str) -> list[str]:
     with open(path, 'rb') as file:
         try:
             content = _PlainUnpickler(file).load()
+            keys = content['keys'] if isinstance(content, dict) else content
+            # Names in UTF-8, or the bytes of one that is not.
+            ''.join(keys).encode(errors='surrogateescape')
         # A damaged pickle raises nearly anything.
         except Exception as error:
             raise ValueError(f'cannot read the key list {path}: {error!r}') from error
-    keys = content.get('keys') if isinstance(content, dict) else content
-    if not isinstance(keys, list) or not all(type(key) is str for key in keys):
+    if not isinstance(keys, list):
         raise ValueError(f'{path} is neither a list of str nor a dict with such a list as "keys"')
     return keys
 
@@ -82,8 +84,9 @@ def _lines(path: str) -> Iterator[tuple[str, str]]:
 
 
 def _check_path(name: str, place: str) -> None:
-    outside = not {'', '..'}.isdisjoint(name.split('/')) or re.search(r'[\\\0\r]', name)
-    if outside or name != name.strip() or not name.lower().endswith(IMAGE_EXTENSIONS):
+    odd = len(name) > _LONGEST or name != name.strip() or re.search(r'[\\\0\r]', name)
+    inside = {'', '..'}.isdisjoint(name.split('/'))
+    if odd or not inside or not name.lower().endswith(IMAGE_EXTENSIONS):
         raise ValueError(
             f'{place}: {name[:_SHOWN]!r} is not the path of an image below the data root: folders '
             f'are divided by "/", none is "..", and the end is one of {", ".join(IMAGE_EXTENSIONS)}'
