@@ -7,15 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from passreid.datasets.rendering import (
-    DOMAINS,
-    GENERATOR_VERSION,
-    Picture,
-    SyntheticSettings,
-    render,
-)
-from passreid.datasets.rendering.plan import plan_files
 from passreid.evaluation.functional import evaluate_rank
+from passreid.rendering import DOMAINS, GENERATOR_VERSION, Picture, SyntheticSettings, render
+from passreid.rendering.plan import plan_files
 
 FINGERPRINT = Path(__file__).parent / 'data' / 'rendering_fingerprint.json'
 # Many, since a change of how often something occurs shows in few of them.

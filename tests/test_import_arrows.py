@@ -14,6 +14,7 @@ NAME = ROOT.name
 # What may not import what. A name stands for the module and everything below it.
 FORBIDDEN = {
     'clustering': [''],
+    'rendering': [''],
     'registry': [''],
     'utils': ['apis', 'clustering', 'datasets', 'engine', 'evaluation', 'models', 'visualization'],
     'models': ['apis', 'datasets', 'engine', 'evaluation'],

@@ -77,9 +77,9 @@ def toy_config(work_dir, epochs=2, **changes):
 def people(count=23, num_ids=5, num_cameras=3, dim=6, seed=0):
     """Draw samples: features near those of their identity, the first third are queries."""
     generator = np.random.default_rng(seed)
-    centres = generator.normal(size=(num_ids, dim))
+    centers = generator.normal(size=(num_ids, dim))
     pids = np.arange(count) % num_ids
-    features = centres[pids] + generator.normal(size=(count, dim))
+    features = centers[pids] + generator.normal(size=(count, dim))
     cameras = generator.integers(0, num_cameras, count)
     return [
         dict(

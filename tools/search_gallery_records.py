@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from passreid.apis.gallery_index import record_path
-from passreid.datasets.text_number import text_number
+from passreid.datasets.folder_reid import parse_id
 from passreid.search import GalleryRecord
 
 # Gives the record of a path, or None when nothing is known about it.
@@ -112,6 +112,6 @@ def _record(path: str, texts: Mapping[str, str], camera_key: str, where: str) ->
     known = {name: text for name, text in texts.items() if text}
     camera, time = known.pop(camera_key, '-1'), known.pop('time', None)
     try:
-        return GalleryRecord(path, text_number(camera), time and parse_time(time), known)
+        return GalleryRecord(path, parse_id(camera), time and parse_time(time), known)
     except ValueError as error:
         raise ValueError(f'{where}: {error}') from None

@@ -9,8 +9,8 @@ import numpy as np
 from mmengine.dataset import Compose, default_collate
 from torch.utils.data import DataLoader, Dataset
 
-from passreid.datasets.bad_images import BadImageError
-from passreid.datasets.folder_scan import FolderScan
+from passreid.datasets.storage.bad_images import BadImageError
+from passreid.datasets.storage.image_files import scan_folder
 
 # What a user may give: one of these, or lists and tuples of them.
 ImageInput = str | os.PathLike | np.ndarray
@@ -55,7 +55,7 @@ def list_folder(folder: str) -> list[str]:
     """Return the paths of all images in a folder and its folders, sorted; at least one."""
     if not os.path.isdir(folder):
         raise FileNotFoundError(f'there is no folder {folder} of images')
-    paths = [os.path.join(folder, name) for name in FolderScan(folder)]
+    paths = [os.path.join(folder, name) for name in scan_folder(folder)]
     if not paths:
         raise ValueError(f'there are no images in the folder {folder}')
     return paths

@@ -1,7 +1,5 @@
 """CUHK03 in its new protocol."""
 
-from collections.abc import Callable, Sequence
-
 from passreid.registry import DATASETS
 
 from .market1501 import Market1501
@@ -25,14 +23,10 @@ class CUHK03NP(Market1501):
                 bounding_box_test/
             labeled/                      boxes drawn by hand; the same folders
 
-    ``cam_id`` counts from 0, file names from 1.
-
     Args:
-        data_root (str): Folder of the data set, or the folder above it.
-        split (str): 'train', 'query', 'gallery' or 'test'. Defaults to 'train'.
-        pipeline (list | tuple): Transforms, or configs of transforms. Defaults to none.
+        *args: Of :class:`ReIDDataset`.
         variant (str): 'detected' or 'labeled' (also 'labelled'). Defaults to 'detected'.
-        **kwargs: The other arguments of :class:`ReIDDataset`.
+        **kwargs: Of :class:`ReIDDataset`.
 
     Source: Zhong et al., `Re-ranking Person Re-identification with k-reciprocal Encoding
     <https://arxiv.org/abs/1701.08398>`_, CVPR 2017.
@@ -42,18 +36,10 @@ class CUHK03NP(Market1501):
     distractor_pids = ()
     example_name = '0002_c1_3.png'
 
-    def __init__(
-        self,
-        data_root: str,
-        split: str = 'train',
-        pipeline: Sequence[dict | Callable] = (),
-        *,
-        variant: str = 'detected',
-        **kwargs,
-    ) -> None:
-        self.variant = 'labeled' if variant == 'labelled' else variant
-        if self.variant not in _COUNTS:
+    def __init__(self, *args, variant: str = 'detected', **kwargs) -> None:
+        variant = 'labeled' if variant == 'labelled' else variant
+        if variant not in _COUNTS:
             raise ValueError(f"variant must be 'detected' or 'labeled', but is {variant!r}")
-        self.folders = {name: f'{self.variant}/{path}' for name, path in Market1501.folders.items()}
-        self.expected_counts = _COUNTS[self.variant]
-        super().__init__(data_root, split, pipeline, **kwargs)
+        self.folders = {name: f'{variant}/{path}' for name, path in Market1501.folders.items()}
+        self.expected_counts = _COUNTS[variant]
+        super().__init__(*args, **kwargs)

@@ -9,15 +9,8 @@ from .market1501 import Market1501
 class DukeMTMCReID(Market1501):
     """DukeMTMC-reID: 1,812 people seen by eight cameras.
 
-    ::
-
-        data_root/                    or data_root/DukeMTMC-reID/
-            bounding_box_train/       0005_c2_f0046985.jpg: pid 5, camera 2
-            query/
-            bounding_box_test/        also people without a query
-
-    ``cam_id`` counts from 0, file names from 1. The arguments are those of
-    :class:`ReIDDataset`.
+    The layout is that of :class:`Market1501`, in ``data_root`` or ``data_root/DukeMTMC-reID``;
+    0005_c2_f0046985.jpg is pid 5, camera 2.
 
     Note:
         The makers of DukeMTMC withdrew it in 2019, over the consent of those who are seen. This

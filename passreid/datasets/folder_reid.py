@@ -1,94 +1,80 @@
 """Labelled person crops in folders of one's own."""
 
+import hashlib
 import logging
+import os
 import os.path as osp
-from collections.abc import Callable, Collection, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator
+from typing import Any
 
 import numpy as np
 
 from passreid.registry import DATASETS
 from passreid.utils.log_once import log_once
 
-from .crop_names import CropNames
-from .folder_scan import FolderScan
-from .hold_out import hold_out
 from .reid_dataset import SPLITS, ReIDDataset, Sample
-from .text_number import text_number
+from .storage.image_files import scan_folder
 
 
 @DATASETS.register_module()
 class FolderReID(ReIDDataset):
     r"""Any folder of labelled person crops, nested or flat.
 
-    The names say who is on a crop and which camera took it. With ``pid_from='folder'`` each
-    person has a folder::
+    With ``pid_from='folder'`` each person has a folder (``data_root/bert/day_2/0002.jpg``); or the
+    file names say person and camera, ``data_root/0042_3_000017.jpg`` with
+    ``pattern=r'(?P<pid>[^_]+)_(?P<camera>\d+)_'``. Both may be any text, see :func:`.parse_id`;
+    '-1' is junk as a person and unknown as a camera.
 
-        data_root/anna/0001.jpg
-        data_root/bert/day_2/0002.jpg
-
-    or the file names say both, with ``pattern=r'(?P<pid>[^_]+)_(?P<camera>\d+)_'``::
-
-        data_root/0042_3_000017.jpg
-
-    Persons and cameras may be any text. A decimal number stands for itself, other text for a
-    number that depends on the text alone (:func:`text_number`); '-1' is junk as a person and
-    unknown as a camera.
-
-    Which crops belong to a split:
-
-    - ``test_ids`` given: those that :func:`hold_out` assigns to it.
-    - ``folders`` given: those in its folder. Folders named train, query or gallery in
-      ``data_root`` are found without being given.
-    - Else all; query and gallery then have a ``data_root`` each.
+    With ``test_ids``, :func:`.hold_out` divides the crops. Else those in the folder of a split
+    belong to it or, without such folders, all; query and gallery then have a ``data_root`` each.
 
     Args:
         data_root (str): The folder.
-        split (str): 'train', 'query', 'gallery' or 'test', which is query, then gallery.
-            Defaults to 'train'.
-        pipeline (list | tuple): Transforms, or configs of transforms. Defaults to none.
+        split (str): See :class:`ReIDDataset`.
+        *args: Of :class:`ReIDDataset`.
         pattern (str, optional): Regular expression with a group ``pid`` and, if the camera is
             known, a group ``camera``. It must match the beginning of the file name or, if it
             contains a '/', of the path below the folder. Defaults to None.
         pid_from (str): 'name' (``pattern`` has the group ``pid``) or 'folder' (the outermost
             folder is the person; ``pattern`` may still find the camera). Defaults to 'name'.
         folders (dict[str, str], optional): Folder of each split, below ``data_root`` or
-            absolute. Defaults to None.
+            absolute. Defaults to None: train, query and gallery, if there is one of them.
         test_ids (float | Collection[str | int], optional): Share of the persons, or which
             persons, to hold out of train. Defaults to None.
         split_seed (int): Seed of the choice of persons and queries. Defaults to 0.
         ignore_unmatched (bool): Whether to leave out, count and log crops whose names do not
             match, instead of raising an error. Defaults to False.
-        **kwargs: The other arguments of :class:`ReIDDataset`.
-
-    Raises:
-        ValueError: For arguments that contradict each other, and for names that do not match.
-
-    Examples:
-        >>> dataset = FolderReID(
-        ...     'data/crops', 'train', pid_from='folder', test_ids=0.5
-        ... )  # doctest: +SKIP
+        **kwargs: Of :class:`ReIDDataset`.
     """
 
     def __init__(
         self,
         data_root: str,
         split: str = 'train',
-        pipeline: Sequence[dict | Callable] = (),
-        *,
+        *args,
         pattern: str | None = None,
         pid_from: str = 'name',
         folders: dict[str, str] | None = None,
-        test_ids: float | Collection[str | int] | None = None,
+        test_ids: float | Collection[Any] | None = None,
         split_seed: int = 0,
         ignore_unmatched: bool = False,
         **kwargs,
     ) -> None:
-        self.names = CropNames(pattern, pid_from)
-        self.test_ids = [test_ids] if isinstance(test_ids, str) else test_ids
+        groups = set(re.compile(pattern or '').groupindex)
+        if groups - {'camera'} != {'name': {'pid'}, 'folder': set()}.get(pid_from):
+            raise ValueError(
+                f'pattern={pattern!r} with pid_from={pid_from!r}: give a pattern with the group '
+                "(?P<pid>...), or pid_from='folder' and none with it; (?P<camera>...) may be there"
+            )
+        self.pattern = pattern
+        self.pid_from = pid_from
+        if isinstance(test_ids, Collection):
+            named = [test_ids] if isinstance(test_ids, str) else test_ids
+            test_ids = [parse_id(str(test_id)) for test_id in named]
+        self.test_ids = test_ids
         self.split_seed = split_seed
         self.ignore_unmatched = ignore_unmatched
-        if folders and set(folders) - set(SPLITS):
-            raise ValueError(f'folders has the keys {sorted(folders)}; known are {list(SPLITS)}')
         found = {name: name for name in SPLITS if osp.isdir(osp.join(data_root, name))}
         self.folders = dict(folders or (found and {name: name for name in SPLITS}))
         if self.folders and test_ids is not None:
@@ -101,65 +87,112 @@ class FolderReID(ReIDDataset):
                 "split='test' needs to know query from gallery: give folders or test_ids, or "
                 f'make folders query/ and gallery/ in {data_root}'
             )
-        needed = ('query', 'gallery') if split == 'test' else (split,)
-        if self.folders and (missing := set(needed) - set(self.folders)):
+        needed = {'query', 'gallery'} if split == 'test' else {split}
+        if self.folders and (missing := needed - set(self.folders)):
             raise ValueError(f'folders does not name the folder of {" and ".join(sorted(missing))}')
-        super().__init__(data_root, split, pipeline, **kwargs)
-
-    def expected_tree(self) -> list[str]:
-        """What belongs in the folder, one line each, to be shown in an error."""
-        return super().expected_tree() or ['images, in folders or not']
+        super().__init__(data_root, split, *args, **kwargs)
 
     def list_split(self, root: str, split: str) -> list[Sample]:
-        """List the crops of a split by their names.
-
-        Args:
-            root (str): The folder.
-            split (str): 'train', 'query' or 'gallery'.
-
-        Raises:
-            ValueError: For a name that does not match, two texts for one number, and a folder
-                without images.
-        """
+        """List the crops of a split by their names; see :class:`ReIDDataset`."""
         samples = list(self._read_names(root, self.folders.get(split, '')))
-        if self.test_ids is None:
+        if self.test_ids is None or not samples:
             return samples
         _, pids, cam_ids = zip(*samples, strict=True)
-        test_ids: float | list[int]
-        if isinstance(self.test_ids, Collection):
-            test_ids = [text_number(str(test_id)) for test_id in self.test_ids]
-        else:
-            test_ids = self.test_ids
-        splits = hold_out(np.array(pids), np.array(cam_ids), test_ids, self.split_seed)
+        splits = hold_out(np.array(pids), np.array(cam_ids), self.test_ids, self.split_seed)
         return [sample for sample, own in zip(samples, splits, strict=True) if own == split]
 
     def _read_names(self, root: str, folder: str) -> Iterator[Sample]:
-        texts: dict[int, str] = {}
         unmatched = []
-        path = None
-        for path in FolderScan(osp.join(root, folder)):
-            found = self.names.read(path)
-            if found is None:
+        problem = 'no folder names the person'
+        if self.pattern is not None:
+            problem = f'the name does not match {self.pattern!r}, or {problem}'
+        for path in scan_folder(osp.join(root, folder)):
+            text, camera = self.read_name(path)
+            if not text:
                 unmatched.append(osp.join(root, folder, path))
                 if not self.ignore_unmatched:
                     raise ValueError(
-                        f'{unmatched[0]}: {self.names.mismatch}. Rename or remove the file, or '
-                        'set ignore_unmatched=True to leave out all such files'
+                        f'{unmatched[0]}: {problem}. Rename or remove the file, or set '
+                        'ignore_unmatched=True to leave out all such files'
                     )
                 continue
-            text, camera = found
-            pid = text_number(text)
-            if texts.setdefault(pid, text) != text:
-                raise ValueError(
-                    f'{osp.join(root, folder)} has the persons {texts[pid]!r} and {text!r}, '
-                    f'which both get the number {pid}: rename one'
-                )
-            yield osp.join(folder, path), pid, camera
-        if path is None:
-            raise ValueError(f'no images in {osp.join(root, folder)}')
+            yield osp.join(folder, path), parse_id(text), parse_id(camera or '-1')
         if unmatched:
             log_once(
                 logging.WARNING,
                 f'{len(unmatched)} images in {osp.join(root, folder)} are left out, because '
-                f'{self.names.mismatch}; the first: {", ".join(unmatched[:3])}',
+                f'{problem}; the first: {", ".join(unmatched[:3])}',
             )
+
+    def read_name(self, path: str) -> tuple[str, str]:
+        """Return person and camera as the path of a crop has them, '' for what it does not say."""
+        path = path.replace('\\', '/')
+        folder, _, rest = path.partition('/')
+        pattern = self.pattern or ''
+        found = re.match(pattern, path if '/' in pattern else path.rpartition('/')[2])
+        groups = found.groupdict() if found else {}
+        if self.pid_from == 'folder':
+            groups['pid'] = folder if found and rest else ''
+        return groups.get('pid') or '', groups.get('camera') or ''
+
+
+def parse_id(text: str) -> int:
+    """Turn the text of an id or a camera into a number, -1 for '-1' or from 0 to 2^52 - 1.
+
+    A decimal number of up to 15 digits stands for itself. Any other text is hashed, so that data
+    sets that are loaded apart, such as query and gallery, agree without knowing each other.
+    """
+    if re.fullmatch('-1|[0-9]{1,15}', text):
+        return int(text)
+    # As many bits as are exact in a double.
+    return int.from_bytes(hashlib.sha256(os.fsencode(text)).digest()[:8], 'big') >> 12
+
+
+def hold_out(
+    pids: np.ndarray, cam_ids: np.ndarray, test_ids: float | Collection[int], seed: int = 0
+) -> np.ndarray:
+    """Divide images into train, query and gallery, the persons of train and test apart.
+
+    For each test person and camera with at least two images, one of them becomes a query, at
+    random, and the others go to the gallery. A person with a single image in each camera has
+    one query, if there are two images at all. Junk goes to the gallery, where data sets drop it.
+
+    Args:
+        pids (np.ndarray): Person of each image, (N,) int, -1 for junk.
+        cam_ids (np.ndarray): Camera of each image, (N,) int, -1 when unknown.
+        test_ids (float | Collection[int]): Share of the persons that are held out, or who.
+        seed (int): Seed of the choices. Defaults to 0.
+    """
+    generator = np.random.default_rng(seed)
+    persons = np.unique(pids[pids != -1])
+    if isinstance(test_ids, Collection):
+        chosen = np.array(list(test_ids))
+        if unknown := sorted(set(test_ids) - set(persons.tolist())):
+            raise ValueError(f'test_ids names persons without an image: {unknown[:5]}')
+    else:
+        number = round(test_ids * len(persons))
+        if not 0 < number < len(persons):
+            raise ValueError(
+                f'test_ids={test_ids} makes {number} of {len(persons)} persons the test set: '
+                'both train and test need at least one'
+            )
+        chosen = generator.permutation(persons)[:number]
+    is_test = np.isin(pids, chosen)
+    # Sorted by person and camera, in random order within.
+    order = np.lexsort((generator.random(len(pids)), cam_ids, pids))
+    order = order[is_test[order]]
+    is_query = np.zeros(len(pids), bool)
+    is_query[order] = _are_queries(pids[order], cam_ids[order])
+    return np.where(is_query, 'query', np.where(is_test | (pids == -1), 'gallery', 'train'))
+
+
+def _are_queries(pids: np.ndarray, cam_ids: np.ndarray) -> np.ndarray:
+    """Tell for images sorted by person and camera which become queries, (N,) bool."""
+    new_person = np.diff(pids, prepend=pids[:1] - 1) != 0
+    new_camera = new_person | (np.diff(cam_ids, prepend=cam_ids[:1] - 1) != 0)
+    # The first of several images of a person and camera.
+    queries = new_camera & np.append(~new_camera[1:], False)[: len(pids)]
+    # Persons without such a camera: their first image, if there is another.
+    person = np.cumsum(new_person) - 1
+    lacks_query = np.bincount(person, weights=queries) == 0
+    return queries | (new_person & (lacks_query & (np.bincount(person) > 1))[person])

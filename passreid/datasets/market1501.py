@@ -6,8 +6,8 @@ import re
 from passreid.registry import DATASETS
 from passreid.utils.printable import printable
 
-from .image_files import list_images
 from .reid_dataset import ReIDDataset, Sample
+from .storage.image_files import list_images
 
 
 @DATASETS.register_module()
@@ -21,8 +21,7 @@ class Market1501(ReIDDataset):
             query/
             bounding_box_test/        also pid -1 (junk, dropped) and 0000 (distractors, kept)
 
-    ``cam_id`` counts from 0, file names from 1. The arguments are those of
-    :class:`ReIDDataset`.
+    ``cam_id`` counts from 0, file names from 1.
 
     Source: Zheng et al., `Scalable Person Re-identification: A Benchmark
     <https://openaccess.thecvf.com/content_iccv_2015/html/Zheng_Scalable_Person_Re-Identification_ICCV_2015_paper.html>`_,
@@ -38,26 +37,16 @@ class Market1501(ReIDDataset):
     example_name = '0002_c1s1_000451_03.jpg'
 
     def list_split(self, root: str, split: str) -> list[Sample]:
-        """List the files of a split by their names.
-
-        Args:
-            root (str): Folder of the data set.
-            split (str): 'train', 'query' or 'gallery'.
-
-        Raises:
-            ValueError: For a file name that does not begin with pid and camera (from 1).
-        """
+        """List the files of a split by their names; see :class:`ReIDDataset`."""
         folder = self.folders[split]
-        match = re.compile(self.name_pattern).match
         samples = []
         for name in list_images(osp.join(root, folder)):
-            found = match(name)
+            found = re.match(self.name_pattern, name)
             if found is None:
                 path = printable(osp.join(root, folder, name))
                 raise ValueError(
                     f'the name of {path} does not begin with pid and camera from 1 on (like '
                     f'{self.example_name}): rename or remove the file, or use FolderReID'
                 )
-            pid, camera = found.groups()
-            samples.append((osp.join(folder, name), int(pid), int(camera) - 1))
+            samples.append((osp.join(folder, name), int(found[1]), int(found[2]) - 1))
         return samples

@@ -5,8 +5,8 @@ import re
 
 from passreid.registry import DATASETS
 
-from .labelled_list import check_files, read_labelled_list
 from .reid_dataset import ReIDDataset, Sample
+from .storage.image_lists import read_labelled_list
 
 _LISTS = {
     'train': ('list_train.txt', 'list_val.txt'),
@@ -30,7 +30,7 @@ class MSMT17(ReIDDataset):
 
     The training split is that of both ``list_train.txt`` and ``list_val.txt``. Pid 0 is a person
     like any other; the pids of training and test are numbered apart. ``cam_id`` counts from 0,
-    file names from 1. The arguments are those of :class:`ReIDDataset`.
+    file names from 1.
 
     Source: Wei et al., `Person Transfer GAN to Bridge Domain Gap for Person Re-Identification
     <https://arxiv.org/abs/1711.08565>`_, CVPR 2018.
@@ -38,50 +38,26 @@ class MSMT17(ReIDDataset):
 
     root_names = ('MSMT17', 'MSMT17_V1', 'MSMT17_V2', 'msmt17')
     expected_counts = {'train': (1041, 32621), 'query': (3060, 11659), 'gallery': (3060, 82161)}
-    quoted_counts = ('train',)
-    # Folders of the images for training and for test, in V1 and in V2.
-    layouts = (('train', 'test'), ('mask_train_v2', 'mask_test_v2'))
 
-    def image_folder(self, root: str, split: str) -> str | None:
-        """The folder with the images of a split, or None.
-
-        Args:
-            root (str): Folder of the data set.
-            split (str): 'train', 'query' or 'gallery'.
-        """
-        names = [layout[split != 'train'] for layout in self.layouts]
-        return next((name for name in names if osp.isdir(osp.join(root, name))), None)
+    def _image_folder(self, root: str, split: str) -> str:
+        """Return the folder with the images of a split, in V1 or V2, '' when there is none."""
+        kind = 'train' if split == 'train' else 'test'
+        names = kind, f'mask_{kind}_v2'
+        return next((name for name in names if osp.isdir(osp.join(root, name))), '')
 
     def has_split(self, root: str, split: str) -> bool:
-        """Whether a folder has the images and the lists of a split.
-
-        Args:
-            root (str): An existing folder.
-            split (str): 'train', 'query' or 'gallery'.
-        """
+        """Whether a folder has the images and the lists of a split."""
         lists = (osp.isfile(osp.join(root, name)) for name in _LISTS[split])
-        return self.image_folder(root, split) is not None and all(lists)
+        return bool(self._image_folder(root, split)) and all(lists)
 
     def expected_tree(self) -> list[str]:
-        """What belongs in the folder of the data set, one line each, to be shown in an error."""
-        folders = [
-            ' or '.join(f'{name}/' for name in names) for names in zip(*self.layouts, strict=True)
-        ]
-        return [*folders, *(name for names in _LISTS.values() for name in names)]
+        """Return what belongs in the folder of the data set, to be shown in an error."""
+        folders = [f'{kind}/ or mask_{kind}_v2/' for kind in ('train', 'test')]
+        return [*folders, *sum(_LISTS.values(), ())]
 
     def list_split(self, root: str, split: str) -> list[Sample]:
-        """List the files of a split as its lists have them.
-
-        Args:
-            root (str): Folder of the data set.
-            split (str): 'train', 'query' or 'gallery'.
-
-        Raises:
-            ValueError: For a line that is not path and pid, or a name without camera.
-            FileNotFoundError: When listed files are missing.
-        """
-        folder = self.image_folder(root, split)
-        assert folder is not None
+        """List the files of a split as its lists have them; see :class:`ReIDDataset`."""
+        folder = self._image_folder(root, split)
         samples: list[Sample] = []
         for name in _LISTS[split]:
             path = osp.join(root, name)
@@ -89,12 +65,13 @@ class MSMT17(ReIDDataset):
                 (osp.join(folder, image), pid, _camera(image, place))
                 for place, image, pid in read_labelled_list(path)
             ]
-            check_files(root, [image for image, _, _ in listed], path)
+            missing = [image for image, _, _ in listed if not osp.isfile(osp.join(root, image))]
+            if missing:
+                raise FileNotFoundError(
+                    f'{len(missing)} of the {len(listed)} files in {path} are missing, the first '
+                    f'of them {osp.join(root, missing[0])}'
+                )
             samples += listed
-        paths = [image for image, _, _ in samples]
-        if len(set(paths)) < len(paths):
-            twice = next(image for image in paths if paths.count(image) > 1)
-            raise ValueError(f'{twice} is in several of {", ".join(_LISTS[split])} of {root}')
         return samples
 
 

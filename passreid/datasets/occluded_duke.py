@@ -9,15 +9,8 @@ from .dukemtmc_reid import DukeMTMCReID
 class OccludedDuke(DukeMTMCReID):
     """Occluded-Duke: DukeMTMC-reID divided anew, so that every query is partly hidden.
 
-    ::
-
-        data_root/                    or data_root/Occluded_Duke/
-            bounding_box_train/       0005_c2_f0046985.jpg: pid 5, camera 2
-            query/
-            bounding_box_test/
-
-    ``cam_id`` counts from 0, file names from 1. The arguments are those of
-    :class:`ReIDDataset`. The note on consent of :class:`DukeMTMCReID` holds here too.
+    It lies in ``data_root`` or ``data_root/Occluded_Duke``. The note on consent of
+    :class:`DukeMTMCReID` holds here too.
 
     Source: Miao et al., `Pose-Guided Feature Alignment for Occluded Person Re-Identification
     <https://yu-wu.net/pdf/ICCV2019_Occluded-reID.pdf>`_, ICCV 2019.
@@ -25,4 +18,3 @@ class OccludedDuke(DukeMTMCReID):
 
     root_names = ('Occluded_Duke', 'Occluded-Duke', 'occluded_duke')
     expected_counts = {'train': (702, 15618), 'query': (519, 2210), 'gallery': (1110, 17661)}
-    quoted_counts = ('query', 'gallery')

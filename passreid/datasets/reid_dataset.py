@@ -1,10 +1,9 @@
 """Base class of the labelled data sets."""
 
 import logging
+import operator
 import os.path as osp
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -13,23 +12,53 @@ from passreid.registry import DATASETS
 from passreid.utils.log_once import log_once
 from passreid.utils.printable import printable
 
-from .duplicate_images import warn_of_duplicates
 from .robust_dataset import RobustDataset
+from .storage.duplicates import warn_of_duplicates
 
 SPLITS = ('train', 'query', 'gallery')
 # Path below the data root, pid as the file gives it, camera from 0 or -1.
 Sample = tuple[str, int, int]
-# Fields of a sample that are kept as arrays too.
-_COLUMNS = ('gt_label', 'cam_id')
+
+
+class IdentityColumns:
+    """Persons and cameras of the samples of a data set as arrays."""
+
+    def _column(self: Any, name: str) -> np.ndarray:
+        self.full_init()
+        return np.array([self.get_data_info(idx)[name] for idx in range(len(self))], np.int64)
+
+    @property
+    def pids(self) -> np.ndarray:
+        """``gt_label`` of each sample, (N,) int64."""
+        return self._column('gt_label')
+
+    @property
+    def cam_ids(self) -> np.ndarray:
+        """``cam_id`` of each sample, (N,) int64."""
+        return self._column('cam_id')
+
+    @property
+    def num_ids(self) -> int:
+        """How many different pids there are, -1 not counted."""
+        return len(_known(self.pids))
+
+    @property
+    def num_cameras(self) -> int:
+        """How many different cameras there are, the unknown one not counted."""
+        return len(_known(self.cam_ids))
+
+
+def _known(values: np.ndarray) -> list[int]:
+    return sorted(set(values.tolist()) - {-1})
 
 
 @DATASETS.register_module()
-class ReIDDataset(RobustDataset):
+class ReIDDataset(IdentityColumns, RobustDataset):
     """Labelled person crops in the splits train, query and gallery.
 
-    A subclass says where its files are: :meth:`list_split`, ``folders`` and, where the
-    published counts are known, ``expected_counts``. Files of pid -1 (junk) are dropped from
-    every split, those of ``distractor_pids`` from train.
+    A subclass says where its files are: :meth:`list_split`, ``folders`` and, where known, the
+    published ``expected_counts``. Files of pid -1 (junk) are dropped from every split, those of
+    ``distractor_pids`` from train.
 
     Each sample has ``img_path`` (str), ``gt_label`` (int: in train 0 to ``num_ids`` - 1 in the
     order of the pids, else the pid itself), ``cam_id`` (int from 0, -1 when unknown),
@@ -45,18 +74,19 @@ class ReIDDataset(RobustDataset):
             Defaults to None, which means in every split but train.
         check_duplicates (bool): Whether to warn of pictures that are there under several ids, which
             takes half a second for 13,000 crops. Nothing is left out. Defaults to True.
-        **kwargs: The other arguments of :class:`RobustDataset` (``seed``, ``max_bad_share``,
+        **kwargs: The other arguments of :class:`.RobustDataset` (``seed``, ``max_bad_share``,
             ``bad_grace``) and of :class:`mmengine.dataset.BaseDataset`.
     """
 
     # What the data set may be called in `data_root`, and its folder of each split.
     root_names: tuple[str, ...] = ()
     folders: dict[str, str] = {}
-    # Split to (ids, images) as published, and the splits whose counts are merely often quoted.
+    # Split to (ids, images) as published or, where they were not, commonly quoted.
     expected_counts: dict[str, tuple[int, int]] = {}
-    quoted_counts: tuple[str, ...] = ()
     # Pids that stand for many people: nothing to train on.
     distractor_pids: tuple[int, ...] = ()
+    # In a joint data set: the numbers there of the values of each field, see :meth:`as_part`.
+    _numbers: dict[str, dict[int, int]] = {}
 
     def __init__(
         self,
@@ -74,7 +104,6 @@ class ReIDDataset(RobustDataset):
             )
         self.split = split
         self.check_duplicates = check_duplicates
-        self._columns: dict[str, np.ndarray] = {}
         super().__init__(
             data_root=data_root,
             pipeline=pipeline,
@@ -83,72 +112,57 @@ class ReIDDataset(RobustDataset):
         )
 
     def list_split(self, root: str, split: str) -> Iterable[Sample]:
-        """List the files of a split, junk and distractors too.
+        """List path below ``root``, pid and camera (from 0, -1 when unknown) of a split's files.
+
+        The order must not depend on the file system. Junk and distractors are listed too.
 
         Args:
             root (str): Folder of the data set.
             split (str): 'train', 'query' or 'gallery'.
-
-        Returns:
-            Iterable[Sample]: Path below ``root``, pid and camera (from 0, -1 when unknown) of
-            each file, in an order that does not depend on the file system.
         """
         raise NotImplementedError(f'{type(self).__name__} does not say which files it has')
 
     def load_data_list(self) -> list[dict[str, Any]]:
-        """List the samples of this split.
-
-        Returns:
-            list[dict]: One dict for each sample, with the fields named above.
-
-        Raises:
-            FileNotFoundError: When a folder is missing; shows the tree that was expected.
-            ValueError: When a split has no images.
-            TypeError: When a pid or a camera is no integer; names the image.
-        """
+        """List the samples of this split, each with the fields named above."""
         splits = ('query', 'gallery') if self.split == 'test' else (self.split,)
         root = self._find_root(splits)
         samples: list[dict[str, Any]] = []
         persons: list[int] = []
         rows = []
         for split in splits:
-            listed = [
-                dict(img_path=osp.join(root, path), gt_label=pid, cam_id=cam_id)
+            left_out = {-1, *(self.distractor_pids if split == 'train' else ())}
+            kept = [
+                (path, operator.index(pid), operator.index(cam_id))
                 for path, pid, cam_id in self.list_split(root, split)
+                if operator.index(pid) not in left_out
             ]
-            pids, cam_ids = (self._gather(listed, name) for name in _COLUMNS)
-            left_out = (-1, *self.distractor_pids) if split == 'train' else (-1,)
-            kept = np.flatnonzero(~np.isin(pids, left_out))
-            if not len(kept):
+            if not kept:
                 raise ValueError(f'the {split} split of {type(self).__name__} in {root} is empty')
-            pids, cam_ids = pids[kept], cam_ids[kept]
-            unique, labels = np.unique(pids, return_inverse=True)
-            rows.append((split, len(unique), len(kept), len(set(cam_ids.tolist()) - {-1})))
-            persons += pids.tolist()
-            columns = (kept, labels if split == 'train' else pids, cam_ids)
+            ids = sorted({pid for _, pid, _ in kept})
+            labels = {pid: label if split == 'train' else pid for label, pid in enumerate(ids)}
             samples += (
-                listed[row] | dict(gt_label=label, cam_id=cam_id, is_query=split == 'query')
-                for row, label, cam_id in zip(*(c.tolist() for c in columns), strict=True)
+                dict(
+                    img_path=osp.join(root, path),
+                    gt_label=labels[pid],
+                    cam_id=cam_id,
+                    is_query=split == 'query',
+                )
+                for path, pid, cam_id in kept
             )
-        self._report(root, rows)
-        if self.split == 'test':
-            self._report_matches(samples, root)
+            persons += [pid for _, pid, _ in kept]
+            rows.append((split, len(ids), len(kept), len({cam for *_, cam in kept} - {-1})))
+        self._report(printable(root), rows)
         if self.check_duplicates:
             files = [sample['img_path'] for sample in samples]
             warn_of_duplicates(files, persons, f'the {self.split} split of {printable(root)}')
         return samples
 
     def has_split(self, root: str, split: str) -> bool:
-        """Whether a folder has what belongs to a split.
-
-        Args:
-            root (str): An existing folder.
-            split (str): 'train', 'query' or 'gallery'.
-        """
+        """Whether a folder has what belongs to the split 'train', 'query' or 'gallery'."""
         return split not in self.folders or osp.isdir(osp.join(root, self.folders[split]))
 
     def expected_tree(self) -> list[str]:
-        """What belongs in the folder of the data set, one line each, to be shown in an error."""
+        """Return what belongs in the folder of the data set, to be shown in an error."""
         return [f'{folder}/' for folder in self.folders.values()]
 
     def _find_root(self, splits: tuple[str, ...]) -> str:
@@ -164,7 +178,7 @@ class ReIDDataset(RobustDataset):
         )
 
     def _report(self, root: str, rows: list[tuple[str, int, int, int]]) -> None:
-        name, root = type(self).__name__, printable(root)
+        name = type(self).__name__
         table = [f'{name} in {root}']
         table.append(f'{"split":<10}{"ids":>8}{"images":>10}{"cameras":>10}')
         table += (f'{split:<10}{ids:>8}{n:>10}{cameras:>10}' for split, ids, n, cameras in rows)
@@ -172,87 +186,33 @@ class ReIDDataset(RobustDataset):
         for split, ids, num_images, _ in rows:
             expected = self.expected_counts.get(split)
             if expected and expected != (ids, num_images):
-                source = 'is commonly quoted' if split in self.quoted_counts else 'was published'
                 log_once(
                     logging.WARNING,
-                    f'{name} {source} with {expected[1]} images of {expected[0]} ids in its '
+                    f'{name} is known with {expected[1]} images of {expected[0]} ids in its '
                     f'{split} split; {root} has {num_images} of {ids}: its results cannot be '
                     'compared with published ones',
                 )
 
-    def _report_matches(self, samples: list[dict[str, Any]], root: str) -> None:
-        """Say how many queries will not count, and when the gallery is of one camera."""
-        query, gallery = ([s for s in samples if s['is_query'] == q] for q in (True, False))
-        cameras = {sample['cam_id'] for sample in gallery}
-        paths = {sample['img_path'] for sample in gallery}
-        persons = Counter(sample['gt_label'] for sample in gallery)
-        pairs = Counter((sample['gt_label'], sample['cam_id']) for sample in gallery)
-        unmatched = 0
-        for sample in query:
-            pid, cam_id = sample['gt_label'], sample['cam_id']
-            removed = sample['img_path'] in paths if cam_id == -1 else pairs[pid, cam_id]
-            unmatched += persons[pid] == removed
-        one_camera = len(cameras) == 1 and cameras != {-1}
-        all_of = f'; the whole gallery is of cam_id {min(cameras)}' if one_camera else ''
-        if unmatched or one_camera:
-            log_once(
-                logging.WARNING if one_camera or unmatched == len(query) else logging.INFO,
-                f'{unmatched} of {len(query)} queries of {printable(root)} have no match: '
-                f'no gallery image of their person from another, or an unknown, camera{all_of}',
-            )
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """Return the fields of a sample."""
+        info = super().get_data_info(idx)
+        if self._numbers:
+            info['sample_idx'] += self.first_index
+            info.update((name, known[info[name]]) for name, known in self._numbers.items())
+        return info
 
-    def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
-        # Serialised samples cannot change, so their columns are kept; to unpickle is slow.
-        self._columns = {name: self._gather(self.data_list, name) for name in _COLUMNS}
-        return super()._serialize_data()
+    def as_part(self, first_index: int, first_pid: int, first_camera: int) -> 'ReIDDataset':
+        """Return a copy that is part of a joint data set, see :meth:`with_pipeline`.
 
-    def get_subset_(self, indices: Sequence[int] | int) -> None:
-        """Keep some of the samples; see :class:`mmengine.dataset.BaseDataset`."""
-        super().get_subset_(indices)
-        self._columns = {}
-
-    def _copy_without_annotation(self, memo: dict | None = None) -> 'ReIDDataset':
-        # A subset will be made of the copy.
-        other = super()._copy_without_annotation({} if memo is None else memo)
-        other._columns = {}
-        return other
-
-    def _column(self, name: str) -> np.ndarray:
-        self.full_init()
-        if not self.serialize_data:
-            return self._gather(self.data_list, name)
-        if name not in self._columns:
-            self._columns[name] = self._gather(map(self.get_data_info, range(len(self))), name)
-        return self._columns[name].copy()
-
-    def _gather(self, samples: Iterable[dict[str, Any]], name: str) -> np.ndarray:
-        values = []
-        for sample in samples:
-            value = sample[name]
-            if isinstance(value, bool) or not isinstance(value, Integral):
-                raise TypeError(
-                    f'{type(self).__name__} gives {name} {value!r}, which is no integer, for '
-                    f'{printable(sample["img_path"])}'
-                )
-            values.append(value)
-        return np.array(values, np.int64)
-
-    @property
-    def pids(self) -> np.ndarray:
-        """``gt_label`` of each sample, (N,) int64, a copy."""
-        return self._column('gt_label')
-
-    @property
-    def cam_ids(self) -> np.ndarray:
-        """``cam_id`` of each sample, (N,) int64, a copy."""
-        return self._column('cam_id')
-
-    @property
-    def num_ids(self) -> int:
-        """How many different pids there are, -1 not counted."""
-        return len(set(self.pids.tolist()) - {-1})
-
-    @property
-    def num_cameras(self) -> int:
-        """How many different cameras there are, the unknown one not counted."""
-        return len(set(self.cam_ids.tolist()) - {-1})
+        Its samples, persons and cameras are numbered through from these numbers on, in the order of
+        their numbers here; -1 stays.
+        """
+        part = self.with_pipeline(self.pipeline.transforms)
+        assert isinstance(part, ReIDDataset)
+        part.first_index = first_index
+        columns = {'gt_label': (self.pids, first_pid), 'cam_id': (self.cam_ids, first_camera)}
+        part._numbers = {
+            name: {-1: -1} | {old: new for new, old in enumerate(_known(values), first)}
+            for name, (values, first) in columns.items()
+        }
+        return part

@@ -1,41 +1,42 @@
-"""What all data sets of passreid share: seeded samples and bad images replaced."""
+"""What all data sets of passreid share: seeded samples, and bad images replaced."""
 
 import copy
 import logging
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+import torch
 from mmengine.dataset import BaseDataset, Compose
 from mmengine.logging import print_log
+from numpy.random import mtrand
 
 from passreid.registry import TRANSFORMS
 from passreid.utils.printable import printable
 
-from .bad_images import BadImageCounter, BadImageError
-from .repeated_index import visit_of
-from .sample_seed import SampleSeed
-from .samples_in_work import SamplesInWork
+from .storage.bad_images import BadImageCounter, BadImageError
+
+# Swapping numpy's bit generator costs 1 us, saving and restoring its state 110 us.
+_SAMPLE_BITS = np.random.MT19937(0)
 
 
 class RobustDataset(BaseDataset):
     """A data set whose samples are reproducible and which survives bad images.
 
-    - While the pipeline runs on sample ``i``, numpy, ``random`` and torch's CPU generator are
-      seeded from (seed, epoch, i), whichever worker runs it and whatever ran before. Samplers
-      that draw a sample again in an epoch give it other numbers (:class:`RepeatedIndex`).
-    - In training, a sample whose pipeline raises :class:`BadImageError` is counted, logged by
-      name and replaced by another that its own seed determines; too many of them stop the
-      training. In test mode a bad image is an error: nothing is replaced in an evaluation.
-    - Any other error, and the death of a worker (:func:`named_lost_samples`), is reported with the
-      name of the sample.
+    While the pipeline runs on sample ``i``, numpy, ``random`` and torch's CPU generator are seeded
+    from (seed, epoch, i), whichever worker runs it and whatever ran before; an index that is drawn
+    again in an epoch brings its own ``visit``. In training, a sample whose pipeline raises
+    :class:`.BadImageError` is counted, logged by name and replaced by another that its own seed
+    determines; too many of them stop the training. In test mode a bad image is an error.
 
     Args:
         pipeline (list | tuple): Transforms, or configs of transforms. Defaults to none.
         seed (int): Seed of the samples' random numbers. Defaults to 0.
-        max_bad_share (float): Share of bad images above which training stops.
-            Defaults to 0.01.
-        bad_grace (int): The share is judged after this many images, or after as many as
-            there are in a smaller data set. Defaults to 1000.
+        max_bad_share (float): Share of bad images above which training stops. Defaults to 0.01.
+        bad_grace (int): The share is judged after this many images, or all of a smaller data set.
+            Defaults to 1000.
         **kwargs: The other arguments of :class:`mmengine.dataset.BaseDataset`.
     """
 
@@ -51,97 +52,61 @@ class RobustDataset(BaseDataset):
         bad_grace: int = 1000,
         **kwargs,
     ) -> None:
-        self._sample_seed = SampleSeed(seed)
-        self._in_work = SamplesInWork()
+        # Shared with workers, so that those that are already running follow.
+        self._seed_epoch = torch.tensor([seed, 0]).share_memory_()
         self._bad_images = BadImageCounter(0, max_bad_share, bad_grace)
-        super().__init__(pipeline=_build_pipeline(pipeline).transforms, **kwargs)
+        super().__init__(pipeline=_build(pipeline).transforms, **kwargs)
 
     def full_init(self) -> None:
         """Load the list of samples."""
-        if self._fully_initialized:
-            return
-        super().full_init()
+        if not self._fully_initialized:
+            super().full_init()
+            self._start_counts()
+
+    def _start_counts(self) -> None:
         limits = self._bad_images
         self._bad_images = BadImageCounter(len(self), limits.max_share, limits.grace)
+        self._seed_epoch = self._seed_epoch.clone().share_memory_()
 
     def with_pipeline(self, pipeline: Sequence[dict | Callable]) -> 'RobustDataset':
-        """Return a copy whose samples go through another pipeline.
-
-        It shares the list of samples; seed, epoch and the count of bad images are its own.
-
-        Args:
-            pipeline (Sequence[dict | Callable]): Transforms, or configs of transforms.
-        """
+        """Return a copy whose samples go through another pipeline, with counts of its own."""
+        self.full_init()
         other = copy.copy(self)
-        other.pipeline = _build_pipeline(pipeline)
-        other._sample_seed = copy.deepcopy(self._sample_seed)
-        other._bad_images = copy.deepcopy(self._bad_images)
-        other._in_work = SamplesInWork()
+        other.pipeline = _build(pipeline)
+        other._start_counts()
         return other
 
-    def as_part(self, first_index: int, transform: Callable[[dict], dict]) -> 'RobustDataset':
-        """Return a copy that is part of a joint data set, see :meth:`with_pipeline`.
-
-        Args:
-            first_index (int): Index of the first sample in the joint data set.
-            transform (Callable): What the pipeline begins with.
-        """
-        part = self.with_pipeline([transform, *self.pipeline.transforms])
-        part.first_index = first_index
-        return part
+    def get_subset(self, indices: Sequence[int] | int) -> 'RobustDataset':
+        """Return a data set of some of the samples; see :class:`mmengine.dataset.BaseDataset`."""
+        self.full_init()
+        subset = copy.copy(self)
+        subset.get_subset_(indices)
+        subset._start_counts()
+        return subset
 
     def set_seed(self, seed: int) -> None:
-        """Change the seed; workers that are already running follow.
-
-        Args:
-            seed (int): Seed of the samples' random numbers, not negative.
-        """
-        self._sample_seed.seed = seed
+        """Change the seed of the samples' random numbers, which is not negative."""
+        self._seed_epoch[0] = seed
 
     def set_epoch(self, epoch: int) -> None:
-        """Give every sample fresh random numbers; workers that are already running follow.
-
-        Args:
-            epoch (int): Number of the epoch, not negative.
-        """
-        self._sample_seed.epoch = epoch
+        """Give every sample the random numbers of an epoch, which is not negative."""
+        self._seed_epoch[1] = epoch
 
     def bad_image_summary(self) -> dict[str, Any]:
-        """What the workers of this process have met so far.
-
-        Returns:
-            dict: ``seen`` (int) images loaded, ``bad`` (int) of them bad, ``share`` (float)
-            and ``names`` (list[str]) of the bad ones without repetition.
-        """
-        seen, bad = self._bad_images.seen, self._bad_images.bad
+        """Return how many images were ``seen``, how many of them ``bad``, and their ``names``."""
+        seen, bad = self._bad_images.totals()
         names = [self.image_name(idx) for idx in self._bad_images.indices()]
-        return {'seen': seen, 'bad': bad, 'share': bad / max(seen, 1), 'names': names}
+        return {'seen': seen, 'bad': bad, 'names': names}
 
     def image_name(self, idx: int) -> str:
-        """Path of an image, found without reading it.
-
-        Args:
-            idx (int): Index of the sample.
-        """
+        """Return the path of an image, found without reading it."""
         return self.get_data_info(idx)['img_path']
 
     def prepare_data(self, idx: int) -> Any:
-        """Run the pipeline on a sample.
-
-        Args:
-            idx (int): Index of the sample.
-
-        Returns:
-            Any: What the pipeline returns, or None for a bad image in training.
-
-        Raises:
-            BadImageError: For a bad image in test mode.
-            TooManyBadImagesError: For one bad image too many in training.
-        """
+        """Run the pipeline on a sample; returns None for a bad image in training."""
         self._bad_images.count_seen()
         try:
-            with self._in_work.begun(self.image_name(idx)):
-                return super().prepare_data(idx)
+            return super().prepare_data(idx)
         except BadImageError as error:
             if self.test_mode:
                 raise
@@ -153,19 +118,37 @@ class RobustDataset(BaseDataset):
             raise
 
     def __getitem__(self, idx: int) -> Any:
-        """Run the pipeline on a sample, in training on another if its image is bad.
-
-        Args:
-            idx (int): Index of the sample.
-        """
-        visit, idx = visit_of(idx), int(idx)
+        """Run the pipeline on a sample, in training on another if its image is bad."""
+        visit, idx = getattr(idx, 'visit', 0), int(idx)
         if not -len(self) <= idx < len(self):
             raise IndexError(f'sample {idx} of {len(self)} samples')
         idx %= len(self)
-        with self._sample_seed.of_sample(self.first_index + idx, visit):
+        key = (*self._seed_epoch.tolist(), self.first_index + idx)
+        with seeded(*key, visit) if visit else seeded(*key):
             return super().__getitem__(idx)
 
 
-def _build_pipeline(pipeline: Sequence[dict | Callable]) -> Compose:
+def _build(pipeline: Sequence[dict | Callable]) -> Compose:
     # Built here: mmengine would look a type up in the default scope of the moment.
     return Compose([TRANSFORMS.build(t) if isinstance(t, dict) else t for t in pipeline])
+
+
+@contextmanager
+def seeded(*key: int) -> Iterator[None]:
+    """Seed numpy, ``random`` and torch's CPU generator by a key, and restore them afterwards."""
+    words = np.random.SeedSequence(key).generate_state(4)
+    number = int(words[:2].view(np.uint64)[0])
+    outer = mtrand.get_bit_generator()
+    python_state, torch_state = random.getstate(), torch.get_rng_state()
+    # A second copy is needed only where a transform itself loads a seeded sample.
+    bits = np.random.MT19937(0) if outer is _SAMPLE_BITS else _SAMPLE_BITS
+    mtrand.set_bit_generator(bits)
+    np.random.seed(words)
+    random.seed(number)
+    torch.default_generator.manual_seed(number)
+    try:
+        yield
+    finally:
+        mtrand.set_bit_generator(outer)
+        random.setstate(python_state)
+        torch.set_rng_state(torch_state)

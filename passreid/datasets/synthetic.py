@@ -1,16 +1,16 @@
 """Rendered pedestrians: the data set that is always there."""
 
 import os.path as osp
-from dataclasses import fields
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from mmengine.logging import MMLogger
+from mmengine.logging import print_log
 
 from passreid.registry import DATASETS
+from passreid.rendering import SyntheticSettings, generate_synthetic
 
-from .image_files import list_images
 from .market1501 import Market1501
-from .rendering import SyntheticSettings, generate_synthetic
+from .storage.image_files import list_images
 
 
 @DATASETS.register_module()
@@ -25,23 +25,18 @@ class SyntheticReID(Market1501):
             unlabelled_pids.csv                                true ids, for analysis alone
             generation.json                                    settings and generator version
 
-    People of training, test and the unlabelled pool do not overlap. Samples are those of
-    :class:`ReIDDataset`; in the split 'unlabelled' ``gt_label`` is -1.
+    People of training, test and the unlabelled pool do not overlap; in the split 'unlabelled'
+    ``gt_label`` is -1.
 
     Args:
         data_root (str): Where rendered data sets are kept. Defaults to 'data/synthetic'.
-        split (str): 'train', 'query', 'gallery', 'test' or 'unlabelled'. Defaults to 'train'.
+        split (str): As of :class:`ReIDDataset`, or 'unlabelled'. Defaults to 'train'.
         domain (str): 'a' (summer, campus) or 'b' (winter, station). Defaults to 'a'.
-        pipeline (list): Transforms. Defaults to none.
-        settings (dict, optional): Other fields of :class:`rendering.SyntheticSettings`, such as
-            ``seed``, ``image_size`` or ``train_ids``. Data loading keeps its own ``seed``.
-        num_workers (int, optional): Processes that render on first use. Defaults to None, which
-            means one for each usable core.
+        pipeline (list | tuple): Transforms, or configs of transforms. Defaults to none.
+        settings (dict, optional): Other fields of :class:`passreid.rendering.SyntheticSettings`,
+            such as ``image_size``, ``train_ids`` or ``seed``, which is not that of data loading.
+        num_workers (int, optional): Processes that render. Defaults to None: one for each core.
         **kwargs: The other arguments of :class:`ReIDDataset`.
-
-    Raises:
-        ValueError: For an unknown setting or one out of range.
-        PermissionError: When ``data_root`` cannot be written.
     """
 
     root_names = ()
@@ -52,28 +47,16 @@ class SyntheticReID(Market1501):
         data_root: str = 'data/synthetic',
         split: str = 'train',
         domain: str = 'a',
-        pipeline: list | tuple = (),
+        pipeline: Sequence[dict | Callable] = (),
         *,
         settings: dict[str, Any] | None = None,
         num_workers: int | None = None,
-        test_mode: bool | None = None,
         **kwargs,
     ) -> None:
-        settings = dict(settings or {})
-        known = {field.name for field in fields(SyntheticSettings)} - {'domain'}
-        if unknown := sorted(set(settings) - known):
-            raise ValueError(f'unknown settings {unknown}; known are {sorted(known)}')
+        rendered = SyntheticSettings(domain=domain, **(settings or {}))
+        folder = str(generate_synthetic(data_root, rendered, num_workers))
         self.unlabelled = split == 'unlabelled'
-        folder = generate_synthetic(
-            data_root, SyntheticSettings(domain=domain, **settings), num_workers
-        )
-        super().__init__(
-            data_root=str(folder),
-            split='train' if self.unlabelled else split,
-            pipeline=pipeline,
-            test_mode=test_mode,
-            **kwargs,
-        )
+        super().__init__(folder, 'train' if self.unlabelled else split, pipeline, **kwargs)
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """List the samples of this split; see :class:`ReIDDataset`."""
@@ -81,13 +64,13 @@ class SyntheticReID(Market1501):
             return super().load_data_list()
         folder = osp.join(self.data_root, 'unlabelled')
         names = list_images(folder)
-        MMLogger.get_current_instance().info(f'{len(names)} unlabelled pictures in {folder}')
+        print_log(f'{len(names)} unlabelled pictures in {folder}', 'current')
         return [
-            {
-                'img_path': osp.join(folder, name),
-                'gt_label': -1,
-                'cam_id': int(osp.splitext(name)[0].rpartition('_c')[2]) - 1,
-                'is_query': False,
-            }
+            dict(
+                img_path=osp.join(folder, name),
+                gt_label=-1,
+                cam_id=int(osp.splitext(name)[0].rpartition('_c')[2]) - 1,
+                is_query=False,
+            )
             for name in names
         ]

@@ -4,32 +4,17 @@ import hashlib
 import os
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 
 def cache_folder(root: str | os.PathLike) -> Path:
-    """Return a folder for what is computed from the images of a folder; made when missing.
+    """Return the folder for what is computed from the images of ``root``; made when missing.
 
-    Args:
-        root (str | Path): Folder of the images.
-
-    Returns:
-        Path: ``<root>/.passreid_cache`` or, where that cannot be written,
-        ``$XDG_CACHE_HOME/passreid`` (``~/.cache/passreid``), which several folders of images share.
-
-    Raises:
-        OSError: When neither can be written.
+    It lies in the user's cache folder (``~/.cache/passreid`` on Linux), never among the images,
+    which may be shared, read-only or under version control.
     """
-    folder = Path(root) / '.passreid_cache'
-    try:
-        folder.mkdir(exist_ok=True)
-        if os.access(folder, os.W_OK | os.X_OK):
-            return folder
-    except OSError:
-        pass
-    folder = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'passreid'
+    path = os.path.realpath(root)
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    folder = user_cache_path('passreid') / f'{os.path.basename(path)[:50]}-{digest}'
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def source_digest(source: str | os.PathLike) -> str:
-    """Return 16 characters that stand for a file or folder, by whatever links it is reached."""
-    return hashlib.sha256(os.fsencode(os.path.realpath(source))).hexdigest()[:16]

@@ -1,13 +1,10 @@
-import ntpath
 import os
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from passreid.datasets import FolderReID
-from passreid.datasets.text_number import text_number
-from passreid.registry import DATASETS
+from passreid.datasets.folder_reid import hold_out, parse_id
 
 ID_CAM = r'(?P<pid>[^_]+)_(?P<camera>[^_]+)_'
 
@@ -23,8 +20,8 @@ def test_a_folder_for_each_person(tmp_path, write_images):
     write_images(tmp_path, ['id_b/2.jpg', 'id_b/1.jpg', 'id_a/x/3.jpg', 'id_ä ö/4.jpg'])
     dataset = FolderReID(str(tmp_path), pid_from='folder')
     # Persons are numbered in the order of their numbers, which are hashes here.
-    numbers = sorted(text_number(f'id_{name}') for name in ('a', 'b', 'ä ö'))
-    label = {name: numbers.index(text_number(f'id_{name}')) for name in ('a', 'b', 'ä ö')}
+    numbers = sorted(parse_id(f'id_{name}') for name in ('a', 'b', 'ä ö'))
+    label = {name: numbers.index(parse_id(f'id_{name}')) for name in ('a', 'b', 'ä ö')}
     assert rows(dataset) == [
         ('id_a/x/3.jpg', label['a'], -1),
         ('id_b/1.jpg', label['b'], -1),
@@ -34,46 +31,73 @@ def test_a_folder_for_each_person(tmp_path, write_images):
     assert (dataset.num_ids, dataset.num_cameras) == (3, 0)
 
 
-def test_folders_of_windows(tmp_path, write_images, monkeypatch):
-    def real(path):
-        return path.replace('\\', '/')
-
-    write_images(tmp_path, ['3/day_2/1.jpg', '4/day_1/1.jpg'])
-    windows = SimpleNamespace(
-        path=SimpleNamespace(join=ntpath.join),
-        stat=lambda path: os.stat(real(path)),
-        scandir=lambda path: os.scandir(real(path)),
-    )
-    monkeypatch.setattr('passreid.datasets.folder_scan.os', windows)
-    options = dict(pid_from='folder', pattern=r'[^/]+/day_(?P<camera>\d)/')
-    dataset = FolderReID(str(tmp_path), 'query', check_duplicates=False, **options)
-    assert [name for name, *_ in rows(dataset)] == ['3\\day_2\\1.jpg', '4\\day_1\\1.jpg']
-    assert (dataset.pids.tolist(), dataset.cam_ids.tolist()) == ([3, 4], [2, 1])
-
-
 def test_persons_and_cameras_in_file_names(tmp_path, write_images):
-    write_images(tmp_path, ['0042_3_a.jpg', '7_0_a.jpg', 'more/7_3_b.png'])
-    dataset = FolderReID(str(tmp_path), pattern=ID_CAM)
-    assert rows(dataset) == [('0042_3_a.jpg', 1, 3), ('7_0_a.jpg', 0, 0), ('more/7_3_b.png', 0, 3)]
+    names = ['0042_3_a.jpg', '7_0_a.jpg', 'more/7_3_b.png', '-1_1_a.jpg', '8_-1_a.jpg']
+    write_images(tmp_path, names)
+    assert rows(FolderReID(str(tmp_path), pattern=ID_CAM)) == [
+        ('0042_3_a.jpg', 2, 3),
+        ('7_0_a.jpg', 0, 0),
+        ('8_-1_a.jpg', 1, -1),
+        ('more/7_3_b.png', 0, 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ('pattern', 'path', 'found'),
+    [
+        (ID_CAM, '0042_3_17.jpg', ('0042', '3')),
+        # The file name counts, not its folders.
+        (ID_CAM, '01_02/anna_5_17.jpg', ('anna', '5')),
+        # From the beginning.
+        (r'(?P<pid>\d+)', 'x12.jpg', ('', '')),
+        (r'(?P<pid>\d+)(_c(?P<camera>\d))?', '12.jpg', ('12', '')),
+        (r'(?P<pid>\d*)', 'x.jpg', ('', '')),
+        # With a '/', the path counts.
+        (r'(?P<camera>\w+)/(?P<pid>\w+)/', '07/anna/1.jpg', ('anna', '07')),
+        (r'(?P<camera>\w+)/(?P<pid>\w+)/', '07\\anna\\1.jpg', ('anna', '07')),
+        (None, 'Łukasz b/day/1.jpg', ('Łukasz b', '')),
+        (None, '1.jpg', ('', '')),
+        (r'.*_c(?P<camera>\d)', 'anna/1_c4.jpg', ('anna', '4')),
+        (r'.*_c(?P<camera>\d)', 'anna/1.jpg', ('', '')),
+        (r'[^/]+/(?P<camera>[^/]+)/', 'anna\\2\\1.jpg', ('anna', '2')),
+    ],
+)
+def test_names(tmp_path, write_images, pattern, path, found):
+    pid_from = 'name' if pattern and 'pid' in pattern else 'folder'
+    dataset = FolderReID(str(tmp_path), pattern=pattern, pid_from=pid_from, lazy_init=True)
+    assert dataset.read_name(path) == found
+
+
+def test_numbers_of_ids():
+    assert [parse_id(text) for text in ('0', '0042', '-1', '9' * 15)] == [0, 42, -1, 10**15 - 1]
+    texts = [
+        'Łukasz Żak',
+        '-2',
+        '1.5',
+        '²',
+        '٣',
+        '9' * 40,
+        '\udcff',
+        *map('person {}'.format, range(2000)),
+    ]
+    numbers = {parse_id(text) for text in texts}
+    assert len(numbers) == len(texts) and min(numbers) >= 0 and max(numbers) < 2**52
+    # Never changes.
+    assert parse_id('anna') == 1501356105369965
 
 
 @pytest.fixture
 def divided(tmp_path, write_images):
-    names = {
-        'train': ['a/1.jpg', 'b/1.jpg'],
-        'query': ['c/1.jpg'],
-        'gallery': ['d/1.jpg', 'c/2.jpg'],
-    }
-    for folder, images in names.items():
-        write_images(tmp_path / folder, images)
+    write_images(tmp_path / 'train', ['a/1.jpg', 'b/1.jpg'])
+    write_images(tmp_path / 'query', ['c/1.jpg'])
+    write_images(tmp_path / 'gallery', ['d/1.jpg', 'c/2.jpg'])
     return tmp_path
 
 
 def test_folders_named_as_the_splits_are_found(divided):
-    train = FolderReID(str(divided), pid_from='folder')
-    assert sorted(train.pids.tolist()) == [0, 1]
+    assert sorted(FolderReID(str(divided), pid_from='folder').pids.tolist()) == [0, 1]
     test = FolderReID(str(divided), 'test', pid_from='folder')
-    c, d = text_number('c'), text_number('d')
+    c, d = parse_id('c'), parse_id('d')
     assert rows(test) == [('query/c/1.jpg', c, -1), ('gallery/c/2.jpg', c, -1)] + [
         ('gallery/d/1.jpg', d, -1)
     ]
@@ -84,7 +108,6 @@ def test_query_and_gallery_that_are_loaded_apart_agree(divided):
     gallery = FolderReID(str(divided / 'gallery'), 'gallery', pid_from='folder')
     assert query.pids.tolist() == gallery.pids.tolist()[:1]
     assert query.get_data_info(0)['is_query']
-    assert query.test_mode
 
 
 def test_folders_of_other_names(divided, tmp_path_factory, write_images):
@@ -92,17 +115,15 @@ def test_folders_of_other_names(divided, tmp_path_factory, write_images):
     away = write_images(tmp_path_factory.mktemp('away'), ['c/3.jpg'])
     folders = {'query': 'probe images', 'gallery': str(away)}
     test = FolderReID(str(divided), 'test', pid_from='folder', folders=folders)
-    assert [test.image_name(idx) for idx in range(2)] == [
-        f'{divided}/probe images/c/1.jpg',
-        f'{away}/c/3.jpg',
-    ]
+    expected = [f'{divided}/probe images/c/1.jpg', f'{away}/c/3.jpg']
+    assert [test.image_name(idx) for idx in range(2)] == expected
 
 
 def test_missing_folder_shows_the_tree(divided):
     (divided / 'query').rename(divided / 'probe')
     with pytest.raises(FileNotFoundError, match='not found in .*\n.*\n *train/\n *query/\n *gall'):
         FolderReID(str(divided), 'query', pid_from='folder')
-    with pytest.raises(FileNotFoundError, match='not found in .*\n.*\n *images, in folders or not'):
+    with pytest.raises(FileNotFoundError, match='nothing'):
         FolderReID(str(divided / 'nothing'), pid_from='folder')
 
 
@@ -112,20 +133,15 @@ def test_division_by_a_rule(tmp_path, write_images):
         [f'{pid}_{camera}_{n}.jpg' for pid in range(10) for camera in 'ab' for n in range(3)],
     )
     options = {'data_root': str(tmp_path), 'pattern': ID_CAM, 'test_ids': 0.4}
-    train = FolderReID(split='train', **options)
-    test = FolderReID(split='test', **options)
+    train, test = (FolderReID(split=split, **options) for split in ('train', 'test'))
     assert (len(train), len(test)) == (36, 24)
-    assert train.pids.tolist() == sorted(train.pids.tolist())
     assert (train.num_ids, test.num_ids, test.num_cameras) == (6, 4, 2)
-    is_query = np.array([test.get_data_info(idx)['is_query'] for idx in range(24)])
     # A query for each person and camera.
-    assert is_query.sum() == 8
-    paths = {
-        os.path.basename(dataset.image_name(i)) for dataset in (train, test) for i in range(24)
-    }
-    assert len(paths) == 48
+    assert sum(test.get_data_info(idx)['is_query'] for idx in range(24)) == 8
+    paths = {dataset.image_name(i) for dataset in (train, test) for i in range(len(dataset))}
+    assert len(paths) == 60
     other = FolderReID(split='train', split_seed=3, **options)
-    assert {rows(other)[i][0] for i in range(36)} != {rows(train)[i][0] for i in range(36)}
+    assert {name for name, *_ in rows(other)} != {name for name, *_ in rows(train)}
 
 
 @pytest.mark.parametrize('test_ids', [['anna', '7'], ('anna', 7), {'anna', '007'}])
@@ -135,10 +151,7 @@ def test_persons_for_test_may_be_named(tmp_path, write_images, test_ids):
     assert rows(FolderReID(**options)) == [('bert/1.jpg', 0, -1)]
     assert len(FolderReID(split='query', **options)) == 2
     one = FolderReID(split='test', **options | {'test_ids': 'anna'})
-    assert [name for name, *_ in rows(one)] in (
-        ['anna/1.jpg', 'anna/2.jpg'],
-        ['anna/2.jpg', 'anna/1.jpg'],
-    )
+    assert sorted(name for name, *_ in rows(one)) == ['anna/1.jpg', 'anna/2.jpg']
 
 
 def test_names_that_do_not_match(tmp_path, write_images, log):
@@ -149,48 +162,30 @@ def test_names_that_do_not_match(tmp_path, write_images, log):
     dataset = FolderReID(str(tmp_path), pattern=ID_CAM, ignore_unmatched=True)
     assert [name for name, *_ in rows(dataset)] == ['1_2_a.jpg', '2_2_a.jpg']
     assert f'2 images in {tmp_path}/ are left out' in log()
-    assert f'the first: {tmp_path}/person.jpg, {tmp_path}/x/other.jpg' in log()
+    assert f'{tmp_path}/person.jpg, {tmp_path}/x/other.jpg' in log()
 
 
-def test_image_outside_of_the_folders(tmp_path, write_images):
-    write_images(tmp_path, ['a/1.jpg', 'b.jpg'])
-    with pytest.raises(ValueError, match='b.jpg: the image is in no folder that names its person'):
-        FolderReID(str(tmp_path), pid_from='folder')
-
-
-def test_two_texts_for_one_person(tmp_path, write_images):
-    write_images(tmp_path, ['7_1_a.jpg', '007_1_a.jpg'])
-    with pytest.raises(ValueError, match="'007' and '7', which both get the number 7"):
-        FolderReID(str(tmp_path), pattern=ID_CAM)
-
-
-def test_junk_and_unknown_cameras(tmp_path, write_images):
-    write_images(tmp_path, ['-1_1_a.jpg', '0_-1_a.jpg', '3_2_a.jpg'])
-    assert rows(FolderReID(str(tmp_path), pattern=ID_CAM)) == [
-        ('0_-1_a.jpg', 0, -1),
-        ('3_2_a.jpg', 1, 2),
-    ]
-
-
-@pytest.mark.parametrize('ignore', [False, True])
-def test_nothing_there(tmp_path, write_images, ignore):
-    with pytest.raises(ValueError, match=f'no images in {tmp_path}'):
-        FolderReID(str(tmp_path), pid_from='folder', ignore_unmatched=ignore)
+@pytest.mark.parametrize('test_ids', [None, 0.5])
+def test_nothing_there(tmp_path, write_images, test_ids):
+    options = dict(pid_from='folder', test_ids=test_ids)
+    with pytest.raises(ValueError, match='is empty'):
+        FolderReID(str(tmp_path), **options)
     write_images(tmp_path, ['1.jpg'])
-    with pytest.raises(ValueError, match='is empty' if ignore else 'in no folder'):
-        FolderReID(str(tmp_path), pid_from='folder', ignore_unmatched=ignore)
-    with pytest.raises(ValueError):
-        FolderReID(str(tmp_path), pid_from='folder', ignore_unmatched=ignore, test_ids=0.5)
+    with pytest.raises(ValueError, match='no folder'):
+        FolderReID(str(tmp_path), **options)
 
 
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        ({'folders': {'val': 'x'}}, r"keys \['val'\]; known are \['train', 'query', 'gallery'\]"),
+        ({'folders': {'val': 'x'}}, 'folders does not name the folder of train'),
         ({'test_ids': 0.5}, r"test_ids would divide .* folders \['gallery', 'query', 'train'\]"),
-        ({'pid_from': 'name'}, 'the person needs the group'),
-        ({'folders': {'query': 'query'}}, 'folders does not name the folder of train'),
         ({'folders': {'train': 'a'}, 'split': 'test'}, 'the folder of gallery and query'),
+        ({'pid_from': 'name'}, r'\(\?P<pid>'),
+        ({'pid_from': 'name', 'pattern': r'(?P<camera>\d)'}, r'\(\?P<pid>'),
+        ({'pid_from': 'name', 'pattern': r'(?P<pid>\d)_(?P<cam>\d)'}, 'cam'),
+        ({'pattern': r'(?P<pid>\d)'}, "pid_from='folder'"),
+        ({'pid_from': 'path'}, "pid_from='path'"),
     ],
 )
 def test_arguments_that_contradict_each_other(divided, options, message):
@@ -198,14 +193,48 @@ def test_arguments_that_contradict_each_other(divided, options, message):
         FolderReID(str(divided), **{'pid_from': 'folder'} | options)
 
 
-def test_query_cannot_be_told_from_gallery(tmp_path, write_images):
-    write_images(tmp_path, ['a/1.jpg'])
-    with pytest.raises(ValueError, match="split='test' needs to know query from gallery"):
-        FolderReID(str(tmp_path), 'test', pid_from='folder')
+def divide(pids, cam_ids, test_ids, **kwargs):
+    splits = hold_out(np.array(pids), np.array(cam_ids), test_ids, **kwargs)
+    assert len(splits) == len(pids)
+    return splits
 
 
-def test_images_are_loaded(tmp_path, write_images):
-    write_images(tmp_path, ['Jörg K/1 1.jpg'])
-    config = {'type': 'FolderReID', 'data_root': str(tmp_path), 'pid_from': 'folder'}
-    dataset = DATASETS.build(config | {'pipeline': [{'type': 'LoadPersonImage'}]})
-    assert dataset[0]['img'].shape == (8, 4, 3)
+def test_one_query_for_each_person_and_camera():
+    pids = [7] * 9 + [8] * 2
+    cam_ids = [0] * 3 + [1] * 4 + [2] * 2 + [0] * 2
+    splits = divide(pids, cam_ids, [7, 8])
+    queries = [(pids[i], cam_ids[i]) for i in np.flatnonzero(splits == 'query')]
+    assert sorted(queries) == [(7, 0), (7, 1), (7, 2), (8, 0)]
+    assert (splits == 'gallery').sum() == 7
+
+
+@pytest.mark.parametrize(
+    ('cam_ids', 'num_queries'),
+    # A single image of a camera stays in the gallery, or the others would have no match.
+    [([0, 0, 1], 1), ([0, 1, 2], 1), ([-1, -1, -1, -1], 1), ([0, 1], 1), ([0], 0)],
+)
+def test_single_images(cam_ids, num_queries):
+    splits = divide([3] * len(cam_ids), cam_ids, [3])
+    assert (splits == 'query').sum() == num_queries
+    assert (splits == 'gallery').sum() == len(cam_ids) - num_queries
+
+
+def test_seed_chooses_persons_and_queries():
+    pids, cam_ids = np.repeat(np.arange(20), 6), np.tile([0, 0, 0, 1, 1, 1], 20)
+    first, same, other = (divide(pids, cam_ids, 0.5, seed=seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, same)
+    assert set(pids[first == 'train']) != set(pids[other == 'train'])
+    # Any image can be a query.
+    drawn = [np.flatnonzero(divide(pids, cam_ids, 0.5, seed=s) == 'query') for s in range(20)]
+    assert set((np.concatenate(drawn) % 6).tolist()) == set(range(6))
+
+
+@pytest.mark.parametrize('share', [0.0, 0.1, 0.9, 1.0, 7])
+def test_share_that_leaves_nobody(share):
+    with pytest.raises(ValueError, match=f'test_ids={share} makes .* of 3 persons'):
+        divide([1, 2, 3], [0] * 3, share)
+
+
+def test_unknown_persons():
+    with pytest.raises(ValueError, match=r'persons without an image: \[4, 9\]'):
+        divide([1, 2, 3], [0] * 3, [2, 9, 4])

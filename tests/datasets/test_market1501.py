@@ -1,9 +1,12 @@
-import pytest
-from mmengine.dataset import BaseDataset
+"""Market-1501 and the data sets of its layout."""
 
-from passreid.datasets import Market1501
-from passreid.datasets.bad_images import BadImageError
+import pytest
+
+from passreid.datasets import CUHK03NP, DukeMTMCReID, Market1501, OccludedDuke
+from passreid.datasets.storage.bad_images import BadImageError
 from passreid.registry import DATASETS
+
+SPLITS = {'train': 'bounding_box_train', 'query': 'query', 'gallery': 'bounding_box_test'}
 
 
 @pytest.fixture
@@ -44,52 +47,58 @@ def test_junk_is_dropped_and_distractors_stay_in_the_gallery(root):
         ('0000_c4s1_000151_01.jpg', 0, 3),
         ('1501_c5s1_000001_00.jpg', 1501, 4),
     ]
-    assert dataset.get_data_info(0)['is_query']
-
-
-@pytest.mark.parametrize('name', ['market1501', 'Market-1501-v15.09.15'])
-def test_unzipped_folder_is_found(tmp_path, write_images, name):
-    write_images(tmp_path / name / 'query', ['0003_c1s1_000001_00.jpg'])
-    assert len(Market1501(str(tmp_path), 'query')) == 1
+    assert [dataset.get_data_info(idx)['is_query'] for idx in range(3)] == [True, False, False]
 
 
 @pytest.mark.parametrize(
-    'name', ['person.jpg', '0002.jpg', '2_cam.jpg', '-2_c1s1.jpg', '2_c0s1.jpg']
+    'name',
+    ['person.jpg', '0002.jpg', '2_cam.jpg', '-2_c1s1.jpg', '2_c0s1.jpg', '2_c12345678901s1.jpg'],
 )
 def test_unknown_name_is_an_error(root, name):
     (root / 'query' / name).touch()
-    with pytest.raises(ValueError, match=f'the name of {root}/query/{name} does not begin'):
+    with pytest.raises(ValueError, match=f'{root}/query/{name}'):
         Market1501(str(root), 'query')
-
-
-def test_camera_zero_is_named(root):
-    (root / 'query' / '0002_c0s1_000451_03.jpg').touch()
-    with pytest.raises(ValueError, match=r'0002_c0s1.* camera from 1 on .*FolderReID'):
-        Market1501(str(root), 'query')
-
-
-def test_published_counts(root, log):
-    Market1501(str(root), 'test')
-    assert 'published with 3368 images of 750 ids in its query split' in log()
-    assert 'published with 15913 images of 751 ids in its gallery split' in log()
 
 
 def test_bad_image_is_replaced_in_training_only(root):
     (root / 'bounding_box_train' / '0002_c1s1_000451_03.jpg').write_bytes(b'')
-    config = {
-        'type': 'Market1501',
-        'data_root': str(root),
-        'pipeline': [{'type': 'LoadPersonImage'}],
-        'max_bad_share': 1,
-    }
-    dataset = DATASETS.build(config)
-    assert isinstance(dataset, BaseDataset)
-    assert dataset[0]['sample_idx'] in (1, 2)
+    pipeline = [{'type': 'LoadPersonImage'}]
+    config = dict(type='Market1501', data_root=str(root), pipeline=pipeline, max_bad_share=1)
+    assert DATASETS.build(config)[0]['sample_idx'] in (1, 2)
     with pytest.raises(BadImageError, match=r'0002_c1s1_000451_03\.jpg: the file is empty'):
         DATASETS.build(config | {'test_mode': True})[0]
 
 
-def test_camera_of_too_many_digits_is_refused(tmp_path, write_images):
-    write_images(tmp_path / 'bounding_box_train', ['0002_c12345678901s1_000001_00.jpg'])
-    with pytest.raises(ValueError, match='does not begin with pid and camera'):
-        Market1501(str(tmp_path))
+@pytest.mark.parametrize(
+    ('kind', 'options', 'folder', 'name', 'counts'),
+    [
+        (Market1501, {}, 'Market-1501-v15.09.15', '0003_c2s1_000001_00.jpg', '12936 3368 15913'),
+        (DukeMTMCReID, {}, 'DukeMTMC-reID', '0005_c2_f0046985.jpg', '16522 2228 17661'),
+        (OccludedDuke, {}, 'Occluded_Duke', '0005_c2_f1.jpg', '15618 2210 17661'),
+        (CUHK03NP, {}, 'cuhk03-np/detected', '0002_c2_3.png', '7365 1400 5332'),
+        (CUHK03NP, {'variant': 'labelled'}, 'cuhk03-np/labeled', '0002_c2.png', '7368 1400 5328'),
+    ],
+)
+def test_data_sets_of_this_layout(tmp_path, write_images, log, kind, options, folder, name, counts):
+    """Found in the folder above, of pid 0 in train, compared with published counts."""
+    for (split, inner), images in zip(SPLITS.items(), counts.split(), strict=True):
+        write_images(tmp_path / folder / inner, [name, '0009_c8_f1.jpg'])
+        dataset = kind(str(tmp_path), split, **options)
+        assert dataset.image_name(0) == f'{tmp_path}/{folder}/{inner}/{name}'
+        labels = [0, 1] if split == 'train' else [int(name[:4]), 9]
+        assert dataset.pids.tolist() == labels
+        assert dataset.cam_ids.tolist() == [1, 7]
+        assert f'{kind.__name__} is known with {images} images of' in log()
+
+
+def test_pid_zero_is_a_person_of_duke(tmp_path, write_images):
+    write_images(tmp_path / 'bounding_box_train', ['0000_c1_f1.jpg', '0001_c1_f1.jpg'])
+    assert DukeMTMCReID(str(tmp_path)).num_ids == 2
+
+
+def test_missing_variant(tmp_path, write_images):
+    write_images(tmp_path / 'detected' / 'bounding_box_train', ['0001_c1.png'])
+    with pytest.raises(FileNotFoundError, match='labeled/bounding_box_train/'):
+        CUHK03NP(str(tmp_path), variant='labeled')
+    with pytest.raises(ValueError, match="'both'"):
+        CUHK03NP(str(tmp_path), variant='both')

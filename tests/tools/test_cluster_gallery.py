@@ -16,7 +16,7 @@ from tiny_runs import ARCH, HEIGHT, WIDTH, pass_config, quick_start, reid_config
 
 from passreid.apis import build_runner, get_model
 from passreid.clustering import ClusterStatistics
-from passreid.datasets.bad_images import BadImageError, TooManyBadImagesError
+from passreid.datasets.storage.bad_images import BadImageError, TooManyBadImagesError
 
 ROOT = Path(__file__).parents[2]
 # Copies of one picture are a cluster, whatever the model; 7 + 5 + 4 images and one on its own.

@@ -46,7 +46,7 @@ def test_names(tool):
         '/crops/monday/anna_c3_75.jpg', 3, 75.0, dict(person='anna')
     )
     unknown = find('/crops/anna_cdoor_.jpg')
-    assert unknown.time is None and unknown.cam_id == tool.text_number('door')
+    assert unknown.time is None and unknown.cam_id == tool.parse_id('door')
     assert find('/crops/a.jpg') is None
 
 

@@ -15,13 +15,11 @@ FOLDER = Path(__file__).parents[2] / 'tools' / 'misc'
 
 
 @pytest.fixture
-def tool(monkeypatch):
-    monkeypatch.syspath_prepend(FOLDER)
+def tool():
     spec = importlib.util.spec_from_file_location('verify_dataset', FOLDER / 'verify_dataset.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    yield module
-    sys.modules.pop('dataset_findings', None)
+    return module
 
 
 @pytest.fixture
@@ -114,11 +112,11 @@ def test_queries_without_a_match_that_counts(verify, people):
 
 
 def test_unknown_cameras_leave_out_the_file_of_the_query_alone(tool):
-    image = sys.modules['dataset_findings'].Image
+    image = tool.Image
     queries = [image(f'{pid}.jpg', pid, -1, True) for pid in (1, 2)]
     gallery = [image('1.jpg', 1, -1, False), image('2.jpg', 2, -1, False)]
     gallery.append(image('x.jpg', 2, -1, False))
-    assert tool.find_problems('test', '', queries + gallery).without_match == {1: 1}
+    assert tool.find_problems('test', '', queries + gallery)['without_match'] == {1: 1}
 
 
 def test_images_of_an_lmdb(verify, people, tmp_path):

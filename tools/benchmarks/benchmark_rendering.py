@@ -9,8 +9,8 @@ import argparse
 import cv2
 from measure import best_seconds
 
-from passreid.datasets.rendering import DOMAINS, SyntheticSettings, render
-from passreid.datasets.rendering.plan import plan_files
+from passreid.rendering import DOMAINS, SyntheticSettings, render
+from passreid.rendering.plan import plan_files
 
 
 def parse_args() -> argparse.Namespace:

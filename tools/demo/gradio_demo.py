@@ -21,7 +21,7 @@ import numpy as np
 from result_cards import CSS, Found, note, results
 
 from passreid import ReIDInferencer
-from passreid.datasets.text_number import text_number
+from passreid.datasets.folder_reid import parse_id
 from passreid.search import GalleryRecord, SearchFilter, open_store
 
 _MAX_TOPK = 50
@@ -96,7 +96,7 @@ def camera_records(pattern: str) -> Callable[[str], GalleryRecord]:
 
     def record(path: str) -> GalleryRecord:
         found = regex.search(os.path.basename(path))
-        return GalleryRecord(path, cam_id=text_number(found['camera']) if found else -1)
+        return GalleryRecord(path, cam_id=parse_id(found['camera']) if found else -1)
 
     return record
 

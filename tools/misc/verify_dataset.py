@@ -9,18 +9,22 @@ Example:
 """
 
 import argparse
+import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from dataset_findings import Findings, Image, find_problems, read_all, shared
 from mmengine.config import Config, ConfigDict
+from mmengine.dataset import BaseDataset
 from rich.progress import track
+from torch.utils.data import DataLoader, Dataset
 
 from passreid.apis import load_config
+from passreid.datasets.storage.bad_images import BadImageError
 from passreid.datasets.transforms import LoadPersonImage
 from passreid.registry import DATASETS, TRANSFORMS, type_of
 from passreid.utils import register_all_modules
@@ -29,6 +33,7 @@ from passreid.utils.device import num_usable_cpus
 from passreid.utils.printable import printable
 from passreid.visualization import Table
 
+_BATCH = 64
 _SHOWN = 10
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 _HEADER = ('data set', 'images', 'ids', 'cameras', 'queries', 'unreadable', 'same id', 'across ids')
@@ -52,17 +57,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def dataset_configs(cfg: Config) -> dict[str, ConfigDict]:
-    """Return the config of each data set, joint ones taken apart, each once.
-
-    Args:
-        cfg (Config): The config of a run.
-
-    Returns:
-        dict[str, ConfigDict]: By where they stand, such as 'val, test'.
-
-    Raises:
-        ValueError: When there is none.
-    """
+    """Return the configs of data sets, joint ones taken apart, by where they are: 'val, test'."""
     places: list[tuple[ConfigDict, list[str]]] = []
     for name in _LOADERS:
         loaders = cfg.get(name) or []
@@ -95,53 +90,128 @@ def _same(first: ConfigDict, second: ConfigDict) -> bool:
     return first == second
 
 
+class Image(NamedTuple):
+    """An image that was looked at: ``digest`` stands for its bytes, '' when it cannot be read."""
+
+    path: str
+    pid: int
+    cam_id: int
+    is_query: bool
+    digest: str = ''
+    problem: str = ''
+
+
+class ImageCheck(Dataset):
+    """Reads the images of a data set, whose pipeline is not run, and says what is wrong."""
+
+    def __init__(self, dataset: BaseDataset, load: LoadPersonImage) -> None:
+        self.dataset = dataset
+        self.load = load
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Image:
+        """Read an image."""
+        path = self.dataset.image_name(index)
+        facts = path, -1, -1, False
+        try:
+            info = self.dataset.get_data_info(index)
+            facts = path, int(info['gt_label']), int(info['cam_id']), bool(info['is_query'])
+            data = info['img_bytes'] if 'img_bytes' in info else self.load.read_file(path)
+            self.load(dict(info, img_bytes=data))
+        except BadImageError as error:
+            return Image(*facts, problem=error.reason)
+        except (OSError, ValueError) as error:
+            return Image(*facts, problem=getattr(error, 'strerror', None) or str(error))
+        return Image(*facts, digest=hashlib.blake2b(data, digest_size=16).hexdigest())
+
+
 def read_images(dataset: ConfigDict, name: str, num_workers: int) -> tuple[str, list[Image]]:
-    """Read all images of a data set, with a progress bar.
-
-    Args:
-        dataset (ConfigDict): Its config.
-        name (str): What the progress bar calls it.
-        num_workers (int): Processes that read.
-
-    Returns:
-        tuple[str, list[Image]]: Type and folder of the data set, and its images.
-    """
+    """Return type and folder of a data set, and all its images, read with a progress bar."""
     steps = dataset.get('pipeline') or []
     loading = [step for step in steps if type_of(step, TRANSFORMS) is LoadPersonImage]
     load = LoadPersonImage(**{k: v for k, v in (loading or [{}])[0].items() if k != 'type'})
     built = DATASETS.build(dict(dataset, pipeline=[]))
-    batches = track(read_all(built, load, num_workers), name, transient=True)
-    images = [image for batch in batches for image in batch]
+    check = ImageCheck(built, load)
+    batches = DataLoader(check, _BATCH, num_workers=num_workers, collate_fn=list)
+    images = [image for batch in track(batches, name, transient=True) for image in batch]
     return f'{type(built).__name__} in {built.data_root}', images
 
 
-def report(found: list[Findings], common: dict[str, list[list[str]]]) -> str:
-    """Return what was found as text.
+def find_problems(name: str, source: str, images: Sequence[Image]) -> dict[str, Any]:
+    """Return what is known about the images of a data set, fit for JSON."""
+    files: dict[str, list[Image]] = defaultdict(list)
+    for image in images:
+        if image.digest:
+            files[image.digest].append(image)
+    equal: dict[bool, list[list[str]]] = {False: [], True: []}
+    for group in files.values():
+        if len(group) > 1:
+            several = len({image.pid for image in group}) > 1
+            equal[several].append([image.path for image in group])
+    return dict(
+        name=name,
+        source=source,
+        images=len(images),
+        ids=len({image.pid for image in images} - {-1}),
+        cameras=len({image.cam_id for image in images} - {-1}),
+        queries=sum(image.is_query for image in images),
+        unreadable={image.path: image.problem for image in images if image.problem},
+        same_id=equal[False],
+        across_ids=equal[True],
+        without_match=_without_match(images),
+    )
 
-    Args:
-        found (list[Findings]): Of each data set.
-        common (dict[str, list[list[str]]]): Equal files, by the data sets that share them.
+
+def _without_match(images: Sequence[Image]) -> dict[int, int]:
+    """Count the queries of each person without an image in the gallery that counts for them.
+
+    Images of the query's own camera do not count; where it is unknown, its own file does not.
     """
+    gallery = [image for image in images if not image.is_query]
+    of_person = Counter(image.pid for image in gallery)
+    excluded = Counter((i.pid, place) for i in gallery for place in (i.cam_id, i.path))
+    unmatched = Counter(
+        query.pid
+        for query in images
+        if query.is_query
+        and of_person[query.pid]
+        <= excluded[query.pid, query.path if query.cam_id == -1 else query.cam_id]
+    )
+    return dict(sorted(unmatched.items()))
+
+
+def shared(first: Sequence[Image], second: Sequence[Image]) -> list[list[str]]:
+    """Return pairs of files of equal content that two data sets share."""
+    known = {image.digest: image.path for image in second if image.digest}
+    found = {image.digest: image.path for image in first if image.digest in known}
+    return [[path, known[digest]] for digest, path in found.items()]
+
+
+def report(found: Sequence[dict[str, Any]], common: dict[str, list[list[str]]]) -> str:
+    """Return what was found as text, with equal files by the data sets that share them."""
     rows = []
     for f in found:
-        counts = (f.images, f.ids, f.cameras, f.queries)
-        groups = (f.unreadable, f.same_id, f.across_ids)
-        rows.append([f.name, *map(str, counts), *(str(len(group)) for group in groups)])
+        counts = [f[key] for key in ('images', 'ids', 'cameras', 'queries')]
+        counts += [len(f[key]) for key in ('unreadable', 'same_id', 'across_ids')]
+        rows.append([f['name'], *map(str, counts)])
     lines = [Table(_HEADER, rows).to_text()]
     for f in found:
-        unreadable = [f'{path}: {problem}' for path, problem in f.unreadable.items()]
-        lines += _listed(f'{f.name}: cannot be read', unreadable)
-        lines += _listed(f'{f.name}: one picture under several ids', map(' = '.join, f.across_ids))
-        lines += _listed(f'{f.name}: one picture twice under one id', map(' = '.join, f.same_id))
-        persons = [f'{pid} ({number} queries)' for pid, number in f.without_match.items()]
-        lines += _listed(f'{f.name}: ids whose queries have no match that counts', persons)
+        name = f['name']
+        unreadable = (f'{path}: {problem}' for path, problem in f['unreadable'].items())
+        lines += _listed(f'{name}: cannot be read', unreadable)
+        lines += _listed(f'{name}: one picture under several ids', map(' = '.join, f['across_ids']))
+        lines += _listed(f'{name}: one picture twice under one id', map(' = '.join, f['same_id']))
+        persons = (f'{pid} ({number} queries)' for pid, number in f['without_match'].items())
+        lines += _listed(f'{name}: ids whose queries have no match that counts', persons)
     for names, pairs in common.items():
         lines += _listed(f'{names}: one picture in both', map(' = '.join, pairs))
     return '\n'.join(lines)
 
 
-def _listed(heading: str, items: Any) -> list[str]:
-    items = list(items)
+def _listed(heading: str, found: Iterable[str]) -> list[str]:
+    items = list(found)
     if not items:
         return []
     more = [f'    and {len(items) - _SHOWN} more'] if len(items) > _SHOWN else []
@@ -165,9 +235,12 @@ def main() -> None:
         if (pairs := shared(read[one][1], read[other][1]))
     }
     print(report(found, common))
-    wrong = bool(common) or any(one.wrong for one in found)
+    # Equal files of one person do no harm.
+    wrong = bool(common) or any(
+        one[key] for one in found for key in ('unreadable', 'across_ids', 'without_match')
+    )
     if args.out:
-        content = dict(wrong=wrong, datasets=[one.to_dict() for one in found], in_both=common)
+        content = dict(wrong=wrong, datasets=found, in_both=common)
         args.out.write_text(json.dumps(content, indent=1) + '\n')
     print('Something is wrong.' if wrong else 'Nothing is wrong.')
     sys.exit(int(wrong))

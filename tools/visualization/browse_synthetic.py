@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from passreid.datasets.rendering import DOMAINS, Picture, render
+from passreid.rendering import DOMAINS, Picture, render
 
 
 def parse_args() -> argparse.Namespace:

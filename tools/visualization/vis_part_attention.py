@@ -18,7 +18,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 
 from passreid.apis import load_config, load_weights
-from passreid.datasets.image_files import list_images
+from passreid.datasets.storage.image_files import list_images
 from passreid.models import PartViT
 from passreid.registry import DATASETS, MODELS
 from passreid.utils import register_all_modules

@@ -9,7 +9,6 @@ from passreid.registry import DATA_SAMPLERS
 from passreid.utils.log_once import log_once
 
 from .grouped_sampler import GroupedSampler, read_column
-from .identity_schedule import draw_published, schedule_groups
 
 # Odd, so that their median is a length that occurs.
 _TRIAL_EPOCHS = 25
@@ -23,37 +22,20 @@ class IdentitySampler(GroupedSampler):
     waits for another epoch. An id with fewer than K images makes one group, drawn with
     replacement. The groups fill batches of P different ids at random, until fewer than P ids have
     groups left: as many batches as can be filled, or (``batches='published'``) each from ids
-    drawn at random among those with groups left, which ends a few batches earlier.
+    drawn at random among those with groups left, which ends a few batches earlier. That number
+    would depend on chance: here it is the median over 25 epochs, longer epochs are cut and shorter
+    ones drawn anew, so that every epoch has the same length.
 
-    The number of batches depends on the numbers of images alone, so it is the same in every
-    epoch, as mmengine's loops and schedules need it. That of the published rule would depend on
-    chance: here it is the median over 25 epochs, longer epochs are cut and shorter ones drawn anew.
-
-    In a distributed run, a step takes world_size x P different ids, or P different ones on
-    each rank if there are not so many. All ranks have equally many batches; those of a step
-    together are the batch that one process would draw. Samples of pid -1 are left out.
+    The batches of all ranks together are the batch that one process would draw, of different ids
+    if there are enough. Samples of pid -1 are left out.
 
     Args:
         dataset (Sized): A data set with ``pids``, such as :class:`ReIDDataset`.
-        batch_size (int, optional): P x K, the batch size of the data loader. Left out in a
-            config: :func:`passreid.apis.build_runner` fills it in. Defaults to None.
+        batch_size (int, optional): P x K, see :class:`.GroupedSampler`.
         images_per_id (int): K. Defaults to 4.
-        seed (int, optional): Seed, equal on all ranks; None draws one and shares it between
-            the ranks. Defaults to None.
+        seed (int, optional): See :class:`.GroupedSampler`.
         batches (str): ``'all'``, which leaves the fewest images out, or ``'published'``, for as
-            many optimiser steps as the published recipe takes. Defaults to ``'all'``.
-
-    Raises:
-        ValueError: When ``batch_size`` is missing or no multiple of ``images_per_id``, the data set
-            has fewer than P ids, or ``batches`` is neither.
-        TypeError: When the data set has no ``pids``.
-
-    Examples:
-        >>> class Crops(list):
-        ...     pids = [0] * 4 + [1] * 5 + [2]
-        >>> sampler = IdentitySampler(Crops(range(10)), batch_size=4, images_per_id=2, seed=0)
-        >>> len(sampler), len(list(sampler))
-        (8, 8)
+            many optimizer steps as the published recipe takes. Defaults to ``'all'``.
     """
 
     def __init__(
@@ -67,7 +49,7 @@ class IdentitySampler(GroupedSampler):
         super().__init__(dataset, batch_size, images_per_id, seed)
         if batches not in ('all', 'published'):
             raise ValueError(f"batches must be 'all' or 'published', but is {batches!r}")
-        self.batches = batches
+        self._draw = schedule_groups if batches == 'all' else draw_published
         pids = read_column(dataset, 'pids')
         self._by_id = np.argsort(pids, kind='stable')[(pids < 0).sum() :]
         # Where the images of each id begin in `_by_id`, and how many there are.
@@ -89,35 +71,24 @@ class IdentitySampler(GroupedSampler):
         self._groups = np.maximum(self._counts // images_per_id, 1)
         # Ids of what is scheduled at once: a step of all ranks, or else a batch of one.
         together = self.ids_per_batch * self.world_size
-        enough = len(self._counts) >= together
-        self._scheduled_ids = together if enough else self.ids_per_batch
+        self._scheduled = together if len(self._counts) >= together else self.ids_per_batch
         generator = np.random.default_rng(0)
         trials = 1 if batches == 'all' else _TRIAL_EPOCHS
-        lengths = sorted(len(self._draw_schedule(generator)) for _ in range(trials))
-        self.num_steps = lengths[trials // 2] * self._scheduled_ids // together
+        lengths = sorted(
+            len(self._draw(self._groups, self._scheduled, generator)) for _ in range(trials)
+        )
+        self.num_steps = lengths[trials // 2] * self._scheduled // together
         self.num_samples = self.num_steps * self.batch_size
 
     def draw_epoch(self, generator: np.random.Generator) -> np.ndarray:
-        """Draw the samples of all ranks.
-
-        Args:
-            generator (np.random.Generator): Source of randomness, seeded by (seed, epoch).
-
-        Returns:
-            np.ndarray: Indices, (steps, world_size, batch_size) int64.
-        """
+        """Draw the indices of all ranks, (steps, world_size, batch_size) int64."""
         images = self._draw_groups(generator)
+        shape = self.num_steps, self.world_size, self.batch_size
         used = self.num_steps * self.world_size * self.ids_per_batch
-        while (schedule := self._draw_schedule(generator)).size < used:
-            pass
-        return images[schedule.ravel()[:used]].reshape(
-            self.num_steps, self.world_size, self.batch_size
-        )
-
-    def _draw_schedule(self, generator: np.random.Generator) -> np.ndarray:
-        """Return numbers of groups, (B, scheduled ids) int64."""
-        draw = schedule_groups if self.batches == 'all' else draw_published
-        return draw(self._groups, self._scheduled_ids, generator)
+        while True:
+            schedule = self._draw(self._groups, self._scheduled, generator).ravel()
+            if len(schedule) >= used:
+                return images[schedule[:used]].reshape(shape)
 
     def _draw_groups(self, generator: np.random.Generator) -> np.ndarray:
         """Return the images of all groups, id by id, (G, K) int64."""
@@ -130,3 +101,64 @@ class IdentitySampler(GroupedSampler):
         of_image = np.repeat(np.arange(len(self._counts)), self._counts)
         shuffled = self._by_id[np.lexsort((generator.random(len(self._by_id)), of_image))]
         return shuffled[self._first[owners, None] + places]
+
+
+def count_batches(groups: np.ndarray, ids_per_batch: int) -> int:
+    """Count the batches of different ids that (N,) groups of each id can fill at most.
+
+    It is the largest B for which the sum of ``min(groups, B)`` is at least ``ids_per_batch`` x B.
+    """
+    batches = np.arange(1, groups.sum() // ids_per_batch + 1)
+    with_as_many = len(groups) - np.searchsorted(np.sort(groups), batches)
+    return int((np.cumsum(with_as_many) >= ids_per_batch * batches).sum())
+
+
+def schedule_groups(
+    groups: np.ndarray, ids_per_batch: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Spread the groups of each id over as many batches of different ids as possible, at random.
+
+    The ids, in random order, fill a table of ``ids_per_batch`` rows with their groups. A row has
+    one entry for each batch, and its columns are assigned to the batches at random; only an id
+    that continues in the next row restricts the choice there.
+
+    Returns:
+        np.ndarray: Groups, numbered through id by id, (batches, ids_per_batch) int64.
+    """
+    num_batches = count_batches(groups, ids_per_batch)
+    used = np.minimum(groups, num_batches)
+    spare = int(used.sum()) - ids_per_batch * num_batches
+    # Fewer than ids_per_batch: each from another id, and from none its only one if possible.
+    used[np.argsort(generator.random(len(used)) + (used > 1))[len(used) - spare :]] -= 1
+    ids = generator.permutation(len(used))
+    owners = np.repeat(ids, used[ids])
+    first = np.cumsum(used[ids]) - used[ids]
+    numbers = np.arange(len(owners)) - np.repeat(first, used[ids])
+    numbers += (np.cumsum(groups) - groups)[owners]
+    schedule = np.empty((num_batches, ids_per_batch), np.int64)
+    rows = owners.reshape(ids_per_batch, num_batches)
+    batches = np.empty(0, np.int64)
+    for row, own in enumerate(rows):
+        # The id that the row begins with may not go where the row before has it.
+        taken = batches[rows[row - 1] == own[0]] if row else batches
+        order = generator.permutation(num_batches)
+        allowed = np.isin(order, taken, invert=True)
+        head = np.flatnonzero(allowed)[: int((own == own[0]).sum())]
+        batches = np.concatenate([order[head], np.delete(order, head)])
+        schedule[batches, row] = numbers[row * num_batches : (row + 1) * num_batches]
+    # Neighbors in the order of ids share a row: mixed, so that ranks do not share ids.
+    return generator.permuted(schedule, axis=1)
+
+
+def draw_published(
+    groups: np.ndarray, ids_per_batch: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Draw each batch at random from the ids that have groups left; see :func:`schedule_groups`."""
+    following = np.cumsum(groups) - groups
+    ends = following + groups
+    schedule = []
+    while len(ids := np.flatnonzero(following < ends)) >= ids_per_batch:
+        chosen = generator.choice(ids, ids_per_batch, replace=False)
+        schedule.append(following[chosen])
+        following[chosen] += 1
+    return np.array(schedule)

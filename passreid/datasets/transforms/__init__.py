@@ -1,8 +1,6 @@
 """Transforms; mmpretrain's are available under their own names."""
 
-from .loading import LoadPersonImage
-from .pack_views import PackViews
-from .part_areas import part_areas
-from .part_aware_multi_crop import PartAwareMultiCrop
+from ..storage.decoding import LoadPersonImage
+from .multi_crop import PackViews, PartAwareMultiCrop, part_areas
 
 __all__ = ['LoadPersonImage', 'PackViews', 'PartAwareMultiCrop', 'part_areas']

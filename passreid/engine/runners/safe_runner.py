@@ -14,7 +14,6 @@ from mmengine.runner import CheckpointLoader, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
-from passreid.datasets.lost_workers import named_lost_samples
 from passreid.registry import RUNNERS, TASK_UTILS
 from passreid.utils.atomic_file import NotSavedError
 from passreid.utils.checkpoint_loading import read_checkpoint
@@ -45,21 +44,10 @@ class SafeRunner(Runner):
 
     def train(self) -> nn.Module:
         """Train; see :meth:`mmengine.runner.Runner.train`."""
-        with named_lost_samples():
-            try:
-                return super().train()
-            finally:
-                self.call_hook('after_train_or_failure')
-
-    def val(self) -> dict:
-        """Validate; see :meth:`mmengine.runner.Runner.val`."""
-        with named_lost_samples():
-            return super().val()
-
-    def test(self) -> dict:
-        """Test; see :meth:`mmengine.runner.Runner.test`."""
-        with named_lost_samples():
-            return super().test()
+        try:
+            return super().train()
+        finally:
+            self.call_hook('after_train_or_failure')
 
     def save_checkpoint(self, *args, **kwargs) -> None:
         """Save a checkpoint; see mmengine. All processes must call this, the first one writes.

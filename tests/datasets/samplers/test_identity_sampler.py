@@ -2,12 +2,13 @@ import time
 
 import numpy as np
 import pytest
-from torch.utils.data import DataLoader
 
 from passreid.datasets import IdentitySampler
-from passreid.datasets.repeated_index import visit_of
-from passreid.datasets.samplers.identity_schedule import count_batches
-from passreid.registry import DATA_SAMPLERS
+from passreid.datasets.samplers.identity_sampler import (
+    count_batches,
+    draw_published,
+    schedule_groups,
+)
 
 
 class Crops:
@@ -67,19 +68,6 @@ def test_batches_are_p_ids_of_k_images(crops, batch_size, images_per_id, epoch, 
     assert all((pids[:, :, 0] == pid).sum() <= 1 for pid in unique[counts < images_per_id])
 
 
-@all_crops
-def test_epoch_ends_when_fewer_than_p_ids_are_left(crops):
-    sampler = IdentitySampler(crops, 16, seed=0)
-    unique, counts = np.unique(crops.pids[crops.pids >= 0], return_counts=True)
-    groups = np.maximum(counts // 4, 1)
-    for epoch in range(5):
-        sampler.set_epoch(epoch)
-        pids = crops.pids[batches(sampler)][:, :, 0]
-        used = (pids.reshape(-1, 1) == unique).sum(0)
-        assert (groups > used).sum() < 4
-    assert len(sampler) == 16 * count_batches(groups, 4)
-
-
 def literal_length(groups, ids_per_batch, generator):
     """Count the batches of the published sampler: random ids until fewer than P have groups."""
     left, batches = list(groups), 0
@@ -110,27 +98,6 @@ def test_published_number_of_batches(world_size, batch_size, monkeypatch):
     assert length // batch_size < count_batches(groups, 16)
 
 
-@pytest.mark.parametrize('rule', ['all', 'published'])
-def test_length_is_that_of_the_data_loader_in_every_epoch(rule):
-    sampler = IdentitySampler(CROPS['plenty'], 16, seed=0, batches=rule)
-    loader = DataLoader(CROPS['plenty'], batch_size=16, sampler=sampler)
-    for epoch in range(5):
-        sampler.set_epoch(epoch)
-        assert [len(batch) for batch in loader] == [16] * len(loader)
-
-
-def test_leftovers_change_between_epochs():
-    crops = Crops([7] * 8)
-    seen = set()
-    sampler = IdentitySampler(crops, 16, seed=0)
-    for epoch in range(10):
-        sampler.set_epoch(epoch)
-        indices = batches(sampler).ravel().tolist()
-        assert len(indices) == len(set(indices)) == 32
-        seen.update(indices)
-    assert seen == set(range(56))
-
-
 def test_ids_with_few_images_are_drawn_with_replacement():
     crops = Crops([2, 1, 4, 4])
     drawn = []
@@ -143,32 +110,7 @@ def test_ids_with_few_images_are_drawn_with_replacement():
     # Copies are augmented differently.
     (single,) = [group for group in batches(sampler)[0] if (crops.pids[group] == 3).all()]
     copies = [index for index in sampler if index == single[0]]
-    assert [visit_of(index) for index in copies] == [0, 1, 2, 3]
-
-
-@all_crops
-def test_seed_and_epoch_determine_the_order(crops):
-    orders = []
-    for seed, epoch in ((0, 0), (0, 1), (1, 0), (0, 0)):
-        sampler = IdentitySampler(crops, 16, seed=seed)
-        sampler.set_epoch(epoch)
-        orders.append(list(sampler))
-    assert orders[0] == orders[3] == list(sampler)
-    assert orders[0] != orders[1] != orders[2] != orders[0]
-
-
-@pytest.mark.parametrize('world_size', [2, 3])
-def test_ranks_share_a_step_of_different_ids(world_size, monkeypatch):
-    crops = CROPS['plenty']
-    samplers = [
-        of_rank(crops, rank, world_size, monkeypatch, batch_size=12) for rank in range(world_size)
-    ]
-    assert len({len(sampler) for sampler in samplers}) == 1
-    steps = np.concatenate([batches(sampler) for sampler in samplers], axis=1)
-    assert steps.shape[1:] == (3 * world_size, 4)
-    assert len(np.unique(steps)) == steps.size
-    ids = crops.pids[steps][:, :, 0].tolist()
-    assert all(len(set(step)) == 3 * world_size for step in ids)
+    assert [getattr(index, 'visit', 0) for index in copies] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize('rule', ['all', 'published'])
@@ -181,33 +123,27 @@ def test_two_processes_draw_what_one_draws(rule, monkeypatch):
     np.testing.assert_array_equal(np.concatenate(two, axis=1), one)
 
 
-def test_more_ranks_than_ids_for_them(monkeypatch):
-    crops = CROPS['with junk']
-    ranks = [batches(of_rank(crops, rank, 3, monkeypatch, batch_size=8)) for rank in range(3)]
-    assert len({indices.shape for indices in ranks}) == 1
-    everything = np.concatenate(ranks)
-    assert len(np.unique(everything)) == everything.size
-    for indices in ranks:
-        assert all(len(set(ids)) == 2 for ids in crops.pids[indices][:, :, 0].tolist())
-
-
 @pytest.mark.parametrize('rank', [0, 1])
 @pytest.mark.parametrize('rule', ['all', 'published'])
 def test_resume_from_any_offset_is_the_tail(rank, rule, monkeypatch):
     options = dict(batch_size=8, epoch=2, batches=rule)
     sampler = of_rank(CROPS['few images'], rank, 2, monkeypatch, **options)
-    order = [(index, visit_of(index)) for index in sampler]
+    order = [(index, getattr(index, 'visit', 0)) for index in sampler]
     for start in range(0, len(order) + 1, 4):
         sampler.set_start(start)
-        assert [(index, visit_of(index)) for index in sampler] == order[start:]
+        assert [(index, getattr(index, 'visit', 0)) for index in sampler] == order[start:]
         assert len(sampler) == len(order)
     with pytest.raises(ValueError, match=f'between 0 and {len(order)}'):
         sampler.set_start(len(order) + 1)
 
 
-def test_too_few_ids():
+def test_wrong_arguments():
     with pytest.raises(ValueError, match='holds 16 ids with 4 images each, but .* only 5 ids'):
         IdentitySampler(CROPS['with junk'], 64, seed=0)
+    with pytest.raises(ValueError, match="'all' or 'published', .* 'most'"):
+        IdentitySampler(CROPS['plenty'], 16, seed=0, batches='most')
+    with pytest.raises(TypeError, match='range has no `pids`'):
+        IdentitySampler(range(9), 8, seed=0)
 
 
 @pytest.mark.parametrize(('batch_size', 'warned'), [(4, 1), (8, 0)])
@@ -216,16 +152,6 @@ def test_one_identity_in_a_batch_is_warned_of_once(batch_size, warned, log, monk
     for _ in range(2):
         IdentitySampler(CROPS['plenty'], batch_size, seed=0)
     assert log().count(f'batch_size={batch_size}') == warned
-
-
-def test_unknown_rule():
-    with pytest.raises(ValueError, match="'all' or 'published', .* 'most'"):
-        IdentitySampler(CROPS['plenty'], 16, seed=0, batches='most')
-
-
-def test_data_set_without_pids():
-    with pytest.raises(TypeError, match='range has no `pids`'):
-        IdentitySampler(range(9), 8, seed=0)
 
 
 @pytest.mark.parametrize('rule', ['all', 'published'])
@@ -239,9 +165,47 @@ def test_size_of_msmt17_takes_no_time(rule):
     assert time.process_time() - start < 0.5
 
 
-def test_config_as_mmengine_builds_it():
-    config = {'type': 'IdentitySampler', 'images_per_id': 2, 'batch_size': 4}
-    defaults = {'dataset': CROPS['plenty'], 'seed': 5}
-    sampler = DATA_SAMPLERS.build(config, default_args=defaults)
-    assert isinstance(sampler, IdentitySampler)
-    assert (sampler.ids_per_batch, sampler.seed) == (2, 5)
+GROUPS = {
+    'equal': [3] * 12,
+    'one giant': [100, 1, 1, 1, 1, 1, 1, 1],
+    'two giants': [40, 40, 3, 3, 2, 2, 2, 2, 1, 1, 1],
+    'long tail': list(range(1, 30)),
+    'random': np.random.default_rng(0).geometric(0.2, 50).tolist(),
+}
+cases = pytest.mark.parametrize(
+    ('groups', 'ids_per_batch'),
+    [pytest.param(np.array(g), p, id=f'{n}-{p}') for n, g in GROUPS.items() for p in (1, 2, 3, 4)],
+)
+
+
+def draw_greedily(groups, ids_per_batch):
+    """Count batches, each of the ids with the most groups left: what no other way exceeds."""
+    left, batches = np.sort(groups)[::-1], 0
+    while left[ids_per_batch - 1]:
+        left[:ids_per_batch] -= 1
+        left = np.sort(left)[::-1]
+        batches += 1
+    return batches
+
+
+@cases
+def test_count_is_the_most_that_can_be_filled(groups, ids_per_batch):
+    assert count_batches(groups, ids_per_batch) == draw_greedily(groups, ids_per_batch)
+
+
+@cases
+@pytest.mark.parametrize('seed', range(5))
+@pytest.mark.parametrize('draw', [schedule_groups, draw_published])
+def test_schedule(groups, ids_per_batch, seed, draw):
+    schedule = draw(groups, ids_per_batch, np.random.default_rng(seed))
+    assert schedule.shape[1] == ids_per_batch
+    most = count_batches(groups, ids_per_batch)
+    assert len(schedule) == most if draw is schedule_groups else 0 < len(schedule) <= most
+    # No group twice, no id twice in a batch.
+    assert len(np.unique(schedule)) == schedule.size
+    owners = np.repeat(np.arange(len(groups)), groups)[schedule]
+    assert all(len(set(batch)) == ids_per_batch for batch in owners.tolist())
+    # It ends when fewer than P ids have groups left.
+    left = groups - np.bincount(owners.ravel(), minlength=len(groups))
+    assert (left > 0).sum() < ids_per_batch
+    assert left.min() >= 0

@@ -1,10 +1,7 @@
 import pytest
-import torch
 from mmengine.dataset import DefaultSampler
 
 from passreid.datasets import ResumableSampler
-from passreid.datasets.samplers import resumable_sampler
-from passreid.registry import DATA_SAMPLERS
 
 
 def of_rank(sampler_type, size, rank, world_size, monkeypatch, **kwargs):
@@ -25,13 +22,6 @@ def test_order_is_that_of_default_sampler(size, world_size, shuffle, round_up, m
             default.set_epoch(epoch)
             assert list(ours) == list(default)
         assert len(ours) == len(default)
-
-
-def test_ranks_together_cover_the_data_once(monkeypatch):
-    samplers = [
-        of_rank(ResumableSampler, 23, rank, 4, monkeypatch, round_up=False) for rank in range(4)
-    ]
-    assert sorted(index for sampler in samplers for index in sampler) == list(range(23))
 
 
 @pytest.mark.parametrize('rank', [0, 2])
@@ -71,33 +61,7 @@ def test_start_holds_for_one_iteration():
     assert list(sampler) == order
 
 
-def test_epochs_differ_and_repeat():
-    sampler = ResumableSampler(range(50), seed=0)
-    first = list(sampler)
-    sampler.set_epoch(1)
-    assert list(sampler) != first
-    sampler.set_epoch(0)
-    assert list(sampler) == first
-
-
 @pytest.mark.parametrize('start', [-1, 11])
 def test_impossible_start_is_refused(start):
     with pytest.raises(ValueError, match=f'between 0 and 10.*{start}'):
         ResumableSampler(range(10), seed=0).set_start(start)
-
-
-def test_indices_become_integers_in_chunks(monkeypatch):
-    monkeypatch.setattr(resumable_sampler, 'CHUNK', 4)
-    sizes = []
-    tolist = torch.Tensor.tolist
-    monkeypatch.setattr(
-        torch.Tensor, 'tolist', lambda self: sizes.append(len(self)) or tolist(self)
-    )
-    indices = list(ResumableSampler(range(10), seed=0))
-    assert sizes == [4, 4, 2]
-    assert all(type(index) is int for index in indices)
-    assert sorted(indices) == list(range(10))
-
-
-def test_registered():
-    assert DATA_SAMPLERS.get('ResumableSampler') is ResumableSampler

@@ -93,31 +93,9 @@ def find_window(got, image):
     return window
 
 
-def test_same_seed_epoch_and_sample_same_pixels(root):
-    def pixels(seed, epoch, order):
-        dataset = build(root, TRAIN, seed=seed)
-        dataset.set_epoch(epoch)
-        images = {idx: dataset[idx]['inputs'] for idx in order}
-        return torch.stack([images[idx] for idx in range(10)])
-
-    first = pixels(0, 0, range(10))
-    np.random.seed(7)
-    assert torch.equal(pixels(0, 0, reversed(range(10))), first)
-    assert not torch.equal(pixels(1, 0, range(10)), first)
-    assert not torch.equal(pixels(0, 1, range(10)), first)
-
-
 def test_packed_sample(root):
     sample = build(root, TRAIN)[7]['data_samples']
     assert sample.gt_label.tolist() == [1]
     assert sample.img_path == str(root / '1' / '06.png')
     assert (sample.cam_id, sample.is_query, sample.sample_idx) == (-1, False, 7)
     assert set(sample.metainfo_keys()) == set(META)
-
-
-def test_nothing_is_random_in_the_test_pipeline(root):
-    dataset = build(root, [LOAD, resize('bilinear'), PACK], split='gallery')
-    first = dataset[3]['inputs']
-    dataset.set_epoch(1)
-    assert torch.equal(dataset[3]['inputs'], first)
-    assert first.shape == (3, 32, 16)

@@ -1,0 +1,111 @@
+"""Reading images that may be broken."""
+
+import os
+import stat
+from contextlib import suppress
+from io import BytesIO
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+from PIL import Image, ImageOps
+
+from passreid.registry import TRANSFORMS
+
+from .bad_images import BadImageError
+
+# Pillow's other readers are not let near unknown files.
+_FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'TIFF')
+_JPEG_END = b'\xff\xd9'
+_UNKNOWN_RANGE = 'floating-point or signed pixels, or of more than 16 bits: their range is unknown'
+# 16-bit color with transparency that compression made no smaller, and the metadata.
+_BYTES_PER_PIXEL, _MORE_BYTES = 8, 1 << 24
+
+
+@TRANSFORMS.register_module()
+class LoadPersonImage(BaseTransform):
+    """Read an image from a local file or from bytes, strictly.
+
+    ``img_bytes`` (removed) or the file ``img_path`` becomes ``img`` ((H, W, 3) uint8, BGR),
+    ``img_shape`` and ``ori_shape``. A sound JPEG takes the fast way through OpenCV. Everything else
+    goes through Pillow, which, unlike OpenCV, refuses truncated data. Both obey EXIF rotation.
+    Greyscale, palette, CMYK and 16-bit images become 8-bit color; transparency is dropped; of
+    several pictures in a file the first is read.
+
+    Args:
+        max_pixels (int): Larger images are refused before they are decoded, and files that even
+            such an image would not fill before they are read. Defaults to 50,000,000.
+    """
+
+    def __init__(self, max_pixels: int = 50_000_000) -> None:
+        self.max_pixels = max_pixels
+
+    def transform(self, results: dict) -> dict:
+        """Read the image of a sample; a :class:`BadImageError` names it and says what is wrong."""
+        data = results.pop('img_bytes', None)
+        try:
+            img = self.decode(self.read_file(results['img_path']) if data is None else data)
+        # Broken files make the decoders raise nearly anything, KeyError and struct.error too.
+        except Exception as error:
+            name = str(results.get('img_path', 'given as bytes'))
+            raise BadImageError(name, _reason(error)) from error
+        results['img'] = img
+        results['img_shape'] = results['ori_shape'] = img.shape[:2]
+        return results
+
+    def read_file(self, path: str) -> bytes:
+        """Read a file, unless it is a pipe, for which one would wait, or too large."""
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError('not a regular file')
+        allowed = self.max_pixels * _BYTES_PER_PIXEL + _MORE_BYTES
+        if status.st_size > allowed:
+            raise ValueError(f'{status.st_size} bytes; an image has at most {allowed}')
+        with open(path, 'rb') as file:
+            return file.read()
+
+    def decode(self, data: bytes) -> np.ndarray:
+        """Decode the contents of an image file to (H, W, 3) uint8, BGR; raises any exception."""
+        if not data:
+            raise ValueError('the file is empty')
+        # Reads the header only.
+        file = BytesIO(data)
+        image: Image.Image = Image.open(file, formats=_FORMATS)
+        width, height = image.size
+        if not 0 < width * height <= self.max_pixels:
+            raise ValueError(f'{width}x{height} pixels; allowed are 1 to {self.max_pixels}')
+        if image.format == 'JPEG' and image.mode in ('RGB', 'L') and _is_complete(data):
+            img = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+            if img is None:
+                raise ValueError('OpenCV cannot decode it')
+            return img
+        # Pillow has read up to the first scan; zeros after a cut would pass for its data.
+        if image.format in ('JPEG', 'MPO') and data.find(_JPEG_END, file.tell()) < 0:
+            raise ValueError('image file is truncated (it lacks the end marker)')
+        if image.mode == 'F' or (image.mode == 'I' and image.format == 'TIFF'):
+            raise ValueError(_UNKNOWN_RANGE)
+        image.load()
+        # As OpenCV does it: broken metadata do not make a picture unreadable.
+        with suppress(Exception):
+            image = ImageOps.exif_transpose(image)
+        if image.mode.startswith('I'):
+            # Pillow would clip 16-bit values at 255.
+            values = np.asarray(image)
+            if values.min() < 0 or values.max() > 65535:
+                raise ValueError(_UNKNOWN_RANGE)
+            image = Image.fromarray((values >> 8).astype(np.uint8))
+        return cv2.cvtColor(np.asarray(image.convert('RGB')), cv2.COLOR_RGB2BGR)
+
+
+def _is_complete(jpeg: bytes) -> bool:
+    # Most files end with the marker; some are padded.
+    return jpeg.endswith(_JPEG_END) or jpeg.rstrip(b'\0\n\r ').endswith(_JPEG_END)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    # Pillow's own text names the address of a buffer.
+    if isinstance(error, Image.UnidentifiedImageError):
+        return f'not an image ({", ".join(_FORMATS)})'
+    return str(error) or type(error).__name__

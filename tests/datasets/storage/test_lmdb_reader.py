@@ -1,0 +1,50 @@
+import os
+
+import lmdb
+import pytest
+from torch import multiprocessing
+
+from passreid.datasets.storage.bad_images import BadImageError
+from passreid.datasets.storage.lmdb_reader import read_lmdb
+
+
+@pytest.fixture
+def path(tmp_path):
+    with (
+        lmdb.open(str(tmp_path), map_size=1 << 20) as environment,
+        environment.begin(write=True) as transaction,
+    ):
+        transaction.put(b'a', b'first')
+        transaction.put(b'b', b'second')
+    return str(tmp_path)
+
+
+def test_values(path):
+    assert (read_lmdb(path, 'a'), read_lmdb(path, 'b')) == (b'first', b'second')
+
+
+@pytest.mark.parametrize('key', ['c', 'k' * 600, '\udcff', ''])
+def test_missing_key_is_a_bad_image(path, key):
+    with pytest.raises(BadImageError, match=path) as error:
+        read_lmdb(path, key)
+    assert error.value.path == key
+
+
+def test_reads_before_and_after_a_fork(path):
+    assert read_lmdb(path, 'a') == b'first'
+    child = multiprocessing.get_context('fork').Process(
+        target=lambda: os._exit(0 if read_lmdb(path, 'b') == b'second' else 1)
+    )
+    child.start()
+    child.join(30)
+    assert child.exitcode == 0
+    # The parent's is still whole.
+    assert read_lmdb(path, 'b') == b'second'
+
+
+@pytest.mark.parametrize('length', [0, 10, 4096, 8192, -1])
+def test_file_that_was_not_copied_to_its_end(path, length):
+    file = os.path.join(path, 'data.mdb')
+    os.truncate(file, length if length >= 0 else os.path.getsize(file) + length)
+    with pytest.raises(ValueError, match=f'{file} .*was not copied to its end'):
+        read_lmdb(path, 'a')

@@ -1,0 +1,201 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import default_collate
+from PIL import Image
+from torchvision.transforms import RandomResizedCrop
+
+from passreid.datasets.transforms import PackViews, PartAwareMultiCrop, part_areas
+from passreid.datasets.transforms.multi_crop import random_crop_boxes
+from passreid.registry import TRANSFORMS
+
+
+def _image(height=96, width=48, seed=0):
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 4, 3), dtype=np.uint8)
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def _transform(**kwargs):
+    kwargs = {'global_size': (64, 32), 'local_size': (32, 16), **kwargs}
+    return TRANSFORMS.build({'type': 'PartAwareMultiCrop', **kwargs})
+
+
+def test_views_have_the_published_numbers_and_sizes():
+    views = PartAwareMultiCrop()({'img': _image(256, 128)})['views']
+    assert views['global_views'].shape == (2, 256, 128, 3)
+    assert views['local_views'].shape == (9, 128, 64, 3)
+    assert {view.dtype for view in views.values()} == {np.dtype(np.uint8)}
+    assert all(view.flags.c_contiguous for view in views.values())
+
+
+@pytest.mark.parametrize('num_parts', [1, 2, 3, 5])
+@pytest.mark.parametrize('size', [(96, 48), (97, 51), (30, 200), (9, 7)])
+def test_each_local_view_lies_inside_its_area(num_parts, size):
+    np.random.seed(0)
+    transform = _transform(num_parts=num_parts, local_per_part=4, keep_boxes=True)
+    areas = np.array(part_areas(*size, num_parts)).repeat(4, axis=0)
+    for _ in range(30):
+        boxes = transform({'img': _image(*size)})['view_boxes']['local_views']
+        assert len(boxes) == 4 * num_parts
+        assert (boxes[:, :2] >= areas[:, :2]).all()
+        assert (boxes[:, :2] + boxes[:, 2:] <= areas[:, :2] + areas[:, 2:]).all()
+
+
+def test_local_views_show_the_pixels_of_their_boxes():
+    # Each row has its own grey level, so a view tells which rows it shows.
+    image = np.arange(240, dtype=np.uint8)[:, None, None].repeat(120, 1).repeat(3, 2)
+    np.random.seed(0)
+    results = _transform(keep_boxes=True)({'img': image})
+    for kind in ('global_views', 'local_views'):
+        for view, (top, _, height, _) in zip(
+            results['views'][kind], results['view_boxes'][kind], strict=True
+        ):
+            assert abs(int(view.min()) - top) <= 3
+            assert abs(int(view.max()) - (top + height - 1)) <= 3
+
+
+def test_without_parts_local_views_come_from_the_whole_image():
+    np.random.seed(0)
+    transform = _transform(num_parts=0, num_local_whole=7, keep_boxes=True)
+    boxes = np.concatenate(
+        [transform({'img': _image()})['view_boxes']['local_views'] for _ in range(30)]
+    )
+    assert len(boxes) == 7 * 30
+    crosses_the_middle = (boxes[:, 0] < 24) & (boxes[:, 0] + boxes[:, 2] > 72)
+    assert crosses_the_middle.any()
+
+
+@pytest.mark.parametrize('size', [(1, 1), (300, 1), (1, 300), (2, 3), (400, 300)])
+def test_tiny_and_large_images_work(size):
+    views = _transform()({'img': _image(*size)})['views']
+    assert views['global_views'].shape == (2, 64, 32, 3)
+    assert views['local_views'].shape == (9, 32, 16, 3)
+
+
+@pytest.mark.parametrize('crop', [(20, 10), (100, 50), (300, 200), (150, 14), (30, 120)])
+def test_resizing_is_close_to_antialiased_bicubic(crop):
+    image = _image(*crop)
+    # A share of one and the ratio of the image itself: every crop is the whole image.
+    ratio = crop[1] / crop[0]
+    transform = _transform(
+        num_parts=0, global_scale=(1.0, 1.0), aspect_ratio=(ratio, ratio), num_local_whole=0
+    )
+    view = transform({'img': image})['views']['global_views'][0]
+    expected = np.asarray(Image.fromarray(image).resize((32, 64), Image.Resampling.BICUBIC))
+    assert np.abs(view.astype(float) - expected).mean() < 2
+
+
+@pytest.mark.parametrize('size', [(40, 256), (512, 20), (300, 150)])
+def test_strong_shrinking_does_not_alias(size):
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    ratio = size[1] / size[0]
+    transform = _transform(
+        num_parts=0, global_scale=(1.0, 1.0), aspect_ratio=(ratio, ratio), num_local_whole=0
+    )
+    view = transform({'img': noise})['views']['global_views'][0]
+    antialiased = Image.fromarray(noise).resize((32, 64), Image.Resampling.BICUBIC)
+    aliased = cv2.resize(noise, (32, 64), interpolation=cv2.INTER_CUBIC)
+    error = np.abs(view.astype(float) - np.asarray(antialiased)).mean()
+    assert error < 0.25 * np.abs(aliased.astype(float) - np.asarray(antialiased)).mean()
+
+
+@pytest.mark.parametrize('image', [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.float32)])
+def test_other_images_are_refused_by_name(image):
+    with pytest.raises(TypeError, match=r'uint8.*a\.jpg'):
+        _transform()({'img': image, 'img_path': 'a.jpg'})
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [
+        ('num_parts', -1),
+        ('local_scale', (0.8, 0.1)),
+        ('global_scale', (0.4, 1.5)),
+        ('aspect_ratio', (0, 1)),
+    ],
+)
+def test_impossible_arguments_are_refused_by_name(name, value):
+    with pytest.raises(ValueError, match=name):
+        _transform(**{name: value})
+
+
+def test_collated_batches_have_images_first_and_keep_the_data_samples():
+    crop = _transform(num_parts=2, local_per_part=2, keep_boxes=True)
+    samples = [
+        {'img': np.full((40, 20, 3), n, np.uint8), 'img_path': f'{n}.jpg', 'sample_idx': n}
+        for n in range(3)
+    ]
+    batch = default_collate([PackViews()(crop(sample)) for sample in samples])
+    inputs = batch['inputs']
+    assert inputs['global_views'].shape == (3, 2, 64, 32, 3)
+    assert inputs['local_views'].shape == (3, 4, 32, 16, 3)
+    assert inputs['local_views'].dtype == torch.uint8
+    for n, sample in enumerate(batch['data_samples']):
+        assert (inputs['local_views'][n] == n).all()
+        assert (sample.img_path, sample.sample_idx) == (f'{n}.jpg', n)
+        assert sample.view_boxes['local_views'].shape == (4, 4)
+
+
+def test_three_areas_are_upper_middle_and_lower_half():
+    assert part_areas(256, 128, 3) == [(0, 0, 128, 128), (64, 0, 128, 128), (128, 0, 128, 128)]
+    assert part_areas(101, 33, 3) == [(0, 0, 50, 33), (25, 0, 50, 33), (50, 0, 50, 33)]
+    assert part_areas(101, 33, 0) == [(0, 0, 101, 33)]
+
+
+@pytest.mark.parametrize('num_parts', [1, 2, 3, 4, 7])
+@pytest.mark.parametrize('height', [1, 2, 3, 64, 255])
+def test_areas_are_ordered_and_inside_the_image(num_parts, height):
+    areas = part_areas(height, 9, num_parts)
+    tops = [area[0] for area in areas]
+    assert len(areas) == num_parts
+    assert tops == sorted(tops) and tops[0] == 0
+    assert all(top + area_height <= height for top, _, area_height, _ in areas)
+    if num_parts > 1 and height > 1:
+        assert tops[-1] == height // 2
+
+
+RATIO = (3 / 4, 4 / 3)
+DRAWS = 4000
+
+
+def _draw(height, width, scale, count=DRAWS, ratio=RATIO):
+    return random_crop_boxes(
+        np.full(count, height), np.full(count, width), np.array([scale] * count), ratio
+    )
+
+
+def _summary(boxes, height, width):
+    top, left, crop_height, crop_width = np.asarray(boxes, dtype=float).T
+    area = crop_height * crop_width / (height * width)
+    log_ratio = np.log(crop_width / crop_height)
+    centre = (top + crop_height / 2) / height, (left + crop_width / 2) / width
+    columns = np.stack((area, log_ratio, *centre), 1)
+    return np.concatenate((columns.mean(0), columns.std(0)))
+
+
+@pytest.mark.parametrize(
+    ('height', 'width', 'scale'),
+    [(256, 128, (0.4, 1.0)), (128, 128, (0.1, 0.8)), (97, 143, (0.1, 0.8))],
+)
+def test_boxes_are_distributed_as_those_of_torchvision(height, width, scale):
+    np.random.seed(0)
+    torch.manual_seed(0)
+    image = torch.empty(3, height, width)
+    expected = [RandomResizedCrop.get_params(image, scale, RATIO) for _ in range(DRAWS)]
+    ours, theirs = (
+        _summary(_draw(height, width, scale), height, width),
+        _summary(expected, height, width),
+    )
+    # Means of both samples differ by about sqrt(2 / DRAWS) standard deviations.
+    tolerance = 4 * np.sqrt(2 / DRAWS) * np.concatenate((theirs[4:], theirs[4:]))
+    assert (np.abs(ours - theirs) <= tolerance).all()
+
+
+@pytest.mark.parametrize(('height', 'width'), [(1, 1), (1, 60), (60, 1), (3, 200), (17, 5)])
+def test_boxes_stay_inside_areas_of_any_shape(height, width):
+    np.random.seed(0)
+    top, left, crop_height, crop_width = _draw(height, width, (0.1, 1.0), 500).T
+    assert (top >= 0).all() and (left >= 0).all()
+    assert (crop_height >= 1).all() and (crop_width >= 1).all()
+    assert (top + crop_height <= height).all() and (left + crop_width <= width).all()
