@@ -59,7 +59,7 @@ custom_hooks = [dict(type=NonFiniteHook), dict(type=GainHook)]
 """
 # A leaf of each task, and the same in Python's own style.
 LEAVES = {
-    'pass/pass_vit-t16_synthetic.py': HEAD
+    'pass/pass_vit-t8_synthetic.py': HEAD
     + BASES.format(data='synthetic_views', model='pass_vit_t8', schedule='adamw_2e')
     + """
 from mmengine.dataset import default_collate

@@ -1,4 +1,4 @@
-# Fine-tuning of `../pass/pass_vit-t16_synthetic.py` on a CPU, with 200 pictures of 25 people.
+# Fine-tuning of `../pass/pass_vit-t8_synthetic.py` on a CPU, with 200 pictures of 25 people.
 _base_ = [
     '../_base_/models/reid_vit_t8.py',
     '../_base_/datasets/reid_synthetic.py',

@@ -21,7 +21,7 @@ model = dict(
         linear_std=0.08,
         spatial_prior=3.0,
         init_cfg=dict(
-            type='Pretrained', checkpoint='work_dirs/pass_vit-t16_synthetic/teacher_backbone.pth'
+            type='Pretrained', checkpoint='work_dirs/pass_vit-t8_synthetic/teacher_backbone.pth'
         ),
     ),
     # num_classes is read from the data set.
