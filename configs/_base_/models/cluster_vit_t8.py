@@ -1,6 +1,6 @@
-# The backbone of `pass_vit_t8.py`, trained on clusters of 64x32 pixels.
+# USL and UDA with the backbone of `pass_vit_t8.py`, at 64x32 pixels.
 model = dict(
-    # For programs whose scope is another, such as `mmpretrain.get_model`.
+    # For programs with another default scope, such as `mmpretrain.get_model`.
     _scope_='passreid',
     type='ClusterContrast',
     data_preprocessor=dict(

@@ -1,6 +1,6 @@
-# The backbone of `pass_vit_t8.py`, fine-tuned on 64x32 pixels.
+# Fine-tuning with the backbone of `pass_vit_t8.py`, at 64x32 pixels.
 model = dict(
-    # For programs whose scope is another, such as `mmpretrain.get_model`.
+    # For programs with another default scope, such as `mmpretrain.get_model`.
     _scope_='passreid',
     type='ImageClassifier',
     data_preprocessor=dict(
