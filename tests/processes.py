@@ -48,9 +48,7 @@ def _raise(error):
 # What happens to a process.
 WAYS = {
     'kill': lambda: os.kill(os.getpid(), signal.SIGKILL),
-    'bus error': lambda: os.kill(os.getpid(), signal.SIGBUS),
     'exit': lambda: os._exit(3),
-    'hang': lambda: time.sleep(60),
     'terminate': lambda: os.kill(os.getpid(), signal.SIGTERM),
     'terminate parent': lambda: os.kill(os.getppid(), signal.SIGTERM),
     'terminate group': lambda: os.killpg(0, signal.SIGTERM),
@@ -118,40 +116,6 @@ class FixedNorms(Hook):
                 module.eval()
 
 
-class Fate:
-    """A step of a pipeline at which something happens to a worker; returns the place of a sample.
-
-    Args:
-        name (str): End of the path of the sample.
-        act (Callable): What happens.
-        ends (bool): Whether to return the sample itself instead.
-    """
-
-    def __init__(self, name, act, ends=True):
-        self.name, self.act, self.ends = name, act, ends
-
-    def __call__(self, sample):
-        if sample['img_path'].endswith(self.name):
-            self.act()
-        return sample['sample_idx'] if self.ends else sample
-
-
-def killed():
-    WAYS['kill']()
-
-
-def bus_error():
-    WAYS['bus error']()
-
-
-def left():
-    WAYS['exit']()
-
-
-def hang():
-    WAYS['hang']()
-
-
 @dataclass(frozen=True)
 class Ended:
     """How processes ended.
@@ -167,11 +131,6 @@ class Ended:
     output: str
     report: str
     seconds: float
-
-    @property
-    def root_cause(self) -> str:
-        """The part of the report on the process that failed first."""
-        return self.report.partition('Root Cause')[2]
 
 
 def run_tool(name, folder, *arguments, number=1) -> Ended:

@@ -29,6 +29,7 @@ from passreid.apis import build_runner, load_config
 ELSEWHERE = (
     'quickstart.py',
     'gradio_demo.py',
+    'verify_dataset.py',
     'dist_train.sh',
     'dist_test.sh',
     'slurm_train.sh',

@@ -23,7 +23,7 @@ with read_base():
     from .._base_.models.{model} import *
     from .._base_.schedules.{schedule} import *
 """
-# A leaf of each task, and the same in Python's own style.
+# Leaves, and the same in Python's own style.
 LEAVES = {
     'pass/pass_vit-t8_synthetic.py': BASES.format(
         data='synthetic_views', model='pass_vit_t8', schedule='adamw_2e'
@@ -50,24 +50,6 @@ optim_wrapper.update(constructor=GroupedOptimWrapperConstructor)
 param_scheduler[1].update(type=CosineAnnealingLR)
 default_hooks.checkpoint.update(type=SafeCheckpointHook)
 custom_hooks[1].update(type=TeacherHook)
-""",
-    'supervised/vit-t8-all_synthetic.py': BASES.format(
-        data='reid_synthetic', model='reid_vit_t8', schedule='adamw_30e'
-    )
-    + """
-import mmpretrain.models
-from mmengine.model import PretrainedInit
-
-import passreid.models
-from passreid.datasets import IdentitySampler
-from passreid.engine import WarmupCosineLR
-
-model.update(type=mmpretrain.models.ImageClassifier)
-model.backbone.update(type=passreid.models.PartViT)
-model.backbone.init_cfg.update(type=PretrainedInit)
-model.head.metric_loss.update(type=passreid.models.TripletLoss)
-train_dataloader.sampler.update(type=IdentitySampler)
-param_scheduler[0].update(type=WarmupCosineLR)
 """,
     'uda/uda_vit-t8_synthetic.py': BASES.format(
         data='reid_synthetic', model='cluster_vit_t8', schedule='adamw_30e'
