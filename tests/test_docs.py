@@ -93,23 +93,6 @@ def test_main_command_is_in_the_readme():
     assert len(COMMANDS) > 60
 
 
-def test_accumulation_keeps_the_published_batch():
-    text = (DOCS / 'pretrain.md').read_text()
-    rows = re.findall(r'^\| (ViT-./16) \|((?: \d+ \|){4}) `(.+)` \|$', text, re.MULTILINE)
-    assert len(rows) == 8
-    for model, numbers, command in rows:
-        gpus, batch, accumulated, total = map(int, numbers.split('|')[:4])
-        assert gpus * batch * accumulated == total == {'ViT-S/16': 1024, 'ViT-B/16': 512}[model]
-        config = load_config(ROOT / re.search(r'configs/\S+', command)[0])
-        assert config.train_dataloader.batch_size == batch
-        arch = {'ViT-S/16': 'deit-small', 'ViT-B/16': 'deit-base'}[model]
-        assert config.model.backbone.arch == arch
-        option = re.search(r'accumulative_counts=(\d+)', command)
-        assert int(option[1] if option else 1) == accumulated
-        launched = re.search(r'dist_train.sh \S+ (\d+)', command)
-        assert int(launched[1] if launched else 1) == gpus
-
-
 def test_own_class_of_a_data_set(tmp_path):
     for name in ('0001_2_77.jpg', '0005_1_78.jpg'):
         path = tmp_path / 'train' / name

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 # Others first, which passreid imports and which have effects of their own.
 PROGRAM = """
 import importlib, json, logging, multiprocessing, os, signal, sys, warnings
@@ -45,6 +47,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_other_libraries_are_left_alone():
     done = subprocess.run([sys.executable, '-c', PROGRAM], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

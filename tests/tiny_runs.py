@@ -1,4 +1,8 @@
-"""Pre-training, fine-tuning and training without labels, each a matter of seconds."""
+"""Pre-training, fine-tuning and training without labels, each a matter of seconds.
+
+The configs are those of ``root``, the repository. Changes are entries by dotted key, with ``__``
+for the dots, such as ``train_cfg__max_epochs=1``.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,14 +64,7 @@ def write_people(root, seed=0):
 
 
 def pass_config(root, crops, work_dir, **changes):
-    """Return the LUPerson recipe at a size for tests: 16 crops in batches of 4, 2 epochs.
-
-    Args:
-        root (Path): Root of the repository.
-        crops (Path): Folder of pictures.
-        work_dir (Path): Work directory.
-        **changes: Entries by dotted key, with ``__`` for the dots.
-    """
+    """Return the LUPerson recipe at a size for tests: 16 crops in batches of 4, 2 epochs."""
     cfg = Config.fromfile(root / 'configs' / 'pass' / 'pass_vit-s16_lup.py')
     cfg.model.backbone.arch = ARCH
     cfg.model.backbone.update(img_size=(HEIGHT, WIDTH), patch_size=8, drop_path_rate=0.2)
@@ -86,15 +83,7 @@ def pass_config(root, crops, work_dir, **changes):
 
 
 def reid_config(root, people, work_dir, pretrained=None, **changes):
-    """Return the Market-1501 recipe at a size for tests: 2 epochs of 4 batches of 4 ids x 2.
-
-    Args:
-        root (Path): Root of the repository.
-        people (Path): Folder of :func:`write_people`.
-        work_dir (Path): Work directory.
-        pretrained (Path, optional): Weights of the backbone to start from.
-        **changes: Entries by dotted key, with ``__`` for the dots.
-    """
+    """Return the Market-1501 recipe at a size for tests: 2 epochs of 4 batches of 4 ids x 2."""
     cfg = Config.fromfile(root / 'configs' / 'supervised' / 'vit-s16_market1501-256x128.py')
     init_cfg = pretrained and dict(type='Pretrained', checkpoint=str(pretrained))
     _shrink_people(cfg, people, init_cfg)
@@ -107,14 +96,7 @@ def reid_config(root, people, work_dir, pretrained=None, **changes):
 
 
 def cluster_config(root, people, work_dir, **changes):
-    """Return the Market-1501 recipe of USL at a size for tests: 3 epochs of 3 batches of 4 x 2.
-
-    Args:
-        root (Path): Root of the repository.
-        people (Path): Folder of :func:`write_people`.
-        work_dir (Path): Work directory.
-        **changes: Entries by dotted key, with ``__`` for the dots.
-    """
+    """Return the Market-1501 recipe of USL at a size for tests: 3 epochs of 3 batches of 4 x 2."""
     cfg = Config.fromfile(root / 'configs' / 'usl' / 'usl_vit-s16_market1501-256x128.py')
     _shrink_people(cfg, people, None)
     cfg.model.neck.in_channels = ARCH['embed_dims']
