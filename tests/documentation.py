@@ -1,9 +1,11 @@
 """What the Markdown files of the project show, and small data and weights to run it on."""
 
+import importlib.util
 import json
 import re
 import shlex
 import shutil
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +14,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from timm.models.vision_transformer import VisionTransformer
-from tiny_runs import ARCH, HEIGHT, WIDTH, shrink, write_people
+from tiny_runs import ARCH, shrink, shrink_model, write_people
 
 from passreid.models.converters import to_pass_checkpoint
 from passreid.registry import MODELS
@@ -73,6 +75,16 @@ def commands(page):
     tables = '\n'.join(line for line in page.read_text().splitlines() if line.startswith('| '))
     lines = [*text.splitlines(), *re.findall(r'`([^`]+)`', tables)]
     return [shlex.split(line) for line in lines if is_command(line)]
+
+
+def load_program(program, arguments, monkeypatch):
+    """Import a program as a module, with a command line for its ``main``."""
+    monkeypatch.syspath_prepend((ROOT / program).parent)
+    monkeypatch.setattr(sys, 'argv', [program, *arguments])
+    spec = importlib.util.spec_from_file_location('program', ROOT / program)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def read_steps(page):
@@ -169,7 +181,12 @@ def make_small(cfg):
     """
     # A model that was exported has its own size.
     if 'backbone' in (cfg.get('model') or {}):
-        _make_model_small(cfg.model)
+        shrink_model(cfg.model)
+        backbone = cfg.model.backbone
+        if backbone.get('stem') == 'ics':
+            backbone.patch_size = 16
+        if init_cfg := backbone.get('init_cfg'):
+            provide_weights(Path(init_cfg.checkpoint), backbone, init_cfg.get('prefix', ''))
     for name in ('train', 'val', 'test'):
         loaders = cfg.get(f'{name}_dataloader') or ()
         for loader in loaders if isinstance(loaders, list | tuple) else [loaders]:
@@ -184,21 +201,6 @@ def make_small(cfg):
     return cfg
 
 
-def _make_model_small(model):
-    backbone = model.backbone
-    backbone.update(arch=ARCH, img_size=(HEIGHT, WIDTH), patch_size=8)
-    if backbone.get('stem') == 'ics':
-        backbone.patch_size = 16
-    for part in ('head', 'neck'):
-        if part in model and 'in_channels' in model[part]:
-            model[part].in_channels = ARCH['embed_dims']
-    if model.type == 'PASS':
-        model.neck.update(hidden_channels=24, bottleneck_channels=8, out_channels=32)
-    init_cfg = backbone.get('init_cfg')
-    if init_cfg:
-        provide_weights(Path(init_cfg.checkpoint), backbone, init_cfg.get('prefix', ''))
-
-
 def _make_loader_small(loader):
     loader.update(batch_size=8, num_workers=0, persistent_workers=False, pin_memory=False)
     sampler = loader.sampler
@@ -211,9 +213,6 @@ def _make_loader_small(loader):
             dataset.settings = PEOPLE
         dataset.pop('indices', None)
         shrink(dataset.pipeline)
-        for step in dataset.pipeline:
-            if step.type == 'PartAwareMultiCrop':
-                step.update(global_size=(32, 16), local_size=(16, 8), local_per_part=1)
 
 
 def provide_weights(path, backbone, prefix=''):

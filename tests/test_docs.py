@@ -2,15 +2,22 @@
 
 import ast
 import importlib
-import importlib.util
 import inspect
 import re
-import sys
 
 import pytest
 import torch
 import yaml
-from documentation import PAGES, ROOT, anchors, commands, links, marked_block, read_blocks
+from documentation import (
+    PAGES,
+    ROOT,
+    anchors,
+    commands,
+    links,
+    load_program,
+    marked_block,
+    read_blocks,
+)
 from mmengine.config import Config
 from mmpretrain.structures import DataSample
 
@@ -72,12 +79,7 @@ def test_command_is_accepted(words, monkeypatch):
         files = [a for a in arguments[:option] if a.endswith(('.py', '.pth'))]
         arguments = files + arguments[option:]
         program = 'tools/test.py' if 'test' in program else 'tools/train.py'
-    monkeypatch.syspath_prepend((ROOT / program).parent)
-    monkeypatch.setattr(sys, 'argv', [program, *arguments])
-    spec = importlib.util.spec_from_file_location('program', ROOT / program)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    args = module.parse_args()
+    args = load_program(program, arguments, monkeypatch).parse_args()
     if 'cfg_options' in args and args.config != 'CONFIG':
         config = load_config(ROOT / args.config)
         for key in args.cfg_options or {}:

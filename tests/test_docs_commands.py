@@ -1,6 +1,5 @@
 """Every command, config and piece of Python of the documentation is run, on small data."""
 
-import importlib.util
 import re
 import shlex
 import shutil
@@ -12,6 +11,7 @@ import pytest
 from documentation import (
     PAGES,
     ROOT,
+    load_program,
     make_small,
     marked_block,
     provide_checkpoint,
@@ -95,13 +95,8 @@ def run_command(words, place, monkeypatch):
     if Path(program).name in ELSEWHERE:
         return
     provide_what_is_named(arguments, place)
-    monkeypatch.syspath_prepend((ROOT / program).parent)
-    monkeypatch.setattr(sys, 'argv', [program, *arguments])
-    spec = importlib.util.spec_from_file_location('program', ROOT / program)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     with quick_start():
-        module.main()
+        load_program(program, arguments, monkeypatch).main()
 
 
 def config_of(checkpoint, place):
