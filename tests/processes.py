@@ -118,30 +118,18 @@ class FixedNorms(Hook):
 
 @dataclass(frozen=True)
 class Ended:
-    """How processes ended.
+    """How processes ended."""
 
-    Attributes:
-        status (int): Exit status, negative for a signal; of several processes 0 or 1.
-        output (str): What they printed.
-        report (str): What torchrun says of the failure of several; '' when there was none.
-        seconds (float): How long they took.
-    """
-
+    # Negative for a signal; of several processes 0 or 1.
     status: int
     output: str
+    # What torchrun says of the failure of several; '' when there was none.
     report: str
     seconds: float
 
 
 def run_tool(name, folder, *arguments, number=1) -> Ended:
-    """Run ``tools/NAME.py``, in several processes as torchrun does.
-
-    Args:
-        name (str): The program.
-        folder (Path): Where it runs.
-        *arguments (str): Of the program.
-        number (int): How many processes.
-    """
+    """Run ``tools/NAME.py`` in a folder, in ``number`` processes as torchrun does."""
     words = [str(ROOT / 'tools' / f'{name}.py'), *map(str, arguments)]
     if number == 1:
         return _run_one(folder, words)
@@ -149,13 +137,9 @@ def run_tool(name, folder, *arguments, number=1) -> Ended:
 
 
 def run_in_processes(program, folder, *arguments, number=2) -> None:
-    """Run a program as torchrun does, and fail when it does.
+    """Run a program, given as source, in a folder as torchrun does, and fail when it does.
 
-    Args:
-        program (str): Its source. It may import the modules beside the tests.
-        folder (Path): Where it runs.
-        *arguments (str): Of the program.
-        number (int): How many processes.
+    It may import the modules beside the tests.
     """
     ended = _run_several(folder, number, _run_source, program, *arguments)
     assert ended.status == 0, ended.output + ended.report

@@ -99,6 +99,14 @@ def test_data_sets_share_one_recipe(name):
     assert own == recipe
 
 
+def test_sizes_share_one_recipe():
+    small, large = (
+        Config.fromfile(ROOT / '_base_' / 'datasets' / f'reid_{height}x128.py').to_dict()
+        for height in (256, 384)
+    )
+    assert repr(large).replace('384', '256') == repr(small)
+
+
 @configs()
 def test_types_exist(path):
     found = list(named_types(Config.fromfile(path).to_dict()))
@@ -146,33 +154,23 @@ def test_images_have_the_size_of_the_model(path, tmp_path, log, monkeypatch):
     assert '17x16 pixels' in log()
 
 
-@configs('supervised')
-def test_fine_tuning_is_consistent(path):
+@configs('supervised', 'usl', 'uda')
+def test_training_is_consistent(path):
     config = Config.fromfile(path)
-    model = build_model(config)
-    assert config.model.head.in_channels == model.backbone.embed_dims
-    assert model.head.num_parts == model.backbone.num_parts
-    for loader in (config.train_dataloader, config.val_dataloader, config.test_dataloader):
-        for dataset in datasets(loader):
-            (resize,) = (step for step in dataset.pipeline if step.type == 'Resize')
-            trains = dataset.get('split', 'train') == 'train'
-            assert resize.interpolation == ('bicubic' if trains else 'bilinear')
-
-
-@configs('usl', 'uda')
-def test_clustering_is_consistent(path):
-    config = Config.fromfile(path)
-    model, neck, loader = build_model(config), config.model.neck, config.train_dataloader
-    assert neck.in_channels == model.backbone.embed_dims
-    assert len(model.neck.norms) == (1 + model.backbone.num_parts if neck.multi_neck else 1)
-    assert neck.normalize
+    model, loader = build_model(config), config.train_dataloader
+    part = config.model.get('head') or config.model.neck
+    assert part.in_channels == model.backbone.embed_dims
     assert loader.batch_size % loader.sampler.images_per_id == 0
-    if config.val_dataloader:
-        hook = config.default_hooks.pseudo_labels
-        assert config.val_dataloader.dataset.pipeline == hook.pipeline
-        for key in ('type', 'data_root'):
-            assert config.val_dataloader.dataset[key] == loader.dataset[key]
-            assert config.test_dataloader.dataset[key] == loader.dataset[key]
+    if path.parent.name == 'supervised':
+        assert model.head.num_parts == model.backbone.num_parts
+    else:
+        necks = 1 + model.backbone.num_parts if part.multi_neck else 1
+        assert part.normalize and len(model.neck.norms) == necks
+    hook = config.default_hooks.get('pseudo_labels')
+    for dataset in datasets(config.val_dataloader):
+        assert not hook or dataset.pipeline == hook.pipeline
+        trained = datasets(loader)[0]
+        assert (dataset.type, dataset.data_root) == (trained.type, trained.data_root)
 
 
 @configs('supervised', 'usl', 'uda')
@@ -201,27 +199,25 @@ def test_weights_to_start_from_are_those_of_another_config(path):
 )
 def test_published_recipe_of_clustering(name, dataset, eps, fusion):
     config = Config.fromfile(ROOT / 'usl' / f'{name}.py')
-    assert config.train_dataloader.dataset.type == dataset
-    assert config.train_dataloader.batch_size == 256
-    sampler = config.train_dataloader.sampler
-    assert (sampler.images_per_id, sampler.iterations) == (8, 200)
+    model, loader, optim = config.model, config.train_dataloader, config.optim_wrapper
+    assert (loader.dataset.type, loader.batch_size) == (dataset, 256)
+    assert (loader.sampler.images_per_id, loader.sampler.iterations) == (8, 200)
     hook = dict(registry.HOOKS.build(config.default_hooks.pseudo_labels).settings)
     assert hook == dict(eps=eps, min_samples=4, k1=30, k2=6, search='exact')
-    assert config.model.neck.to_dict() == dict(
+    assert model.neck.to_dict() == dict(
         type='BNNeck', in_channels=384, fusion=fusion, multi_neck=False, normalize=True
     )
-    assert config.model.memory.to_dict() == dict(
+    assert model.memory.to_dict() == dict(
         type='ClusterMemory', temperature=0.05, momentum=0.2, use_hard=True
     )
-    assert config.model.backbone.drop_path_rate == 0.3
+    assert model.backbone.drop_path_rate == 0.3
+    assert model.data_preprocessor.erasing.to_dict() == dict(
+        prob=0.5, mode='constant', area=(0.02, 0.4), value=(0.485, 0.456, 0.406)
+    )
     optimizer = dict(type='SGD', lr=3.5e-4, momentum=0.9, weight_decay=5e-4)
-    assert config.optim_wrapper.optimizer.to_dict() == optimizer
-    assert 'paramwise_cfg' not in config.optim_wrapper
+    assert optim.optimizer.to_dict() == optimizer and 'paramwise_cfg' not in optim
     assert config.param_scheduler == [dict(type='StepLR', step_size=20, gamma=0.1)]
     assert config.train_cfg.max_epochs == 50
-    erasing = config.model.data_preprocessor.erasing
-    assert (erasing.mode, erasing.area) == ('constant', (0.02, 0.4))
-    assert erasing.value == (0.485, 0.456, 0.406)
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,7 @@ def test_what_is_installed_is_used():
 
 
 def test_version_is_in_the_changelog():
-    heading = rf'^## {re.escape(passreid.__version__)}\b'
-    assert re.search(heading, (ROOT / 'CHANGELOG.md').read_text(), re.MULTILINE)
+    assert f'\n## {passreid.__version__} ' in (ROOT / 'CHANGELOG.md').read_text()
 
 
 def test_ci_runs_what_is_documented():
