@@ -7,10 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..layers import resize_table
-from ..layers.position_table import Grid
+from ..layers import Grid, resize_patch_kernel, resize_table
 from .layer_scale import add_layer_scale, fold_layer_scale, is_layer_scale
-from .patch_kernel import resize_patch_kernel
 from .positions import resolve_positions
 from .vit_checkpoint import refuse_other_networks
 from .vit_keys import to_part_vit_keys

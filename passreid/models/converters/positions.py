@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..layers.position_table import Grid
+from ..layers import Grid
 
 GRID_KEY = 'pos_embed_grid'
 # Images of plain ViTs, and proportions of person crops, 256x128 to 256x64.

@@ -11,10 +11,9 @@ from torch.nn import functional as F
 
 from passreid.registry import MODELS
 
-from ..build_module import build_module
 from ..layers import BNNeck
 from ..losses import hardest_pairs
-from ..put_features import put_features
+from ..utils import build_module, put_features
 
 _TEST_FEATURES = ('before_neck', 'after_neck')
 

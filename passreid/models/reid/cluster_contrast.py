@@ -7,8 +7,7 @@ from torch import Tensor, nn
 
 from passreid.registry import MODELS
 
-from ..build_module import build_module
-from ..put_features import put_features
+from ..utils import build_module, put_features
 
 
 @MODELS.register_module()

@@ -12,8 +12,7 @@ from torch.nn import functional as F
 
 from passreid.registry import MODELS
 
-from ..build_module import build_module
-from ..put_features import put_features
+from ..utils import build_module, put_features
 
 
 @MODELS.register_module()

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from passreid.models.converters.patch_kernel import resize_patch_kernel
+from passreid.models.layers import resize_patch_kernel
 
 
 def enlarged(patches, size):
