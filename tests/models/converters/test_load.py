@@ -5,18 +5,11 @@ from unittest import mock
 
 import pytest
 import torch
-from mmengine.model import MMDistributedDataParallel
 from mmpretrain.models import ImageClassifier, VisionTransformer
 from plain_vits import ARCH, dino_container, part_vit, timm_vit
 
 from passreid.models import PASS, ClusterContrast, PartViT, ReIDHead
-from passreid.models.converters import (
-    LoadReport,
-    fill_model,
-    load_weights,
-    pass_kind,
-    to_pass_checkpoint,
-)
+from passreid.models.converters import fill_model, load_weights, pass_kind, to_pass_checkpoint
 from passreid.models.converters.load import check_weights
 from passreid.utils import UnsafeCheckpointError
 
@@ -128,13 +121,6 @@ class TestOneWayForAll:
         for content in (source.state_dict(), authors):
             assert fill_model(model, content).clean
             assert_same(model, source.backbone)
-
-    def test_strange_weights_beside_those_of_the_authors_are_reported(self):
-        source, model = drawn(classifier()), classifier()
-        authors = to_pass_checkpoint(source.state_dict(), 'supervised')
-        report = fill_model(model, authors | {'gem.p': torch.ones(1)})
-        assert report.unused == ('gem.p',)
-        assert_same(model, source)
 
     def test_models_of_one_kind_for_another_share_the_backbone(self):
         source, model = drawn(classifier()), clusters()
@@ -285,13 +271,6 @@ def test_a_prefix_chooses():
         fill_model(model, content)
 
 
-def test_the_content_stays_as_it_is():
-    content = dino_container(PLAIN)
-    names = {key: set(content[key]) for key in ('teacher', 'student')}
-    fill_model(part_vit(num_parts=3), content)
-    assert {key: set(content[key]) for key in ('teacher', 'student')} == names
-
-
 class TestLoadWeights:
     @pytest.fixture
     def log(self):
@@ -314,14 +293,6 @@ class TestLoadWeights:
         torch.save(dino_container(timm_vit(num_classes=0).state_dict()), path)
         report = load_weights(classifier(), path)
         assert log.call_args.kwargs['level'] == logging.WARNING and report.share > 0.99
-
-    def test_inside_a_distributed_wrapper(self, path):
-        source = drawn(classifier())
-        torch.save(source.state_dict(), path)
-        wrapper = mock.Mock(spec=MMDistributedDataParallel, module=classifier())
-        with mock.patch('passreid.utils.unwrap.is_model_wrapper', return_value=True):
-            load_weights(wrapper, path)
-        assert_same(wrapper.module, source)
 
     @pytest.mark.parametrize(
         ('change', 'error', 'words'),
@@ -403,18 +374,6 @@ class TestInitCfg:
         self.build(tmp_path / 'a.pth', min_share=0.4).init_weights()
 
 
-def test_the_level_of_a_report():
-    report = LoadReport('a.pth', 'Net', ('w',), {}, {}, (), (), 1.0)
-    assert report.clean
-    assert not LoadReport('a.pth', 'Net', ('w',), {}, {}, (), ('x',), 1.0).clean
-
-
-@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_finite_numbers(dtype):
-    parts = torch.ones(4, 3, dtype=dtype)
-    check_weights({'a': parts, 'part': parts[1:].T, 'none': torch.zeros(0), 'other': 'text'})
-
-
 @pytest.mark.parametrize(
     ('value', 'problem'),
     [
@@ -422,11 +381,9 @@ def test_finite_numbers(dtype):
         (torch.tensor([1.0, float('-inf')]), 'not finite'),
         (torch.ones(2, dtype=torch.int64), 'no floating-point numbers'),
         (torch.ones(2, dtype=torch.complex64), 'no floating-point numbers'),
-        (torch.ones(2).to_sparse(), 'not stored as plain numbers'),
-        (torch.ones(2, device='meta'), 'not stored as plain numbers'),
-        (torch.ones(1).expand(1 << 50), 'not stored as plain numbers'),
     ],
 )
-def test_others_are_named_and_counted(value, problem):
-    with pytest.raises(ValueError, match=f'^1 of 2 weights are {problem}.* the first of them bad '):
+def test_values_that_are_no_weights_are_named_and_counted(value, problem):
+    check_weights({'half': torch.ones(2).half(), 'none': torch.zeros(0)})
+    with pytest.raises(ValueError, match=f'^1 of 2 weights are {problem}.* bad '):
         check_weights({'good': torch.ones(2), 'bad': value})
