@@ -6,8 +6,6 @@ from torch.nn import functional as F
 
 from passreid.registry import MODELS
 
-FUSIONS = ('cat', 'mean')
-
 
 def fused_channels(in_channels: int, num_parts: int, fusion: str) -> int:
     """Width of what :func:`fuse_tokens` returns.
@@ -23,7 +21,7 @@ def fused_channels(in_channels: int, num_parts: int, fusion: str) -> int:
     Raises:
         ValueError: If there is no such fusion.
     """
-    if fusion not in FUSIONS:
+    if fusion not in ('cat', 'mean'):
         raise ValueError(f"fusion must be 'cat' or 'mean', not {fusion!r}")
     return 2 * in_channels if fusion == 'cat' and num_parts else in_channels
 
@@ -101,15 +99,7 @@ class BNNeck(nn.Module):
 
         Returns:
             Tensor: ``(B, out_channels)``.
-
-        Raises:
-            ValueError: In training with a single image, which has no statistics of a batch.
         """
-        if any(norm.training for norm in self.norms) and len(tokens) == 1:
-            raise ValueError(
-                'BNNeck normalises over the images of a process and cannot train on one: set '
-                'train_dataloader.batch_size to 2 or more, drop_last=True if the last is shorter'
-            )
         if not self.multi_neck:
             return self._unit(self.norms[0](self.fuse(tokens)))
         pairs = zip(self.norms, tokens.unbind(1), strict=True)

@@ -64,10 +64,6 @@ class ICSStem(BaseModule):
         if patch_size % 2:
             raise ValueError(f'The ICS stem halves the image first: patch_size={patch_size} is odd')
         height, width = to_2tuple(input_size)
-        if min(height, width) < patch_size:
-            raise ValueError(
-                f'img_size=({height}, {width}) is smaller than a patch of {patch_size} pixels'
-            )
         self.init_out_size = (height // patch_size, width // patch_size)
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, hidden_channels, 7, stride=2, padding=3, bias=False),
@@ -81,7 +77,6 @@ class ICSStem(BaseModule):
             nn.ReLU(inplace=True),
         )
         side = patch_size // 2
-        self.patch_size = patch_size
         self.projection = nn.Conv2d(hidden_channels, embed_dims, side, stride=side)
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
@@ -93,14 +88,6 @@ class ICSStem(BaseModule):
         Returns:
             tuple[Tensor, tuple[int, int]]: Tokens ``(B, h * w, embed_dims)``
             and their grid ``(h, w)``.
-
-        Raises:
-            ValueError: When the images are smaller than a patch.
         """
-        if min(x.shape[2:]) < self.patch_size:
-            raise ValueError(
-                f'Images of {x.shape[2]}x{x.shape[3]} pixels are smaller than a patch of '
-                f'{self.patch_size}: resize them first'
-            )
         x = self.projection(self.stem(x))
         return x.flatten(2).transpose(1, 2), (x.shape[2], x.shape[3])

@@ -114,17 +114,7 @@ class PASS(BaseSelfSupervisor):
         data_samples: list[DataSample] | None = None,
         mode: str = 'tensor',
     ):
-        """Dispatch by ``mode``; see :meth:`loss`, :meth:`predict` and mmpretrain.
-
-        Args:
-            inputs (dict[str, Tensor] | Tensor): Views for ``'loss'``, images
-                ``(B, 3, H, W)`` otherwise.
-            data_samples (list[DataSample], optional): Sample fields.
-            mode (str): ``'loss'``, ``'predict'`` or ``'tensor'``.
-
-        Returns:
-            dict | list[DataSample] | tuple[Tensor]: According to the mode.
-        """
+        """Dispatch by ``mode``; see :meth:`loss`, :meth:`predict` and mmpretrain."""
         if mode == 'predict':
             return self.predict(inputs, data_samples)
         return super().forward(inputs, data_samples, mode)

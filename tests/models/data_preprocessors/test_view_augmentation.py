@@ -2,20 +2,27 @@ import pytest
 import torch
 from torchvision import transforms
 
+from passreid.models import PASSDataPreprocessor
 from passreid.models.data_preprocessors import view_augmentation
-from passreid.models.data_preprocessors.view_augmentation import augment_views
-from passreid.models.data_preprocessors.view_draws import NOT_JITTERED, ViewDraws, draw_views
+from passreid.models.data_preprocessors.view_augmentation import (
+    NOT_JITTERED,
+    ViewDraws,
+    augment_views,
+)
 
 ZERO, ONE = torch.zeros(3, 1, 1), torch.ones(3, 1, 1)
 OFF = {
     'flip_prob': 0.0,
     'jitter_prob': 0.0,
-    'jitter': (0.4, 0.4, 0.2, 0.1),
     'gray_prob': 0.0,
-    'blur_prob': (0.0,),
-    'blur_sigma': (0.1, 2.0),
-    'solarize_prob': (0.0,),
+    'global_blur_prob': 0.0,
+    'global_solarize_prob': 0.0,
 }
+MIXED = {'flip_prob': 0.5, 'jitter_prob': 0.8, 'gray_prob': 0.2, 'global_blur_prob': (1.0, 0.1)}
+
+
+def _draw(num_images, num_views, **settings):
+    return PASSDataPreprocessor(**{**OFF, **settings}).draw('global_views', num_images, num_views)
 
 
 def _views(num_images, num_views, height=12, width=8):
@@ -48,25 +55,13 @@ def _plain(views):
 
 
 def test_output_has_all_images_of_the_first_view_in_front():
-    views = torch.arange(6, dtype=torch.uint8).view(2, 3, 1, 1, 1).repeat(1, 1, 4, 4, 3)
-    for draws in (None, _off(6)):
-        assert _augment(views, draws)[:, 0, 0, 0].tolist() == [0, 3, 1, 4, 2, 5]
-
-
-def test_random_augmentation_keeps_the_order_of_views():
     # Flips, contrast and blur leave constant images alone.
     views = torch.arange(60, dtype=torch.uint8).view(20, 3, 1, 1, 1).repeat(1, 1, 8, 4, 3)
-    settings = {
-        **OFF,
-        'flip_prob': 0.5,
-        'jitter_prob': 0.7,
-        'jitter': (0.0, 0.5, 0.5, 0.1),
-        'gray_prob': 0.5,
-        'blur_prob': (0.5,) * 3,
-        'solarize_prob': (0.0,) * 3,
-    }
-    draws = draw_views(20, **settings)
+    jitter = dict(brightness=0.0, contrast=0.5, saturation=0.5, hue=0.1)
+    draws = _draw(20, 3, **MIXED | dict(global_blur_prob=0.5), **jitter)
     torch.testing.assert_close(_augment(views, draws), _plain(views), rtol=0, atol=0.05)
+    for draws in (None, _off(60)):
+        assert torch.equal(_augment(views, draws), _plain(views))
 
 
 @pytest.mark.parametrize('to_rgb', [True, False])
@@ -126,9 +121,7 @@ def test_solarisation_threshold_is_inclusive():
 @pytest.mark.parametrize('chunk', [1, 700, 10**9])
 def test_pieces_on_the_cpu_do_not_change_the_result(monkeypatch, chunk):
     torch.manual_seed(0)
-    settings = {**OFF, 'flip_prob': 0.5, 'jitter_prob': 0.8, 'gray_prob': 0.2}
-    settings |= {'blur_prob': (1.0, 0.1), 'solarize_prob': (0.0, 0.5)}
-    views, draws = _views(9, 2), draw_views(9, **settings)
+    views, draws = _views(9, 2), _draw(9, 2, **MIXED, global_solarize_prob=(0.0, 0.5))
     expected = _augment(views, draws)
     monkeypatch.setattr(view_augmentation, '_CPU_CHUNK_VALUES', chunk)
     torch.testing.assert_close(_augment(views, draws), expected, rtol=0, atol=1e-3)
@@ -137,9 +130,7 @@ def test_pieces_on_the_cpu_do_not_change_the_result(monkeypatch, chunk):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
 def test_gpu_gives_what_the_cpu_gives_and_is_never_waited_for():
     torch.manual_seed(0)
-    settings = {**OFF, 'flip_prob': 0.5, 'jitter_prob': 0.8, 'gray_prob': 0.2}
-    settings |= {'blur_prob': (1.0, 0.1), 'solarize_prob': (0.0, 0.0)}
-    views, draws = _views(40, 2), draw_views(40, **settings)
+    views, draws = _views(40, 2), _draw(40, 2, **MIXED)
     arguments = views.cuda(), draws, ZERO.cuda(), ONE.cuda()
     torch.cuda.set_sync_debug_mode('error')
     try:
@@ -149,25 +140,28 @@ def test_gpu_gives_what_the_cpu_gives_and_is_never_waited_for():
     torch.testing.assert_close(on_gpu.cpu(), _augment(views, draws), rtol=0, atol=0.02)
 
 
+def _jitter(**strengths):
+    """Settings and the transform of torchvision for them."""
+    full = dict.fromkeys(('brightness', 'contrast', 'saturation', 'hue'), 0.0) | strengths
+    return {'jitter_prob': 1.0, **full}, transforms.ColorJitter(**full)
+
+
 DISTRIBUTIONS = {
     'flip': ({'flip_prob': 0.5}, transforms.RandomHorizontalFlip(0.5)),
-    'brightness': ({'jitter_prob': 1.0, 'jitter': (0.4, 0, 0, 0)}, transforms.ColorJitter(0.4)),
-    'contrast': ({'jitter_prob': 1.0, 'jitter': (0, 0.4, 0, 0)}, transforms.ColorJitter(0, 0.4)),
-    'saturation': (
-        {'jitter_prob': 1.0, 'jitter': (0, 0, 0.8, 0)},
-        transforms.ColorJitter(0, 0, 0.8),
-    ),
-    'hue': ({'jitter_prob': 1.0, 'jitter': (0, 0, 0, 0.2)}, transforms.ColorJitter(0, 0, 0, 0.2)),
+    'brightness': _jitter(brightness=0.4),
+    'contrast': _jitter(contrast=0.4),
+    'saturation': _jitter(saturation=0.8),
+    'hue': _jitter(hue=0.2),
     'jitter': (
         {'jitter_prob': 0.8},
         transforms.RandomApply([transforms.ColorJitter(0.4, 0.4, 0.2, 0.1)], 0.8),
     ),
     'gray': ({'gray_prob': 0.2}, transforms.RandomGrayscale(0.2)),
     'blur': (
-        {'blur_prob': (0.5,)},
+        {'global_blur_prob': (0.5,)},
         transforms.RandomApply([transforms.GaussianBlur(13, (0.1, 2.0))], 0.5),
     ),
-    'solarize': ({'solarize_prob': (0.2,)}, transforms.RandomSolarize(128 / 255, 0.2)),
+    'solarize': ({'global_solarize_prob': (0.2,)}, transforms.RandomSolarize(128 / 255, 0.2)),
 }
 
 
@@ -177,14 +171,14 @@ def test_distribution_equals_torchvision(operation):
     count = 1500
     torch.manual_seed(0)
     view = _views(1, 1, 10, 8)
-    ours = _augment(view.repeat(count, 1, 1, 1, 1), draw_views(count, **{**OFF, **settings}))
+    ours = _augment(view.repeat(count, 1, 1, 1, 1), _draw(count, 1, **settings))
     image = _plain(view)[0] / 255
     theirs = torch.stack([reference(image) for _ in range(count)]) * 255
     mine, expected = _statistics(ours), _statistics(theirs)
     assert (theirs.std(0) > 0).any()
     _assert_equal_means(mine, expected)
-    centre = expected.mean(0)
-    _assert_equal_means((mine - centre) ** 2, (expected - centre) ** 2)
+    center = expected.mean(0)
+    _assert_equal_means((mine - center) ** 2, (expected - center) ** 2)
 
 
 def _statistics(images):

@@ -130,11 +130,6 @@ def test_without_parts(fusion):
     torch.testing.assert_close(head((tokens[:, 0],)), head((tokens,)))
 
 
-def test_only_the_last_stage_counts():
-    head, tokens = ReIDHead(8), torch.randn(2, 4, 8)
-    assert torch.equal(head((torch.ones(1), tokens)), head((tokens,)))
-
-
 def test_initial_weights():
     head = ReIDHead(64, num_classes=500)
     head.init_weights()

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from passreid.models.layers import BNNeck
+from passreid.models.layers import BNNeck, fuse_tokens, fused_channels
 
+TOKENS = torch.tensor([[[1.0, 2.0], [3.0, 6.0], [5.0, 0.0]]])
 VARIANTS = ['cat_multi', 'cat_single', 'mean_multi', 'mean_single']
 
 
@@ -51,10 +52,21 @@ def test_biases_are_frozen():
         assert norm.bias.grad is None and norm.weight.grad is not None
 
 
-@pytest.mark.parametrize('multi_neck', [True, False])
-def test_one_image_has_no_statistics(multi_neck):
-    neck = BNNeck(8, multi_neck=multi_neck)
-    with pytest.raises(ValueError, match=r'cannot train on one: set train_dataloader\.batch_size'):
-        neck(torch.rand(1, 4, 8))
-    assert neck(torch.rand(2, 4, 8)).shape == (2, 16)
-    assert neck.eval()(torch.rand(1, 4, 8)).shape == (1, 16)
+@pytest.mark.parametrize(
+    ('fusion', 'expected'), [('cat', [1.0, 2.0, 4.0, 3.0]), ('mean', [2.5, 2.5])]
+)
+def test_parts_are_averaged_first(fusion, expected):
+    fused = fuse_tokens(TOKENS, fusion)
+    assert fused.tolist() == [expected]
+    assert fused.shape[1] == fused_channels(2, 2, fusion)
+
+
+@pytest.mark.parametrize('fusion', ['cat', 'mean'])
+def test_without_parts(fusion):
+    assert fuse_tokens(TOKENS[:, :1], fusion).tolist() == [[1.0, 2.0]]
+    assert fused_channels(2, 0, fusion) == 2
+
+
+def test_unknown_fusion():
+    with pytest.raises(ValueError, match="not 'max'"):
+        fused_channels(2, 3, 'max')

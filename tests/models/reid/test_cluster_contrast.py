@@ -151,13 +151,6 @@ def test_weights_are_those_of_backbone_and_neck(variant):
     assert set(model.state_dict()) == {f'neck.norms.{i}.{name}' for i in numbers for name in names}
 
 
-def test_weights_of_the_whole_model(model):
-    names = {name.split('.')[0] for name in model.state_dict()}
-    assert names == {'backbone', 'neck'}
-    buffers = {name for name, _ in model.named_buffers()} - set(model.state_dict())
-    assert {'pseudo_labels', 'memory.centres'} <= buffers
-
-
 def test_memory_and_labels_of_a_run_that_goes_on():
     tokens = torch.randn(4, 4, 32)
     model, other = on_tokens(), on_tokens()
@@ -189,12 +182,6 @@ def test_an_image_without_cluster_does_not_count():
     assert losses[0] != losses[1]
 
 
-@pytest.mark.parametrize('clusters', [1, 0])
-def test_labels_and_centres_must_fit(clusters):
-    with pytest.raises(ValueError, match=f'there are {clusters} centres, but a label 1'):
-        on_tokens().set_pseudo_labels(torch.tensor([0, 1, -1]), torch.empty(clusters, 64))
-
-
 @pytest.fixture
 def tuned():
     """A model fine-tuned with labels."""
@@ -220,11 +207,12 @@ def start_from(model, path, **options):
     return text
 
 
-def test_it_starts_from_what_was_learned_with_labels(model, tuned, tmp_path):
+@pytest.mark.parametrize('options', [{}, dict(prefix='backbone.')])
+def test_it_starts_from_what_was_learned_with_labels(model, tuned, tmp_path, options):
     """As UDA does: the backbone alone, the necks are fresh."""
     path = tmp_path / 'epoch_120.pth'
     torch.save({'state_dict': tuned.state_dict(), 'meta': {}}, path)
-    text = start_from(model, path, prefix='backbone.')
+    text = start_from(model, path, **options)
     expected = tuned.backbone.state_dict()
     number = len(expected)
     assert text.startswith(f'{number} of {number} tensors of PartViT loaded from {path}')
@@ -239,15 +227,5 @@ def test_it_starts_from_what_the_authors_learned_with_labels(model, tuned, tmp_p
     weights = {f'{prefix}{name}': value for name, value in tuned.backbone.state_dict().items()}
     weights |= {f'{prefix}fc.weight': torch.ones(2, 16), 'bottleneck.weight': torch.ones(16)}
     torch.save(weights, tmp_path / 'transformer_120.pth')
-    text = start_from(model, tmp_path / 'transformer_120.pth', prefix=prefix)
-    assert 'NOT loaded' not in text
-    assert torch.equal(model.backbone.cls_token, tuned.backbone.cls_token)
-
-
-def test_the_backbone_of_a_whole_model_is_found_without_prefix(model, tuned, tmp_path):
-    path = tmp_path / 'epoch_120.pth'
-    torch.save({'state_dict': tuned.state_dict()}, path)
-    text = start_from(model, path)
-    number = len(tuned.backbone.state_dict())
-    assert text.startswith(f'{number} of {number} tensors of PartViT loaded from {path}')
+    start_from(model, tmp_path / 'transformer_120.pth', prefix=prefix)
     assert torch.equal(model.backbone.cls_token, tuned.backbone.cls_token)

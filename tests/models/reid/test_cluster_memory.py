@@ -238,19 +238,6 @@ def test_new_centres_replace_the_old_ones(random):
     assert memory.centres.dtype == torch.float32
 
 
-def test_misuse_is_explained(random):
-    with pytest.raises(RuntimeError, match='memory is empty: call set_centres first'):
-        ClusterMemory()(random[0], torch.zeros(12, dtype=torch.long))
-    for centres in (torch.empty(0, 6), torch.ones(6)):
-        with pytest.raises(ValueError, match=r'expected \(clusters, D\)'):
-            ClusterMemory().set_centres(centres)
-    with pytest.raises(ValueError, match='temperature must be above 0, but is 0'):
-        ClusterMemory(temperature=0)
-    for momentum in (-0.1, 1.1):
-        with pytest.raises(ValueError, match=f'momentum must lie .* but is {momentum}'):
-            ClusterMemory(momentum=momentum)
-
-
 @pytest.mark.parametrize('use_hard', [True, False])
 def test_a_batch_in_which_nothing_counts_changes_nothing(random, use_hard):
     features, centres = random
