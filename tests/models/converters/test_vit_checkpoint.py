@@ -24,11 +24,6 @@ def assert_taken(found, weights, more=0):
     'contain',
     [
         lambda w: w,
-        lambda w: {'model': w},
-        lambda w: {'model': 'vit_small', 'state_dict': w, 'epoch': 3},
-        lambda w: {'model': {k: v + 1 for k, v in w.items()}, 'model_ema': w},
-        lambda w: {'state_dict': {f'module.{k}': v for k, v in w.items()}},
-        lambda w: {'state_dict': {f'backbone.{k}': v for k, v in w.items()}, 'meta': {}},
         lambda w: {'state_dict': {f'module._orig_mod.encoder.{k}': v for k, v in w.items()}},
         dino_container,
         lambda w: {'teacher': dino_container(w, 'dino_head.mlp.0.bias')['teacher']},

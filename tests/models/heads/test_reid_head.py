@@ -156,15 +156,6 @@ def test_losses_on_cosines(loss):
     assert labels.tolist() == [0, 4, 1, 1]
 
 
-def test_label_smoothing():
-    loss = dict(type='LabelSmoothLoss', label_smooth_val=0.1, loss_weight=0.5)
-    head = ReIDHead(8, num_classes=5, id_loss=loss)
-    tokens, labels = torch.randn(4, 4, 8), torch.tensor([0, 4, 1, 1])
-    scores = head.classifier(head.pre_logits((tokens,)))
-    expected = 0.5 * F.cross_entropy(scores, labels, label_smoothing=0.1)
-    torch.testing.assert_close(head.loss((tokens,), samples_of(labels))['loss_id'], expected)
-
-
 def test_half_precision_is_computed_in_float32():
     head = ReIDHead(32, num_classes=4)
     tokens, samples = torch.randn(8, 4, 32).bfloat16(), samples_of([0, 0, 1, 1, 2, 2, 3, 3])

@@ -30,15 +30,6 @@ def test_enlarged_patches_are_answered_alike(kernel, size):
     )
 
 
-def test_a_resized_picture_of_the_kernel_would_change_the_scale(kernel):
-    patches = torch.ones(1, 3, 28, 28)
-    picture = enlarged(kernel, 28)
-    before = responses(torch.ones(1, 3, 14, 14), kernel)
-    assert (responses(patches, picture).norm() / before.norm()).item() == pytest.approx(4, rel=0.01)
-    kept = resize_patch_kernel(kernel, (28, 28))
-    torch.testing.assert_close(responses(patches, kept), before, atol=1e-3, rtol=1e-3)
-
-
 def test_shrinking_has_the_least_error(kernel):
     """Among all kernels for 8x8 none answers shrunk white noise better, on the average."""
     patches = torch.randn(20000, 3, 14, 14, generator=torch.Generator().manual_seed(4))
