@@ -1,7 +1,7 @@
 """Building blocks shared by the models."""
 
 from .attention import attention, prefix_layer, prefix_query_key_value
-from .bn_neck import BNNeck, fuse_tokens, fused_channels
+from .bn_neck import BNNeck, fuse_tokens
 from .ics_stem import ICSStem, InstanceBatchNorm2d
 from .resize import Grid, resize_patch_kernel, resize_table
 from .spatial_prior import start_from_positions
@@ -13,7 +13,6 @@ __all__ = [
     'InstanceBatchNorm2d',
     'attention',
     'fuse_tokens',
-    'fused_channels',
     'prefix_layer',
     'prefix_query_key_value',
     'resize_patch_kernel',

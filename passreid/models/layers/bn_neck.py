@@ -7,25 +7,6 @@ from torch.nn import functional as F
 from passreid.registry import MODELS
 
 
-def fused_channels(in_channels: int, num_parts: int, fusion: str) -> int:
-    """Width of what :func:`fuse_tokens` returns.
-
-    Args:
-        in_channels (int): Width C of a token.
-        num_parts (int): Number L of [PART] tokens.
-        fusion (str): ``'cat'`` or ``'mean'``.
-
-    Returns:
-        int: ``2 C`` for ``'cat'`` with parts, else ``C``.
-
-    Raises:
-        ValueError: If there is no such fusion.
-    """
-    if fusion not in ('cat', 'mean'):
-        raise ValueError(f"fusion must be 'cat' or 'mean', not {fusion!r}")
-    return 2 * in_channels if fusion == 'cat' and num_parts else in_channels
-
-
 def fuse_tokens(tokens: Tensor, fusion: str) -> Tensor:
     """Join [CLS] with the mean of the [PART] tokens.
 
@@ -37,7 +18,7 @@ def fuse_tokens(tokens: Tensor, fusion: str) -> Tensor:
             not matter when there are no parts.
 
     Returns:
-        Tensor: ``(B, fused_channels(C, L, fusion))``.
+        Tensor: ``(B, 2 C)`` for ``'cat'`` with parts, else ``(B, C)``.
     """
     whole, parts = tokens[:, 0], tokens[:, 1:]
     if not parts.shape[1]:
@@ -78,7 +59,9 @@ class BNNeck(nn.Module):
         normalize: bool = False,
     ) -> None:
         super().__init__()
-        self.out_channels = fused_channels(in_channels, num_parts, fusion)
+        if fusion not in ('cat', 'mean'):
+            raise ValueError(f"fusion must be 'cat' or 'mean', not {fusion!r}")
+        self.out_channels = in_channels * (2 if fusion == 'cat' and num_parts else 1)
         self.fusion = fusion
         self.multi_neck = multi_neck
         self.normalize = normalize

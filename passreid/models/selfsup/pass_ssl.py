@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from passreid.registry import MODELS
 
+from ..layers import fuse_tokens
 from ..utils import build_module, put_features
 
 
@@ -159,11 +160,7 @@ class PASS(BaseSelfSupervisor):
             unit length.
         """
         tokens = self.teacher['backbone'](inputs)[0].float()
-        fused = [tokens[:, 0]]
-        if self.backbone.num_parts:
-            fused.append(tokens[:, 1:].mean(1))
-        features = F.normalize(torch.cat(fused, 1), dim=-1)
-        return put_features(features, data_samples)
+        return put_features(F.normalize(fuse_tokens(tokens, 'cat'), dim=-1), data_samples)
 
     @torch.no_grad()
     def part_separation(self, views: Tensor) -> dict[str, Tensor]:

@@ -88,13 +88,6 @@ def test_a_model_with_layer_scale_takes_weights_without():
     assert notes.initialised['layers.0.attn.gamma1.weight'].startswith('one (')
 
 
-def test_no_position_of_cls_is_noted():
-    weights = dict(timm_vit(num_classes=0, no_embed_class=True).state_dict())
-    notes = fit_part_vit(weights, part_vit(pos_embed_grid=(4, 4)))
-    assert not weights['cls_position'].any()
-    assert list(notes.initialised) == ['cls_position']
-
-
 def test_other_patches_and_grids_are_resized_and_noted():
     """DINOv2: patches of 14, here 4x4 of them, for a model with 4x2 of 16."""
     foreign = timm_vit(size=56, patch=14, num_classes=0, init_values=1e-5)

@@ -199,14 +199,6 @@ def test_plain_vits_for_pre_training_fill_student_and_teacher(contain):
     assert report.share > 0.9
 
 
-def test_student_and_teacher_of_others_for_pre_training():
-    model = drawn(pre_training())
-    fill_model(model, dino_container(PLAIN))
-    bias = PLAIN['blocks.1.norm2.bias']
-    assert torch.equal(model.teacher['backbone'].layers[1].ln2.bias, bias)
-    assert torch.equal(model.backbone.layers[1].ln2.bias, bias + 1)
-
-
 def test_a_head_without_classifier_takes_no_notice_of_one():
     source = classifier()
     model = ImageClassifier(

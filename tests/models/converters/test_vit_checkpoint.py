@@ -34,11 +34,6 @@ def test_containers(weights, contain):
     assert_taken(from_vit_checkpoint(contain(weights)), weights)
 
 
-def test_chunks_of_blocks(weights):
-    chunked = {k.replace('blocks.', 'blocks.0.'): v for k, v in weights.items()}
-    assert_taken(from_vit_checkpoint(chunked), weights)
-
-
 def test_what_part_vit_has_no_use_for_is_left_out(weights):
     beside = {
         'head.weight': torch.ones(5, 32),

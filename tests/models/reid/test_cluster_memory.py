@@ -201,14 +201,6 @@ def test_it_is_no_part_of_a_checkpoint(random):
     assert torch.equal(copy.deepcopy(memory).centres, memory.centres)
 
 
-def test_new_centres_replace_the_old_ones(random):
-    _, centres = random
-    memory = filled(centres)
-    memory.set_centres(3 * centres[:2].double())
-    torch.testing.assert_close(memory.centres, F.normalize(centres[:2], dim=1))
-    assert memory.centres.dtype == torch.float32
-
-
 @pytest.mark.parametrize('use_hard', [True, False])
 def test_a_batch_in_which_nothing_counts_changes_nothing(random, use_hard):
     features, centres = random
