@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from .canvas import Canvas, Colour
+from .canvas import Canvas, Colour, View
+from .clothes import trunk_rise
 from .identity import Identity
 from .pose import NECK, Skeleton
-from .projection import View
 from .solids import HALF_TURN, Limb, Tube
-from .trunk import trunk_rise
 
 _HALF_HEIGHT, _HALF_WIDTH, _HALF_DEPTH = 0.066, 0.048, 0.056
 _STEPS = np.linspace(-1, 1, 11)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import palette, wardrobe
+from . import wardrobe
 from .canvas import Colour
 from .wardrobe import choose
 
@@ -99,7 +99,7 @@ def sample_identity(rng: np.random.Generator, domain: str) -> Identity:
     column = DOMAINS.index(domain)
     upper = _sample_upper(rng, domain, column)
     lower = _sample_lower(rng, domain, column)
-    skin = palette.jitter(palette.SKIN[rng.integers(len(palette.SKIN))], rng, 5)
+    skin = wardrobe.jitter(wardrobe.SKIN[rng.integers(len(wardrobe.SKIN))], rng, 5)
     tights = rng.random() < (0.25, 0.85)[column]
     return Identity(
         body=Body(
@@ -112,26 +112,26 @@ def sample_identity(rng: np.random.Generator, domain: str) -> Identity:
         head=_sample_head(rng, column, skin),
         upper=upper,
         lower=lower,
-        legs=palette.draw_colour(palette.BOTTOM_COLOURS['b'], rng) if tights else skin,
-        shoes=palette.draw_colour(palette.SHOE_COLOURS[domain], rng),
-        sole=palette.CLOTH['white'] if rng.random() < 0.4 else palette.CLOTH['black'],
+        legs=wardrobe.draw_colour(wardrobe.BOTTOM_COLOURS['b'], rng) if tights else skin,
+        shoes=wardrobe.draw_colour(wardrobe.SHOE_COLOURS[domain], rng),
+        sole=wardrobe.CLOTH['white'] if rng.random() < 0.4 else wardrobe.CLOTH['black'],
         boots=bool(rng.random() < (0.05, 0.3)[column]),
         bag=_sample_bag(rng, column),
     )
 
 
 def _sample_upper(rng: np.random.Generator, domain: str, column: int) -> Garment:
-    shares = palette.TOP_COLOURS[domain]
+    shares = wardrobe.TOP_COLOURS[domain]
     kind = choose(wardrobe.UPPER_SHARES, column, rng)
     texture = choose(wardrobe.UPPER_TEXTURES, column, rng)
     if kind in ('jacket', 'coat', 'puffer') and texture in ('logo', 'block'):
         texture = 'open'
-    colour = palette.draw_colour(shares, rng)
+    colour = wardrobe.draw_colour(shares, rng)
     length, sleeve, width = (rng.uniform(*bounds) for bounds in wardrobe.UPPER_CUTS[kind])
     return Garment(
         kind=kind,
         colour=colour,
-        second=palette.contrasting(colour, shares, rng),
+        second=wardrobe.contrasting(colour, shares, rng),
         texture=texture,
         pitch=rng.uniform(0.022, 0.05),
         length=length,
@@ -141,15 +141,15 @@ def _sample_upper(rng: np.random.Generator, domain: str, column: int) -> Garment
 
 
 def _sample_lower(rng: np.random.Generator, domain: str, column: int) -> Garment:
-    shares = palette.BOTTOM_COLOURS[domain]
+    shares = wardrobe.BOTTOM_COLOURS[domain]
     kind = choose(wardrobe.LOWER_SHARES, column, rng)
     texture = choose(wardrobe.LOWER_TEXTURES, column, rng)
-    colour = palette.draw_colour(shares, rng)
+    colour = wardrobe.draw_colour(shares, rng)
     length, width = (rng.uniform(*bounds) for bounds in wardrobe.LOWER_CUTS[kind])
     return Garment(
         kind=kind,
         colour=colour,
-        second=palette.contrasting(colour, palette.TOP_COLOURS[domain], rng),
+        second=wardrobe.contrasting(colour, wardrobe.TOP_COLOURS[domain], rng),
         texture=texture,
         pitch=rng.uniform(0.022, 0.045),
         length=length,
@@ -160,15 +160,17 @@ def _sample_lower(rng: np.random.Generator, domain: str, column: int) -> Garment
 
 def _sample_head(rng: np.random.Generator, column: int, skin: Colour) -> Head:
     hair = choose(wardrobe.HAIR, column, rng)
-    hair_colour = palette.HAIR[rng.choice(len(palette.HAIR), p=palette.HAIR_WEIGHTS)]
+    hair_colour = wardrobe.HAIR_COLOURS[
+        rng.choice(len(wardrobe.HAIR_COLOURS), p=wardrobe.HAIR_WEIGHTS)
+    ]
     hat = choose(wardrobe.HATS, column, rng) or None
-    scarf = palette.draw_colour(palette.TOP_COLOURS['b'], rng)
+    scarf = wardrobe.draw_colour(wardrobe.TOP_COLOURS['b'], rng)
     return Head(
         skin=skin,
         hair=hair,
-        hair_colour=palette.jitter(hair_colour, rng, 4),
+        hair_colour=wardrobe.jitter(hair_colour, rng, 4),
         hat=hat,
-        hat_colour=palette.draw_colour(palette.BAG_COLOURS, rng),
+        hat_colour=wardrobe.draw_colour(wardrobe.BAG_COLOURS, rng),
         beard=bool(hair in ('bald', 'short', 'crop') and rng.random() < 0.25),
         glasses=bool(rng.random() < 0.15),
         scarf=scarf if rng.random() < (0.02, 0.25)[column] else None,
@@ -177,6 +179,6 @@ def _sample_head(rng: np.random.Generator, column: int, skin: Colour) -> Head:
 
 def _sample_bag(rng: np.random.Generator, column: int) -> Bag | None:
     kind = choose(wardrobe.BAGS, column, rng)
-    colour = palette.draw_colour(palette.BAG_COLOURS, rng)
+    colour = wardrobe.draw_colour(wardrobe.BAG_COLOURS, rng)
     side = int(rng.choice((-1, 1)))
     return Bag(kind, colour, side) if kind else None

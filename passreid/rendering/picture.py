@@ -6,13 +6,86 @@ from functools import lru_cache
 import numpy as np
 
 from .cameras import build_camera, photograph
-from .canvas import Canvas
+from .canvas import Canvas, Colour, View
 from .figure import draw_figure
 from .identity import Identity, sample_identity
-from .occluders import add_occluder
 from .pose import sample_pose
-from .projection import View
 from .randomness import generator
+
+_PROBABILITY = 0.24
+_PASSERS_BY = 64
+
+
+@lru_cache(maxsize=4 * _PASSERS_BY)
+def _passer_by(seed: int, domain: str, index: int) -> Identity:
+    return sample_identity(generator(seed, domain, 'passer-by', index), domain)
+
+
+def add_occluder(
+    canvas: Canvas, view: View, rng: np.random.Generator, seed: int, domain: str
+) -> None:
+    """Draw a pole, a bin, a low wall, a hedge or another person in some pictures.
+
+    Args:
+        canvas: The picture with the person.
+        view: The view that the person was drawn in.
+        rng: Source of randomness of this picture.
+        seed: Seed of the data set.
+        domain: Whose wardrobe other people wear.
+    """
+    if rng.random() > _PROBABILITY:
+        return
+    height, width = canvas.shade.shape[:2]
+    kind = rng.integers(5)
+    tone = rng.uniform(60, 170)
+    colour = (tone + rng.uniform(-12, 12), tone + rng.uniform(-10, 10), tone)
+    edge = rng.choice((-1, 1))
+    if kind == 0:
+        left, thick = rng.uniform(0.1, 0.85) * width, rng.uniform(0.04, 0.1) * width
+        _box(canvas, left, left + thick, -1, height * rng.uniform(0.9, 1.1), colour)
+    elif kind == 1:
+        centre = (0.5 + edge * rng.uniform(0.15, 0.45)) * width
+        half, top = rng.uniform(0.1, 0.2) * width, rng.uniform(0.62, 0.8) * height
+        _box(canvas, centre - half, centre + half, top, height + 1, colour)
+        rim = (0.7 * colour[0], 0.7 * colour[1], 0.7 * colour[2])
+        _box(canvas, centre - half, centre + half, top, top + 0.025 * height, rim)
+    elif kind == 2:
+        top = rng.uniform(0.76, 0.88) * height
+        _box(canvas, -1, width + 1, top, height + 1, colour)
+        cap = (1.15 * colour[0], 1.15 * colour[1], 1.15 * colour[2])
+        _box(canvas, -1, width + 1, top, top + 0.02 * height, cap)
+    elif kind == 3:
+        green = (0.7 * tone, 0.95 * tone, 0.75 * tone)
+        spots = rng.uniform((0, 0.86), (0.5, 1.0), (9, 2)) + (0.5 * (edge > 0), 0)
+        turn = np.linspace(0, 2 * np.pi, 10, endpoint=False)
+        rim = np.stack([np.cos(turn), np.sin(turn)], axis=1) * (0.07 * height)
+        for spot in spots * (width, height):
+            leaf = (spot + rim)[None]
+            canvas.paint(leaf, green)
+            canvas.darken(leaf - 0.01 * height, rng.uniform(100, 140))
+    else:
+        shift = edge * rng.uniform(0.42, 0.58) * width
+        other = View(
+            yaw=rng.uniform(0, 2 * np.pi),
+            elevation=view.elevation,
+            scale=view.scale * rng.uniform(0.92, 1.12),
+            stretch=view.stretch,
+            origin=(view.origin[0] + shift, view.origin[1] + rng.uniform(0, 0.08) * height),
+        )
+        person = _passer_by(seed, domain, int(rng.integers(_PASSERS_BY)))
+        draw_figure(canvas, other, person, sample_pose(rng))
+
+
+def _box(
+    canvas: Canvas, left: float, right: float, top: float, bottom: float, colour: Colour
+) -> None:
+    """Draw an upright box that is rounded by shading."""
+    bands = np.array([[0.0, 1.0], [0.15, 0.95], [0.45, 0.8]])[:, [0, 1, 1, 0]]
+    outlines = np.empty((3, 4, 2))
+    outlines[..., 0] = left + (right - left) * bands
+    outlines[..., 1] = (top, top, bottom, bottom)
+    canvas.paint_rounded(outlines, colour, (100, 118, 134))
+
 
 # Drawing happens at this multiple of the size of the picture, which smooths all edges.
 SUPERSAMPLING = 3

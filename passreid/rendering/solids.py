@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .canvas import Canvas, Colour
-from .projection import View
+from .canvas import Canvas, Colour, View
 
 HALF_TURN = np.pi
 _SIDE_SAMPLES = 6

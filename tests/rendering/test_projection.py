@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from passreid.rendering.projection import View
+from passreid.rendering.canvas import View
 
 
 def view(yaw=0.0, elevation=0.0):

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from passreid.rendering.canvas import Canvas
-from passreid.rendering.projection import View
+from passreid.rendering.canvas import Canvas, View
 from passreid.rendering.solids import Limb, Tube
 
 RED = (0.0, 0.0, 255.0)
