@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .canvas import NEUTRAL, Canvas, Colour, View
+from .canvas import NEUTRAL, Canvas, Color, View
 from .identity import Body, Garment, Identity
 from .pose import HIP, KNEE, SHOULDER, WAIST, Skeleton
 from .solids import HALF_TURN, Limb, Tube
@@ -17,16 +17,7 @@ _WHOLE = np.array([[0.0, 1.0]])
 def texture_tube(
     canvas: Canvas, tube: Tube, garment: Garment, top: float, bottom: float, rise: float = 0.0
 ) -> None:
-    """Draw the texture of a garment on a trunk or skirt.
-
-    Args:
-        canvas: Where to draw.
-        tube: The painted body.
-        garment: What is worn.
-        top: Height at which the texture begins, in body units.
-        bottom: Height at which it ends.
-        rise: Upward shift of the trunk from its standing height.
-    """
+    """Draw the texture of a garment on a painted trunk or skirt, between two heights."""
     pitch = garment.pitch
     angular = pitch * _ANGLE_PER_PITCH
     if garment.texture == 'stripes':
@@ -59,15 +50,7 @@ def texture_tube(
 def texture_limb(
     canvas: Canvas, limb: Limb, index: int, garment: Garment, yoke: bool = False
 ) -> None:
-    """Draw the texture of a sleeve or trouser leg on one segment.
-
-    Args:
-        canvas: Where to draw.
-        limb: The painted segments.
-        index: Which of them.
-        garment: What is worn.
-        yoke: Whether the segment begins at the shoulder.
-    """
+    """Draw the texture of a sleeve or trouser leg on a segment; a yoke begins at the shoulder."""
     start = np.arange(0, 1, garment.pitch / 0.16)
     edges = np.stack([start, np.append(start[1:], 1.0)], axis=1)
     if garment.texture == 'stripes':
@@ -108,11 +91,7 @@ def trunk_tube(
         width: Looseness, 1 is tight.
         top: Upper end.
         flare: Widening below the hips for each body unit of length.
-
-    Returns:
-        The tube.
     """
-    rise = trunk_rise(body, skeleton)
     loose = 1 + 0.5 * (width - 1)
     heights = np.array([HIP, WAIST, _CHEST, SHOULDER, _SLOPE, _COLLAR])
     half_widths = np.array([0.09, 0.08, 0.096, 0.116, 0.085, 0.036])
@@ -138,12 +117,8 @@ def trunk_tube(
         half_depths = np.concatenate([[deep], half_depths])
         lean = np.concatenate([[knees.mean()], lean])
     keep = heights <= top + 1e-6
-    return Tube(view, heights[keep] + rise, half_widths[keep], half_depths[keep], (0.0, lean[keep]))
-
-
-def trunk_rise(body: Body, skeleton: Skeleton) -> float:
-    """Return how far the walking trunk is above (below: negative) its standing height."""
-    return float(skeleton.hip[0, 1]) - HIP - body.legs
+    heights = heights[keep] + skeleton.rise
+    return Tube(view, heights, half_widths[keep], half_depths[keep], (0.0, lean[keep]))
 
 
 def draw_upper(canvas: Canvas, view: View, identity: Identity, skeleton: Skeleton) -> Tube:
@@ -151,9 +126,9 @@ def draw_upper(canvas: Canvas, view: View, identity: Identity, skeleton: Skeleto
     garment, body = identity.upper, identity.body
     flare = 1.4 if garment.kind == 'dress' else 0.5
     trunk = trunk_tube(view, body, skeleton, garment.length, garment.width, flare=flare)
-    rise = trunk_rise(body, skeleton)
+    rise = skeleton.rise
     hem, shoulder = garment.length + rise, SHOULDER + rise
-    trunk.paint(canvas, garment.colour)
+    trunk.paint(canvas, garment.color)
     texture_tube(canvas, trunk, garment, shoulder, hem, rise)
     if garment.kind == 'tank':
         neckline = trunk.patch(0.0, 0.9, _COLLAR + rise, 0.79 + rise)
@@ -206,7 +181,7 @@ def draw_arm(canvas: Canvas, view: View, identity: Identity, skeleton: Skeleton,
     arm.paint(canvas, identity.head.skin, slice(int(upper == 1) + int(lower == 1), 3))
     for index, covered in ((3, upper), (4, lower)):
         if covered:
-            arm.paint(canvas, garment.colour, slice(index, index + 1))
+            arm.paint(canvas, garment.color, slice(index, index + 1))
             texture_limb(canvas, arm, index, garment, yoke=index == 3)
 
 
@@ -223,16 +198,16 @@ def draw_lower(canvas: Canvas, view: View, identity: Identity, skeleton: Skeleto
         _draw_leg(canvas, view, identity, skeleton, side)
     if identity.upper.kind == 'dress':
         return
-    rise = trunk_rise(identity.body, skeleton)
+    rise = skeleton.rise
     if garment.kind in _SKIRTS:
         skirt = trunk_tube(
             view, identity.body, skeleton, garment.length, 1.02, WAIST, flare=garment.width
         )
-        skirt.paint(canvas, garment.colour)
+        skirt.paint(canvas, garment.color)
         texture_tube(canvas, skirt, garment, WAIST + rise, garment.length + rise)
         return
     pelvis = trunk_tube(view, identity.body, skeleton, HIP - 0.045, 1.0, WAIST)
-    pelvis.paint(canvas, garment.colour)
+    pelvis.paint(canvas, garment.color)
 
 
 def _draw_leg(
@@ -260,8 +235,8 @@ def _draw_leg(
     starts, ends, *radii = zip(*parts.values(), strict=True)
     leg = Limb(view, starts, ends, np.array(radii).T)
 
-    def paint(colour: Colour, *which: str) -> None:
-        leg.paint(canvas, colour, [names.index(name) for name in which])
+    def paint(color: Color, *which: str) -> None:
+        leg.paint(canvas, color, [names.index(name) for name in which])
 
     trousers = identity.upper.kind != 'dress' and garment.kind not in _SKIRTS
     if not trousers or shorts:
@@ -271,7 +246,7 @@ def _draw_leg(
     if not trousers:
         return
     covered = ('upper',) if shorts else ('upper', 'lower')
-    paint(garment.colour, *covered)
+    paint(garment.color, *covered)
     outwards = 1.0 if side else -1.0
     for index in map(names.index, covered):
         texture_limb(canvas, leg, index, garment)

@@ -15,7 +15,7 @@ def test_each_camera_has_its_colours_and_scene(domain):
     found = cameras(domain)
     for first in range(TOTAL):
         for second in range(first):
-            assert np.abs(found[first].colour - found[second].colour).max() > 0.01
+            assert np.abs(found[first].color - found[second].color).max() > 0.01
             assert not np.array_equal(found[first].scene, found[second].scene)
 
 

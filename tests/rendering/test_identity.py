@@ -34,5 +34,5 @@ def test_all_that_tells_people_apart_occurs(domain):
 
 def test_second_colour_can_be_told_from_the_first():
     for person in people('a', 200):
-        difference = np.abs(np.subtract(person.upper.colour, person.upper.second)).sum()
+        difference = np.abs(np.subtract(person.upper.color, person.upper.second)).sum()
         assert difference > 100

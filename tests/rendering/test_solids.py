@@ -23,7 +23,7 @@ def black():
 def test_tube_is_as_wide_as_its_axis_across_the_view(yaw, width):
     canvas = black()
     tube(yaw).paint(canvas, RED)
-    rows, columns = np.nonzero(canvas.colour[..., 2])
+    rows, columns = np.nonzero(canvas.color[..., 2])
     assert columns.max() - columns.min() == pytest.approx(width, abs=1.5)
     assert (rows.min(), rows.max()) == (30, 90)
 
@@ -57,7 +57,7 @@ def test_limb_covers_its_segment_and_is_shaded():
     canvas = black()
     limb = Limb(view(), (0, 0.2, 0), (0, 0.8, 0), (0.1, 0.05))
     limb.paint(canvas, RED)
-    width = (canvas.colour[..., 2] > 0).sum(axis=1)
+    width = (canvas.color[..., 2] > 0).sum(axis=1)
     assert width[88] == pytest.approx(20, abs=2)
     assert width[32] == pytest.approx(10, abs=2)
     # Lit from the right.
