@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 
 from passreid.datasets import LUPerson
 from passreid.datasets.robust_dataset import RobustDataset, seeded
-from passreid.datasets.samplers.grouped_sampler import RepeatedIndex
+from passreid.datasets.samplers.grouped_sampler import RedrawnIndex
 from passreid.datasets.storage.bad_images import BadImageError, TooManyBadImagesError
 
 LOAD = {'type': 'LoadPersonImage'}
@@ -105,10 +105,10 @@ def test_negative_index_is_the_same_sample(root):
 
 def test_copies_of_a_sample_in_an_epoch_differ(root):
     dataset = build(root)
-    visits = [dataset[RepeatedIndex(4, visit)]['draws'] for visit in range(4)]
+    visits = [dataset[RedrawnIndex(4, visit)]['draws'] for visit in range(4)]
     assert len(set(visits)) == 4
     assert visits[0] == dataset[4]['draws']
-    order = [4, RepeatedIndex(4, 1), 4, RepeatedIndex(4, 2)]
+    order = [4, RedrawnIndex(4, 1), 4, RedrawnIndex(4, 2)]
     got = [sample['draws'] for sample in read(dataset, num_workers=1, sampler=order)]
     assert got == [visits[0], visits[1], visits[0], visits[2]]
 

@@ -5,14 +5,14 @@ import pytest
 
 from passreid.datasets.samplers.grouped_sampler import (
     GroupedSampler,
-    RepeatedIndex,
-    count_visits,
+    RedrawnIndex,
+    count_repeats,
     read_column,
 )
 
 
 def with_visits(sampler):
-    return [(int(index), getattr(index, 'visit', 0)) for index in sampler]
+    return [(int(index), getattr(index, 'repeat', 0)) for index in sampler]
 
 
 class Fixed(GroupedSampler):
@@ -34,8 +34,8 @@ def test_copies_know_their_number():
 
 
 def test_index_is_an_int_that_survives_the_way_to_a_worker():
-    index = pickle.loads(pickle.dumps(RepeatedIndex(7, visit=2)))
-    assert index == 7 and isinstance(index, int) and index.visit == 2
+    index = pickle.loads(pickle.dumps(RedrawnIndex(7, repeat=2)))
+    assert index == 7 and isinstance(index, int) and index.repeat == 2
     assert np.arange(10)[index] == list(range(10))[index] == 7
 
 
@@ -69,5 +69,5 @@ def test_columns():
 def test_visits():
     indices = np.random.default_rng(0).integers(0, 7, 50)
     expected = [indices[:place].tolist().count(index) for place, index in enumerate(indices)]
-    assert count_visits(indices).tolist() == expected
-    assert count_visits(np.array([], int)).tolist() == []
+    assert count_repeats(indices).tolist() == expected
+    assert count_repeats(np.array([], int)).tolist() == []

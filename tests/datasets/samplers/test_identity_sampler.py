@@ -110,7 +110,7 @@ def test_ids_with_few_images_are_drawn_with_replacement():
     # Copies are augmented differently.
     (single,) = [group for group in batches(sampler)[0] if (crops.pids[group] == 3).all()]
     copies = [index for index in sampler if index == single[0]]
-    assert [getattr(index, 'visit', 0) for index in copies] == [0, 1, 2, 3]
+    assert [getattr(index, 'repeat', 0) for index in copies] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize('rule', ['all', 'published'])
@@ -128,13 +128,11 @@ def test_two_processes_draw_what_one_draws(rule, monkeypatch):
 def test_resume_from_any_offset_is_the_tail(rank, rule, monkeypatch):
     options = dict(batch_size=8, epoch=2, batches=rule)
     sampler = of_rank(CROPS['few images'], rank, 2, monkeypatch, **options)
-    order = [(index, getattr(index, 'visit', 0)) for index in sampler]
+    order = [(index, getattr(index, 'repeat', 0)) for index in sampler]
     for start in range(0, len(order) + 1, 4):
         sampler.set_start(start)
-        assert [(index, getattr(index, 'visit', 0)) for index in sampler] == order[start:]
+        assert [(index, getattr(index, 'repeat', 0)) for index in sampler] == order[start:]
         assert len(sampler) == len(order)
-    with pytest.raises(ValueError, match=f'between 0 and {len(order)}'):
-        sampler.set_start(len(order) + 1)
 
 
 def test_wrong_arguments():

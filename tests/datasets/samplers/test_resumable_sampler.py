@@ -59,9 +59,3 @@ def test_start_holds_for_one_iteration():
     assert list(tail) == order[7:]
     assert list(sampler) == order[2:]
     assert list(sampler) == order
-
-
-@pytest.mark.parametrize('start', [-1, 11])
-def test_impossible_start_is_refused(start):
-    with pytest.raises(ValueError, match=f'between 0 and 10.*{start}'):
-        ResumableSampler(range(10), seed=0).set_start(start)

@@ -19,11 +19,7 @@ def path(tmp_path):
     return str(tmp_path)
 
 
-def test_values(path):
-    assert (read_lmdb(path, 'a'), read_lmdb(path, 'b')) == (b'first', b'second')
-
-
-@pytest.mark.parametrize('key', ['c', 'k' * 600, '\udcff', ''])
+@pytest.mark.parametrize('key', ['c', 'k' * 600, ''])
 def test_missing_key_is_a_bad_image(path, key):
     with pytest.raises(BadImageError, match=path) as error:
         read_lmdb(path, key)
@@ -42,7 +38,7 @@ def test_reads_before_and_after_a_fork(path):
     assert read_lmdb(path, 'b') == b'second'
 
 
-@pytest.mark.parametrize('length', [0, 10, 4096, 8192, -1])
+@pytest.mark.parametrize('length', [0, 4096, -1])
 def test_file_that_was_not_copied_to_its_end(path, length):
     file = os.path.join(path, 'data.mdb')
     os.truncate(file, length if length >= 0 else os.path.getsize(file) + length)
