@@ -6,7 +6,6 @@ import pytest
 from passreid.datasets.samplers.grouped_sampler import (
     GroupedSampler,
     RedrawnIndex,
-    count_repeats,
     read_column,
 )
 
@@ -47,9 +46,7 @@ def test_a_resumed_epoch_has_the_same_copies():
         assert with_visits(sampler) == whole[start:]
 
 
-@pytest.mark.parametrize(
-    ('batch_size', 'images_per_id'), [(10, 4), (0, 4), (-4, 4), (8, 0), (None, 4)]
-)
+@pytest.mark.parametrize(('batch_size', 'images_per_id'), [(10, 4), (0, 4), (None, 4)])
 def test_batch_size_must_be_a_multiple(batch_size, images_per_id):
     with pytest.raises(ValueError, match=f'batch_size={batch_size} of GroupedSampler'):
         GroupedSampler(range(9), batch_size, images_per_id, seed=0)
@@ -64,10 +61,3 @@ def test_columns():
         read_column(Crops('ab'), 'cam_ids')
     with pytest.raises(ValueError, match='3 samples, but 2 entries in `pids`'):
         read_column(Crops('abc'), 'pids')
-
-
-def test_visits():
-    indices = np.random.default_rng(0).integers(0, 7, 50)
-    expected = [indices[:place].tolist().count(index) for place, index in enumerate(indices)]
-    assert count_repeats(indices).tolist() == expected
-    assert count_repeats(np.array([], int)).tolist() == []
