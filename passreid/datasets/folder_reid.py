@@ -75,13 +75,10 @@ class FolderReID(ReIDDataset):
         self.test_ids = test_ids
         self.split_seed = split_seed
         self.ignore_unmatched = ignore_unmatched
-        found = {name: name for name in SPLITS if osp.isdir(osp.join(data_root, name))}
-        self.folders = dict(folders or (found and {name: name for name in SPLITS}))
+        found = any(osp.isdir(osp.join(data_root, name)) for name in SPLITS)
+        self.folders = dict(folders or ({name: name for name in SPLITS} if found else {}))
         if self.folders and test_ids is not None:
-            raise ValueError(
-                f'test_ids would divide {data_root}, but it is divided into the folders '
-                f'{sorted(folders or found)} already'
-            )
+            raise ValueError(f'test_ids would divide {data_root}, but it has folders of splits')
         if split == 'test' and not self.folders and test_ids is None:
             raise ValueError(
                 "split='test' needs to know query from gallery: give folders or test_ids, or "

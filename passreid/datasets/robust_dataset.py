@@ -73,14 +73,6 @@ class RobustDataset(BaseDataset):
         other._start_counts()
         return other
 
-    def get_subset(self, indices: Sequence[int] | int) -> 'RobustDataset':
-        """Return a data set of some of the samples; see :class:`mmengine.dataset.BaseDataset`."""
-        self.full_init()
-        subset = copy.copy(self)
-        subset.get_subset_(indices)
-        subset._start_counts()
-        return subset
-
     def set_seed(self, seed: int) -> None:
         """Change the seed of the samples' random numbers, which is not negative."""
         self._seed_epoch[0] = seed

@@ -135,14 +135,6 @@ def test_too_many_bad_images_stop_the_training(damaged):
         read(build(damaged, test_mode=True))
 
 
-def test_subset_counts_for_itself(damaged):
-    dataset = build(damaged, max_bad_share=1)
-    subset = dataset.get_subset([3, 0])
-    subset[0]
-    assert len(dataset) == 20 and dataset.bad_image_summary()['seen'] == 0
-    assert subset.bad_image_summary()['names'] == [str(damaged / '03.jpg')]
-
-
 def test_error_of_a_transform_names_the_sample(root, log):
     def fail(results):
         raise ZeroDivisionError

@@ -82,17 +82,14 @@ def _images(folder: str, names: list[str]) -> list[str]:
 
 # More digits would not fit into 64 bits.
 _PID = re.compile('-1|[0-9]{1,18}')
-_LONGEST, _SHOWN = 4096, 200
+_SHOWN = 200
 
 
 class _PlainUnpickler(pickle.Unpickler):
     """Imports nothing, so that it can run nothing."""
 
     def find_class(self, module: str, name: str):
-        raise pickle.UnpicklingError(
-            f'it wants to import {module}.{name}, but a key list is made of lists and strings '
-            'alone: it is damaged or malicious'
-        )
+        raise pickle.UnpicklingError(f'it wants to import {module}.{name}, so it is no key list')
 
 
 def read_keys(path: str) -> list[str]:
@@ -105,13 +102,13 @@ def read_keys(path: str) -> list[str]:
         try:
             content = _PlainUnpickler(file).load()
             keys = content['keys'] if isinstance(content, dict) else content
+            if not isinstance(keys, list):
+                raise TypeError(f'{type(keys).__name__} instead of a list of str')
             # Names in UTF-8, or the bytes of one that is not.
             ''.join(keys).encode(errors='surrogateescape')
         # A damaged pickle raises nearly anything.
         except Exception as error:
             raise ValueError(f'cannot read the key list {path}: {error!r}') from error
-    if not isinstance(keys, list):
-        raise ValueError(f'{path} is neither a list of str nor a dict with such a list as "keys"')
     return keys
 
 
@@ -158,9 +155,9 @@ def _lines(path: str) -> Iterator[tuple[str, str]]:
 
 
 def _check_path(name: str, place: str) -> None:
-    odd = len(name) > _LONGEST or name != name.strip() or re.search(r'[\\\0\r]', name)
-    inside = {'', '..'}.isdisjoint(name.split('/'))
-    if odd or not inside or not name.lower().endswith(IMAGE_EXTENSIONS):
+    odd = len(name) > 4096 or name != name.strip() or re.search(r'[\\\0\r]', name)
+    outside = not {'', '..'}.isdisjoint(name.split('/'))
+    if odd or outside or not name.lower().endswith(IMAGE_EXTENSIONS):
         raise ValueError(
             f'{place}: {name[:_SHOWN]!r} is not the path of an image below the data root: folders '
             f'are divided by "/", none is "..", and the end is one of {", ".join(IMAGE_EXTENSIONS)}'

@@ -88,10 +88,8 @@ def test_other_images_are_refused_by_name(image):
 @pytest.mark.parametrize(
     ('name', 'value'),
     [
-        ('num_parts', -1),
         ('local_scale', (0.8, 0.1)),
         ('global_scale', (0.4, 1.5)),
-        ('aspect_ratio', (0, 1)),
     ],
 )
 def test_impossible_arguments_are_refused_by_name(name, value):
