@@ -31,17 +31,6 @@ def test_a_folder_for_each_person(tmp_path, write_images):
     assert (dataset.num_ids, dataset.num_cameras) == (3, 0)
 
 
-def test_persons_and_cameras_in_file_names(tmp_path, write_images):
-    names = ['0042_3_a.jpg', '7_0_a.jpg', 'more/7_3_b.png', '-1_1_a.jpg', '8_-1_a.jpg']
-    write_images(tmp_path, names)
-    assert rows(FolderReID(str(tmp_path), pattern=ID_CAM)) == [
-        ('0042_3_a.jpg', 2, 3),
-        ('7_0_a.jpg', 0, 0),
-        ('8_-1_a.jpg', 1, -1),
-        ('more/7_3_b.png', 0, 3),
-    ]
-
-
 @pytest.fixture
 def divided(tmp_path, write_images):
     write_images(tmp_path / 'train', ['a/1.jpg', 'b/1.jpg'])

@@ -52,41 +52,29 @@ def test_test_split_is_query_then_gallery_with_raw_pids(root):
     assert fields(Toy(root, 'gallery'), 'gt_label') == [0, 9]
 
 
-@pytest.mark.parametrize('name', ['toy', 'Toy-v1'])
-def test_root_may_be_the_folder_above(tmp_path, name):
-    (tmp_path / name / 't').mkdir(parents=True)
-    assert Toy(str(tmp_path))[0]['img_path'] == f'{tmp_path}/{name}/t/c.jpg'
-
-
-def test_missing_folder_shows_the_tree(tmp_path):
+def test_folders_are_looked_for_and_shown_when_missing(tmp_path):
     (tmp_path / 't').mkdir()
     assert len(Toy(str(tmp_path))) == 4
     (tmp_path / 'q').mkdir()
     with pytest.raises(FileNotFoundError) as error:
         Toy(str(tmp_path), 'test')
     assert f'toy or Toy-v1:\n{tmp_path}/\n    t/\n    q/\n    g/' in str(error.value)
-
-
-@pytest.mark.parametrize('files', [[], [('t/a.jpg', -1, 0), ('t/b.jpg', 0, 0)]])
-def test_empty_split_is_an_error(root, files, monkeypatch):
-    monkeypatch.setitem(FILES, 'train', files)
-    with pytest.raises(ValueError, match=f'the train split of Toy in {root} is empty'):
-        Toy(root)
+    (tmp_path / 't').rename(tmp_path / 'g')
+    (tmp_path / 'Toy-v1' / 't').mkdir(parents=True)
+    with pytest.raises(ValueError, match="'val'"):
+        Toy(str(tmp_path), 'val')
+    assert Toy(str(tmp_path))[0]['img_path'] == f'{tmp_path}/Toy-v1/t/c.jpg'
 
 
 def test_split_table_is_logged_once(root, log):
     for _ in range(2):
         Toy(root, 'test')
     table = log()[log().index('Toy in') :].splitlines()
-    assert [line.split() for line in table[1:4]] == [
-        ['split', 'ids', 'images', 'cameras'],
-        ['query', '2', '2', '2'],
-        ['gallery', '2', '2', '2'],
-    ]
+    assert [line.split() for line in table[2:4]] == [['query', *'222'], ['gallery', *'222']]
     assert log().count('Toy in') == 1
 
 
-@pytest.mark.parametrize(('published', 'warned'), [((3, 4), False), ((3, 5), True), ((2, 4), True)])
+@pytest.mark.parametrize(('published', 'warned'), [((3, 4), False), ((3, 5), True)])
 def test_counts_that_differ_from_the_published_ones(root, published, warned, log, monkeypatch):
     monkeypatch.setattr(Toy, 'expected_counts', {'train': published})
     Toy(root)
@@ -100,8 +88,3 @@ def test_columns_follow_subsets(root):
     assert (dataset.pids.dtype, dataset.num_ids) == (np.int64, 2)
     np.testing.assert_array_equal(Toy(root, lazy_init=True).get_subset([1]).pids, [0])
     np.testing.assert_array_equal(Toy(root).get_subset(2).cam_ids, [0, 2])
-
-
-def test_unknown_split(root):
-    with pytest.raises(ValueError, match="'val'"):
-        Toy(root, 'val')

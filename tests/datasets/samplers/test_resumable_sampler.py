@@ -47,15 +47,3 @@ def test_resume_with_another_number_of_ranks_sees_the_rest(before, after, monkey
             stop = None if steps.stop is None else own * steps.stop
             seen += list(sampler)[:stop]
     assert sorted(seen) == list(range(96))
-
-
-def test_start_holds_for_one_iteration():
-    sampler = ResumableSampler(range(10), seed=0)
-    order = list(sampler)
-    sampler.set_start(7)
-    tail = iter(sampler)
-    # What is set later does not reach an iteration that has begun.
-    sampler.set_start(2)
-    assert list(tail) == order[7:]
-    assert list(sampler) == order[2:]
-    assert list(sampler) == order

@@ -40,12 +40,6 @@ def test_fields(jpeg, tmp_path):
     assert results['gt_label'] == 3
 
 
-@pytest.mark.parametrize('kind', ['PNG', 'BMP', 'TIFF', 'WEBP'])
-def test_lossless_formats_are_exact(photo, kind):
-    img = load(encode(photo, kind, **({'lossless': True} if kind == 'WEBP' else {})))
-    np.testing.assert_array_equal(img[..., ::-1], np.asarray(photo))
-
-
 @pytest.mark.parametrize('orientation', range(1, 9))
 @pytest.mark.parametrize('padding', [b'', b'garbage'], ids=['opencv', 'pillow'])
 def test_exif_rotation_is_obeyed_on_both_ways(photo, orientation, padding, monkeypatch):

@@ -1,7 +1,7 @@
 import os
 import shutil
 
-from passreid.datasets import FolderReID, Market1501
+from passreid.datasets import FolderReID
 from passreid.datasets.storage.duplicates import find_duplicates
 
 
@@ -28,11 +28,3 @@ def test_duplicates_are_counted_and_named_and_stay(tmp_path, write_images, log):
         assert len(FolderReID(str(tmp_path), pid_from='folder')) == 6
     (line,) = [line for line in log().splitlines() if 'byte for byte' in line]
     assert '1 pictures' in line and f'{tmp_path}/a/1.jpg' in line and '/b/copy.jpg' in line
-
-
-def test_query_and_gallery_are_looked_at_together(tmp_path, write_images, log):
-    write_images(tmp_path, ['query/0001_c1.jpg', 'bounding_box_test/0001_c2.jpg'])
-    shutil.copy(tmp_path / 'query/0001_c1.jpg', tmp_path / 'bounding_box_test/0002_c2.jpg')
-    shutil.copy(tmp_path / 'query/0001_c1.jpg', tmp_path / 'bounding_box_test/-1_c2.jpg')
-    Market1501(str(tmp_path), 'test')
-    assert '0001_c1.jpg (id 1) = ' in log()

@@ -82,7 +82,6 @@ def test_labelled_list(tmp_path):
     first, second = read_labelled_list(str(path))
     assert first == (f'line 2 of {path}', 'Łódź/a b.jpg', -1)
     assert (os.fsencode(second[1]), second[2]) == (b'\xff.jpg', 17)
-    for line in ('b.jpg', 'b.jpg x', 'a.jpg 3', '../b.jpg 3'):
-        path.write_text(f'a.jpg 0\n{line}')
-        with pytest.raises(ValueError, match=f'line 2 of {path}'):
-            list(read_labelled_list(str(path)))
+    path.write_text('a.jpg 0\nb.jpg x')
+    with pytest.raises(ValueError, match=f'line 2 of {path}'):
+        list(read_labelled_list(str(path)))

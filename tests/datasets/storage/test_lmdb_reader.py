@@ -4,7 +4,6 @@ import lmdb
 import pytest
 from torch import multiprocessing
 
-from passreid.datasets.storage.bad_images import BadImageError
 from passreid.datasets.storage.lmdb_reader import read_lmdb
 
 
@@ -17,13 +16,6 @@ def path(tmp_path):
         transaction.put(b'a', b'first')
         transaction.put(b'b', b'second')
     return str(tmp_path)
-
-
-@pytest.mark.parametrize('key', ['c', 'k' * 600, ''])
-def test_missing_key_is_a_bad_image(path, key):
-    with pytest.raises(BadImageError, match=path) as error:
-        read_lmdb(path, key)
-    assert error.value.path == key
 
 
 def test_reads_before_and_after_a_fork(path):

@@ -79,22 +79,11 @@ def test_resizing_is_close_to_antialiased_bicubic(size, tolerance):
     assert np.abs(view.astype(float) - expected).mean() < tolerance
 
 
-@pytest.mark.parametrize('image', [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.float32)])
-def test_other_images_are_refused_by_name(image):
+def test_what_is_impossible_is_named():
     with pytest.raises(TypeError, match=r'uint8.*a\.jpg'):
-        _transform()({'img': image, 'img_path': 'a.jpg'})
-
-
-@pytest.mark.parametrize(
-    ('name', 'value'),
-    [
-        ('local_scale', (0.8, 0.1)),
-        ('global_scale', (0.4, 1.5)),
-    ],
-)
-def test_impossible_arguments_are_refused_by_name(name, value):
-    with pytest.raises(ValueError, match=name):
-        _transform(**{name: value})
+        _transform()({'img': np.zeros((8, 8), np.uint8), 'img_path': 'a.jpg'})
+    with pytest.raises(ValueError, match='local_scale'):
+        _transform(local_scale=(0.8, 0.1))
 
 
 def test_collated_batches_have_images_first_and_keep_the_data_samples():
