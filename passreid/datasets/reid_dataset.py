@@ -1,6 +1,7 @@
 """Base class of the labelled data sets."""
 
 import logging
+import operator
 import os.path as osp
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -129,7 +130,11 @@ class ReIDDataset(IdentityColumns, RobustDataset):
         rows = []
         for split in splits:
             left_out = {-1, *(self.distractor_pids if split == 'train' else ())}
-            kept = [row for row in self.list_split(root, split) if row[1] not in left_out]
+            kept = [
+                (path, operator.index(pid), operator.index(cam_id))
+                for path, pid, cam_id in self.list_split(root, split)
+                if operator.index(pid) not in left_out
+            ]
             if not kept:
                 raise ValueError(f'the {split} split of {type(self).__name__} in {root} is empty')
             ids = sorted({pid for _, pid, _ in kept})

@@ -88,3 +88,12 @@ def test_columns_follow_subsets(root):
     assert (dataset.pids.dtype, dataset.num_ids) == (np.int64, 2)
     np.testing.assert_array_equal(Toy(root, lazy_init=True).get_subset([1]).pids, [0])
     np.testing.assert_array_equal(Toy(root).get_subset(2).cam_ids, [0, 2])
+
+
+def test_ids_become_plain_integers(root, monkeypatch):
+    monkeypatch.setitem(FILES, 'gallery', [('g/a.jpg', np.int64(5), np.uint8(2))])
+    (sample,) = Toy(root, 'gallery')
+    assert type(sample['gt_label']) is type(sample['cam_id']) is int
+    monkeypatch.setitem(FILES, 'gallery', [('g/a.jpg', '-1', 0)])
+    with pytest.raises(TypeError, match='integer'):
+        Toy(root, 'gallery')
