@@ -77,19 +77,6 @@ def test_fewer_clusters_than_p(num_clusters):
     assert all(np.ptp(np.bincount(batch)) <= 1 for batch in batches)
 
 
-@pytest.mark.parametrize(('num_ids', 'world_size'), [(10, 2), (6, 2)])
-def test_ranks(num_ids, world_size, monkeypatch):
-    data = crops(num_ids)
-    places = range(world_size)
-    ranks = [groups(of_rank(rank, world_size, monkeypatch, num_ids=num_ids)) for rank in places]
-    ids = [data.pids[indices][:, :, 0].tolist() for indices in ranks]
-    for step in zip(*ids, strict=True):
-        assert all(len(set(batch)) == min(num_ids, 4) for batch in step)
-        # Different ones on all ranks if there are so many.
-        if num_ids >= 4 * world_size:
-            assert len({pid for batch in step for pid in batch}) == 4 * world_size
-
-
 def test_two_processes_draw_what_one_draws(monkeypatch):
     one = groups(of_rank(0, 1, monkeypatch, batch_size=16))
     two = [groups(of_rank(rank, 2, monkeypatch, batch_size=8)) for rank in range(2)]

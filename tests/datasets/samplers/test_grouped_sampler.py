@@ -1,11 +1,8 @@
-import pickle
-
 import numpy as np
 import pytest
 
 from passreid.datasets.samplers.grouped_sampler import (
     GroupedSampler,
-    RedrawnIndex,
     read_column,
 )
 
@@ -30,12 +27,6 @@ class Fixed(GroupedSampler):
 def test_copies_know_their_number():
     repeats = (0, 1, 0, 0, 2, 0, 1, 0, 1, 2, 3, 4)
     assert with_repeats(Fixed()) == list(zip(Fixed.order, repeats, strict=True))
-
-
-def test_index_is_an_int_that_survives_the_way_to_a_worker():
-    index = pickle.loads(pickle.dumps(RedrawnIndex(7, repeat=2)))
-    assert index == 7 and isinstance(index, int) and index.repeat == 2
-    assert np.arange(10)[index] == list(range(10))[index] == 7
 
 
 @pytest.mark.parametrize(('batch_size', 'images_per_id'), [(10, 4), (0, 4), (None, 4)])

@@ -61,21 +61,6 @@ def test_batches_are_p_ids_of_k_images(crops, batch_size, images_per_id, rule):
     assert all((pids[:, :, 0] == pid).sum() <= 1 for pid in unique[counts < images_per_id])
 
 
-def test_ids_with_few_images_are_drawn_with_replacement():
-    crops = Crops([2, 1, 4, 4])
-    drawn = []
-    for epoch in range(40):
-        sampler = IdentitySampler(crops, 16, seed=0)
-        sampler.set_epoch(epoch)
-        pids = crops.pids[list(sampler)]
-        drawn.append(np.array(list(sampler))[pids == 0])
-    assert {len(set(images.tolist())) for images in drawn} == {1, 2}
-    # Copies are augmented differently.
-    (single,) = [group for group in batches(sampler)[0] if (crops.pids[group] == 3).all()]
-    copies = [index for index in sampler if index == single[0]]
-    assert [getattr(index, 'repeat', 0) for index in copies] == [0, 1, 2, 3]
-
-
 @pytest.mark.parametrize('rule', ['all', 'published'])
 def test_two_processes_draw_what_one_draws(rule, monkeypatch):
     def drawn(rank, world_size):
