@@ -66,5 +66,4 @@ def test_domains_differ_in_light_and_wardrobe():
 
 @pytest.mark.parametrize('domain', DOMAINS)
 def test_color_histogram_is_neither_useless_nor_enough(domain):
-    # With a fifth of the people, the mean average precision is higher than in full size.
-    assert 0.15 < histogram_map(SyntheticSettings(domain=domain, test_ids=30)) < 0.65
+    assert 0.15 < histogram_map(SyntheticSettings(domain=domain, test_ids=50)) < 0.60

@@ -52,7 +52,7 @@ class CrossCameraIdentitySampler(GroupedSampler):
 
     def set_labels(self, labels: Sequence[int] | np.ndarray) -> None:
         """Give the cluster of each image, (N,) int, -1 for none, for the iterations that follow."""
-        array = np.asarray(labels, np.int64)
+        array = np.asarray(labels).astype(np.int64, casting='same_kind')
         if array.shape != (len(self.dataset),):
             raise ValueError(f'{len(self.dataset)} samples, but labels of shape {array.shape}')
         if not (array >= 0).any():

@@ -74,7 +74,7 @@ def read_column(dataset: Sized, name: str) -> np.ndarray:
             f'{type(dataset).__name__} has no `{name}` to draw identities by: use a ReIDDataset, '
             'joint ones in a ReIDConcatDataset'
         )
-    column = np.asarray(column, np.int64)
+    column = np.asarray(column).astype(np.int64, casting='same_kind')
     if len(column) != len(dataset):
         raise ValueError(
             f'{len(dataset)} samples, but {len(column)} entries in `{name}`: a wrapper such as '
