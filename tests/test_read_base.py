@@ -29,7 +29,7 @@ from torch.optim import AdamW
 
 from passreid.datasets import CrossCameraIdentitySampler, SyntheticReID
 from passreid.datasets.transforms import LoadPersonImage
-from passreid.engine import GainHook, NonFiniteHook, PseudoLabelHook, ResumableEpochLoop
+from passreid.engine import EvaluationGainHook, NonFiniteHook, PseudoLabelHook, ResumableEpochLoop
 from passreid.evaluation import ReIDMetric
 from passreid.models import ClusterContrast, ClusterMemory, PartViT
 from passreid.models import ReIDDataPreprocessor
@@ -55,7 +55,7 @@ default_hooks.timer.update(type=IterTimerHook)
 default_hooks.update(
     pseudo_labels=dict(type=PseudoLabelHook, pipeline=test_pipeline, eps=0.5, k1=12)
 )
-custom_hooks = [dict(type=NonFiniteHook), dict(type=GainHook)]
+custom_hooks = [dict(type=NonFiniteHook), dict(type=EvaluationGainHook)]
 """
 # A leaf of each task, and the same in Python's own style.
 LEAVES = {

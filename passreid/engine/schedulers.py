@@ -1,4 +1,4 @@
-"""The published schedule of supervised fine-tuning."""
+"""Schedules of learning rates."""
 
 import math
 

@@ -1,29 +1,25 @@
 """What keeps a run from being resumed, and what its config has changed, is said beforehand."""
 
+import os
+import signal
+import time
+
 import pytest
 import torch
-from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from tiny_runs import quick_start
+from torch.utils.data import Dataset
 
 from passreid.apis import build_runner
-from passreid.registry import METRICS, MODELS, OPTIM_WRAPPER_CONSTRUCTORS
+from passreid.engine import SafeRunner
+from passreid.registry import DATASETS, MODELS, OPTIM_WRAPPER_CONSTRUCTORS, RUNNERS
 
 
 @pytest.fixture(scope='module', autouse=True)
 def quick():
     with quick_start():
         yield
-
-
-@METRICS.register_module()
-class OneFigure(BaseMetric):
-    def process(self, data_batch, data_samples):
-        self.results.append(1.0)
-
-    def compute_metrics(self, results):
-        return {'acc': 1.0}
 
 
 @pytest.fixture
@@ -52,15 +48,6 @@ def checkpoint(toy, tmp_path):
     return change
 
 
-def validated(cfg):
-    sampler = {'type': 'DefaultSampler', 'shuffle': False}
-    return cfg | {
-        'val_cfg': {},
-        'val_evaluator': {'type': 'OneFigure'},
-        'val_dataloader': cfg['train_dataloader'] | {'sampler': sampler},
-    }
-
-
 def refusal(cfg, path):
     """Return what a run says that cannot be resumed from a file; it is as it was."""
     runner = build_runner(cfg | {'resume': True, 'load_from': str(path)})
@@ -71,9 +58,7 @@ def refusal(cfg, path):
     saved = torch.load(path, weights_only=True).get('state_dict', {})
     linear = saved.get('linear.weight')
     assert linear is None or not torch.equal(runner.model.linear.weight, linear)
-    assert str(path) in message
-    assert 'load_from=' in message
-    assert 'resume=False' in message
+    assert str(path) in message and 'load_from=' in message
     return message
 
 
@@ -81,93 +66,72 @@ def resumed(cfg, path):
     """Resume a run; return it and the warnings that name the file."""
     runner = build_runner(cfg | {'resume': True, 'load_from': str(path)})
     warnings = []
-    runner.logger.addFilter(
-        lambda record: (
-            warnings.append(record.getMessage()) or True
-            if record.levelname == 'WARNING' and str(path) in record.getMessage()
-            else True
-        )
-    )
+
+    def listen(record):
+        if record.levelname == 'WARNING' and str(path) in record.getMessage():
+            warnings.append(record.getMessage())
+        return True
+
+    runner.logger.addFilter(listen)
     runner.train()
     return runner, warnings
 
 
-@pytest.mark.parametrize('part', ['meta', 'state_dict', 'message_hub', 'optimizer'])
-def test_part_that_is_missing(toy, checkpoint, part):
-    assert part in refusal(toy('second'), checkpoint(**{part: None}))
-
-
-@pytest.mark.parametrize('meta', [{'epoch': 1}, {'iter': 4}, [1, 4]])
-def test_place_that_is_missing(toy, checkpoint, meta):
-    assert 'meta' in refusal(toy('second'), checkpoint(meta=meta))
-
-
-def test_schedules_are_wanted_where_the_run_has_some(toy, checkpoint):
-    path = checkpoint(param_schedulers=None)
-    assert 'param_schedulers' in refusal(toy('second'), path)
-    runner, warnings = resumed(toy('third', param_scheduler=None), path)
-    assert (runner.iter, warnings) == (8, [])
-    _, (warning,) = resumed(toy('fourth', param_scheduler=[]), checkpoint())
-    assert 'param_scheduler' in warning
-
-
-def test_best_checkpoint_holds_weights_alone(toy, tmp_path):
-    cfg = validated(toy('first'))
-    hook = {'type': 'SafeCheckpointHook', 'interval': 1, 'save_best': 'acc', 'rule': 'greater'}
-    cfg['default_hooks']['checkpoint'] = hook
-    build_runner(cfg).train()
-    message = refusal(toy('second'), tmp_path / 'first' / 'best_acc_epoch_1.pth')
-    assert 'optimizer' in message and 'param_schedulers' in message
-
-
-def test_bare_weights_and_what_is_no_checkpoint(toy, tmp_path):
-    torch.save({'linear.weight': torch.ones(3, 4)}, tmp_path / 'bare.pth')
-    assert 'state_dict' in refusal(toy('second'), tmp_path / 'bare.pth')
-
-
-def test_weights_of_another_model(toy, checkpoint):
-    weights = checkpoint_weights(checkpoint)
-    weights['linear.weight'] = torch.ones(5, 4)
-    del weights['norm.running_mean']
-    message = refusal(toy('second'), checkpoint(state_dict=weights))
-    assert 'linear.weight' in message and '(5, 4)' in message and '(3, 4)' in message
-    assert 'norm.running_mean' in message
-
-
-def checkpoint_weights(checkpoint):
-    return torch.load(checkpoint(), weights_only=True)['state_dict']
-
-
-@pytest.mark.parametrize('type_', ['SGD', 'RAdam'])
-def test_another_optimizer(toy, checkpoint, type_):
-    wrapper = {'type': 'OptimWrapper', 'optimizer': {'type': type_, 'lr': 0.05}}
-    message = refusal(toy('second', optim_wrapper=wrapper), checkpoint())
-    assert f'{type_} with' in message and 'amsgrad' in message
-
-
-def test_other_groups_of_parameters(toy, checkpoint):
-    wrapper = {
-        'type': 'OptimWrapper',
-        'optimizer': {'type': 'AdamW', 'lr': 0.05, 'weight_decay': 0.01},
-        'paramwise_cfg': {'norm_decay_mult': 0.0},
-    }
-    message = refusal(toy('second', optim_wrapper=wrapper), checkpoint())
-    assert 'groups: 1 in the checkpoint, 4' in message
+def adam(rate, decay=0.01, **others):
+    optimizer = {'type': 'AdamW', 'lr': rate, 'weight_decay': decay}
+    return {'type': 'OptimWrapper', 'optimizer': optimizer} | others
 
 
 @pytest.mark.parametrize(
-    'schedules',
+    ('parts', 'missing'),
     [
-        [{'type': 'StepLR', 'step_size': 1, 'by_epoch': True}],
-        [
-            {'type': 'CosineAnnealingLR', 'T_max': 2, 'by_epoch': True},
-            {'type': 'ConstantLR', 'by_epoch': True},
-        ],
+        *(({part: None}, part) for part in ('meta', 'state_dict', 'message_hub', 'optimizer')),
+        ({'param_schedulers': None}, 'param_schedulers'),
+        ({'meta': {'epoch': 1}}, 'meta'),
+        ({'state_dict': None, 'optimizer': None, 'linear.weight': torch.ones(3, 4)}, 'optimizer'),
     ],
 )
-def test_other_schedules(toy, checkpoint, schedules):
-    message = refusal(toy('second', param_scheduler=schedules), checkpoint())
-    assert 'StepLR' in message or 'schedules: 1 in the checkpoint, 2' in message
+def test_part_that_is_missing(toy, checkpoint, parts, missing):
+    assert missing in refusal(toy('second'), checkpoint(**parts))
+
+
+def test_weights_of_another_model(toy, checkpoint):
+    weights = torch.load(checkpoint(), weights_only=True)['state_dict']
+    weights['linear.weight'] = torch.ones(5, 4)
+    del weights['norm.running_mean']
+    message = refusal(toy('second'), checkpoint(state_dict=weights))
+    assert 'linear.weight: (5, 4)' in message and '(3, 4)' in message
+    assert 'norm.running_mean' in message
+
+
+@pytest.mark.parametrize(
+    ('changes', 'named'),
+    [
+        (
+            dict(optim_wrapper={'type': 'OptimWrapper', 'optimizer': {'type': 'SGD', 'lr': 0.05}}),
+            'optimizer.param_groups.0.momentum',
+        ),
+        (
+            dict(optim_wrapper=adam(0.05, paramwise_cfg={'norm_decay_mult': 0.0})),
+            'optimizer.param_groups.1.lr',
+        ),
+        (
+            dict(param_scheduler=[{'type': 'StepLR', 'step_size': 1, 'by_epoch': True}]),
+            'param_schedulers.0.step_size',
+        ),
+        (
+            dict(
+                param_scheduler=[
+                    {'type': 'CosineAnnealingLR', 'T_max': 2, 'by_epoch': True},
+                    {'type': 'ConstantLR', 'by_epoch': True},
+                ]
+            ),
+            'param_schedulers.1.factor',
+        ),
+    ],
+)
+def test_another_optimizer_or_schedule(toy, checkpoint, changes, named):
+    assert named in refusal(toy('second', **changes), checkpoint())
 
 
 @pytest.mark.parametrize(
@@ -176,24 +140,22 @@ def test_other_schedules(toy, checkpoint, schedules):
         {'type': 'CosineAnnealingLR', 'T_max': 2},
         {'type': 'MultiStepLR', 'milestones': [1]},
         {'type': 'WarmupCosineLR', 'T_max': 8, 'by_epoch': False},
-        {'type': 'ReduceOnPlateauLR', 'monitor': 'acc', 'rule': 'greater'},
+        None,
     ],
 )
 def test_same_config_is_resumed_without_a_word(toy, tmp_path, schedule):
-    first, second = (
-        validated(toy(name, param_scheduler=[{'by_epoch': True} | schedule]))
-        for name in ('first', 'second')
-    )
-    build_runner(first).train()
-    assert resumed(second, tmp_path / 'first' / 'epoch_2.pth')[1] == []
+    schedules = schedule and [{'by_epoch': True} | schedule]
+    build_runner(toy('first', param_scheduler=schedules)).train()
+    path = tmp_path / 'first' / 'epoch_1.pth'
+    runner, warnings = resumed(toy('second', param_scheduler=schedules), path)
+    assert (runner.iter, warnings) == (8, [])
 
 
 def test_other_settings_are_said_at_once(toy, checkpoint):
     """The values of the checkpoint hold."""
-    optimizer = {'type': 'AdamW', 'lr': 0.02, 'weight_decay': 0.3}
     cfg = toy(
         'second',
-        optim_wrapper={'type': 'OptimWrapper', 'optimizer': optimizer},
+        optim_wrapper=adam(0.02, 0.3),
         param_scheduler=[{'type': 'CosineAnnealingLR', 'T_max': 3, 'by_epoch': True}],
     )
     cfg['train_cfg']['max_epochs'] = 3
@@ -201,32 +163,24 @@ def test_other_settings_are_said_at_once(toy, checkpoint):
     for name, saved, own in (
         ('lr', 0.05, 0.02),
         ('weight_decay', 0.01, 0.3),
-        ('CosineAnnealingLR.T_max', 2, 3),
+        ('T_max', 2, 3),
+        ('max_iters', 8, 12),
     ):
         assert f'{name}: {saved} in the checkpoint, {own} ' in warning
-    assert 'max_iters: 8 in the checkpoint, 12' in warning
-    assert 'load_from=' in warning
     group = runner.optim_wrapper.optimizer.param_groups[0]
     assert (group['initial_lr'], group['weight_decay']) == (0.05, 0.01)
     assert runner.param_schedulers[0].T_max == 2
 
 
-def test_each_difference_is_said_once(toy, tmp_path):
-    """Groups of one parameter each make none."""
-    wrapper = {
-        'type': 'OptimWrapper',
-        'optimizer': {'type': 'AdamW', 'lr': 0.05, 'weight_decay': 0.01},
-        'paramwise_cfg': {'norm_decay_mult': 0.0},
-    }
-    build_runner(toy('first', optim_wrapper=wrapper)).train()
-    wrapper['optimizer']['lr'] = 0.04
-    _, (warning,) = resumed(toy('second', optim_wrapper=wrapper), tmp_path / 'first/epoch_1.pth')
-    assert warning.count('0.04') == 1
+def test_resumed_before_the_training_begins(toy, checkpoint):
+    runner = build_runner(toy('second'))
+    runner.resume(str(checkpoint()))
+    assert runner.iter == 4
 
 
 @MODELS.register_module()
 class TwoLayers(BaseModel):
-    """With an optimiser for each of its layers."""
+    """With an optimizer for each of its layers."""
 
     def __init__(self):
         super().__init__()
@@ -276,8 +230,8 @@ def test_several_optimizers(toy, tmp_path):
     for name, value in whole.model.state_dict().items():
         assert torch.equal(runner.model.state_dict()[name], value), name
     _, (warning,) = resumed(config('third', first=0.1, linear=0.02), path)
-    assert 'linear.Adam.lr: 0.01 in the checkpoint, 0.02' in warning
-    assert 'first' in refusal(config('fourth', linear=0.01), path)
+    assert 'optimizer.linear.param_groups.0.lr: 0.01 in the checkpoint, 0.02' in warning
+    assert 'optimizer.first' in refusal(config('fourth', linear=0.01), path)
 
 
 def test_config_inside_a_checkpoint_is_not_run(toy, checkpoint, tmp_path):
@@ -286,3 +240,67 @@ def test_config_inside_a_checkpoint_is_not_run(toy, checkpoint, tmp_path):
     runner, _ = resumed(toy('second'), checkpoint(meta=meta))
     assert runner.iter == 8
     assert not marker.exists()
+
+
+@RUNNERS.register_module()
+class OwnRunner(SafeRunner):
+    pass
+
+
+@pytest.mark.parametrize('kind', ['OwnRunner', OwnRunner, 'SafeRunner', 'Runner'])
+def test_runner_is_the_one_that_is_asked_for(toy_config, kind):
+    """mmengine's is what it takes when nothing is asked for."""
+    expected = OwnRunner if kind in ('OwnRunner', OwnRunner) else SafeRunner
+    assert type(build_runner(toy_config(runner_type=kind))) is expected
+
+
+@DATASETS.register_module()
+class Pids(Dataset):
+    """Samples that say in which process they were loaded, and its group."""
+
+    def __len__(self):
+        return 1000
+
+    def __getitem__(self, index):
+        return torch.tensor([os.getpid(), os.getpgid(0)])
+
+
+def gone(pid):
+    """Wait, for seconds, until a process has ended."""
+    for _ in range(600):
+        try:
+            with open(f'/proc/{pid}/stat') as file:
+                if file.read().rpartition(')')[2].split()[0] == 'Z':
+                    return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.parametrize('signaled', [False, True])
+def test_workers_are_in_no_group_that_is_signaled_and_end_at_once(toy_config, signaled):
+    runner = build_runner(toy_config())
+    loader = runner.build_dataloader(
+        dict(
+            dataset=dict(type='Pids'),
+            sampler=dict(type='DefaultSampler'),
+            batch_size=1,
+            num_workers=2,
+            persistent_workers=True,
+            collate_fn=dict(type='default_collate'),
+        )
+    )
+    batches = iter(loader)
+    found = {tuple(next(batches)[0].tolist()) for _ in range(4)}
+    assert len(found) == 2
+    assert all(group == pid != os.getpgid(0) for pid, group in found)
+    start = time.monotonic()
+    if signaled:
+        for pid, _ in found:
+            os.kill(pid, signal.SIGTERM)
+    else:
+        batches._shutdown_workers()
+    assert all(gone(pid) for pid, _ in found)
+    # They were not waited for until somebody lost patience.
+    assert time.monotonic() - start < 3
