@@ -12,11 +12,7 @@ _HISTORY = 'history_buffer'
 
 
 def to_plain(value: Any) -> Any:
-    """Return nested values as dicts, lists, tuples, tensors on the CPU and Python values.
-
-    Args:
-        value (Any): May hold values of numpy and mmengine's log histories.
-    """
+    """Return nested values as dicts, lists, tuples, tensors on the CPU and Python values."""
     if isinstance(value, HistoryBuffer):
         histories = tuple(torch.from_numpy(np.array(history)) for history in value.data)
         return {_HISTORY: histories, 'max_length': value.max_length}
@@ -35,11 +31,7 @@ def to_plain(value: Any) -> Any:
 
 
 def restore_histories(checkpoint: dict[str, Any]) -> None:
-    """Make the log histories of a checkpoint what mmengine's message hub expects, in place.
-
-    Args:
-        checkpoint (dict): The content of a file, of a run or of bare weights.
-    """
+    """Make the log histories of a checkpoint what mmengine's message hub expects, in place."""
     hub = checkpoint.get('message_hub')
     scalars = hub.get('log_scalars', {}) if isinstance(hub, dict) else {}
     for name, value in scalars.items():

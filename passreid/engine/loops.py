@@ -39,12 +39,7 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
 
 
 def can_resume_at(runner: Runner, iteration: int) -> bool:
-    """Return whether the training loop of a runner can begin after so many iterations.
-
-    Args:
-        runner (Runner): The runner.
-        iteration (int): Number of iterations that are done.
-    """
+    """Return whether the training loop of a runner can begin after so many iterations."""
     loop = runner.train_loop
     if isinstance(loop, ResumableEpochLoop) and hasattr(loop.dataloader.sampler, 'set_start'):
         return True

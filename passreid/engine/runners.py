@@ -40,10 +40,6 @@ class SafeRunner(Runner):
     - All processes resume from what the first one chose, if it fits the config.
     - Workers of data loaders end with their process, and not by a signal to the whole job, after
       which that process saves and ends.
-
-    Args:
-        *args: Of :class:`mmengine.runner.Runner`.
-        **kwargs: The same.
     """
 
     # mmengine's, which names no types.
@@ -156,15 +152,7 @@ class SafeRunner(Runner):
         super().resume(filename, resume_optimizer, resume_param_scheduler, map_location)
 
     def load_checkpoint(self, filename: str, *args, **kwargs) -> dict:
-        """Load a checkpoint of whatever kind into the model, and log what it got.
-
-        Args:
-            filename (str): A file, or an address.
-            *args: Of :meth:`mmengine.runner.Runner.load_checkpoint`; not used.
-            **kwargs: The same.
-
-        Returns:
-            dict: The content of the file, on the CPU.
+        """Load a checkpoint of whatever kind into the model, and log what it got; see mmengine.
 
         Raises:
             RuntimeError: When less than three quarters of the backbone were loaded.

@@ -174,6 +174,7 @@ def test_resumed_equals_uninterrupted(two):
         assert_equal_states(own['ends'], whole['ends'][1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('name', 'message'),
     [('outliers', 'No image has a cluster'), ('spoiled', 'iteration 2 in loss')],

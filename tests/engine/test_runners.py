@@ -6,14 +6,12 @@ import time
 
 import pytest
 import torch
-from mmengine.model import BaseModel
-from mmengine.optim import OptimWrapper, OptimWrapperDict
 from tiny_runs import quick_start
 from torch.utils.data import Dataset
 
 from passreid.apis import build_runner
 from passreid.engine import SafeRunner
-from passreid.registry import DATASETS, MODELS, OPTIM_WRAPPER_CONSTRUCTORS, RUNNERS
+from passreid.registry import DATASETS, RUNNERS
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -176,62 +174,6 @@ def test_resumed_before_the_training_begins(toy, checkpoint):
     runner = build_runner(toy('second'))
     runner.resume(str(checkpoint()))
     assert runner.iter == 4
-
-
-@MODELS.register_module()
-class TwoLayers(BaseModel):
-    """With an optimizer for each of its layers."""
-
-    def __init__(self):
-        super().__init__()
-        self.first, self.linear = torch.nn.Linear(4, 4), torch.nn.Linear(4, 3)
-
-    def forward(self, inputs, target):
-        return (self.linear(self.first(inputs)) - target).square().mean()
-
-    def train_step(self, data, optim_wrapper):
-        loss = self(**data)
-        loss.backward()
-        for wrapper in optim_wrapper.values():
-            wrapper.step()
-            wrapper.zero_grad()
-        return {'loss': loss.detach()}
-
-
-@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
-class OneForEachLayer:
-    def __init__(self, optim_wrapper_cfg, paramwise_cfg=None):
-        self.rates = optim_wrapper_cfg['rates']
-
-    def __call__(self, model):
-        return OptimWrapperDict(
-            **{
-                name: OptimWrapper(torch.optim.Adam(getattr(model, name).parameters(), rate))
-                for name, rate in self.rates.items()
-            }
-        )
-
-
-def test_several_optimizers(toy, tmp_path):
-    def config(name, **rates):
-        schedule = {'type': 'CosineAnnealingLR', 'T_max': 2, 'by_epoch': True}
-        return toy(
-            name,
-            model={'type': 'TwoLayers'},
-            optim_wrapper={'constructor': 'OneForEachLayer', 'rates': rates},
-            param_scheduler={name: [schedule] for name in rates},
-        )
-
-    whole = build_runner(config('first', first=0.1, linear=0.01))
-    whole.train()
-    path = tmp_path / 'first' / 'epoch_1.pth'
-    runner, warnings = resumed(config('second', first=0.1, linear=0.01), path)
-    assert warnings == []
-    for name, value in whole.model.state_dict().items():
-        assert torch.equal(runner.model.state_dict()[name], value), name
-    _, (warning,) = resumed(config('third', first=0.1, linear=0.02), path)
-    assert 'optimizer.linear.param_groups.0.lr: 0.01 in the checkpoint, 0.02' in warning
-    assert 'optimizer.first' in refusal(config('fourth', linear=0.01), path)
 
 
 def test_config_inside_a_checkpoint_is_not_run(toy, checkpoint, tmp_path):

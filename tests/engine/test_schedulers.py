@@ -50,11 +50,6 @@ def test_resumes():
     assert [group['lr'] for group in second.optimizer.param_groups] == pytest.approx(rows[6])
 
 
-def test_warmup_must_fit():
-    with pytest.raises(ValueError, match='between 0 and T_max=8, but is 9'):
-        run([1.0], 0, T_max=8, warmup=9)
-
-
 def test_pre_training(reference):
     """100 epochs of 50 iterations at a total batch of 1,024."""
     register_all_modules()

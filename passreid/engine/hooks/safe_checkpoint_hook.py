@@ -29,10 +29,6 @@ class SafeCheckpointHook(CheckpointHook):
 
     A checkpoint that is due while gradients are accumulated (``accumulative_counts``) is written
     after the step of the optimizer, unless the loop cannot be resumed there.
-
-    Args:
-        *args: Of :class:`mmengine.hooks.CheckpointHook`.
-        **kwargs: The same.
     """
 
     _is_due = False
@@ -58,9 +54,7 @@ class SafeCheckpointHook(CheckpointHook):
     def save_preempted(self, runner: Runner, iteration: int) -> None:
         """Save a checkpoint besides the regular ones, which the next of them replaces.
 
-        Args:
-            runner (Runner): The runner. All its processes must call this.
-            iteration (int): Number of iterations that are done.
+        All processes must call this, after so many iterations.
         """
         self._save(runner, PREEMPTED, dict(epoch=runner.epoch, iter=iteration))
 
@@ -125,9 +119,7 @@ class SafeCheckpointHook(CheckpointHook):
 def is_within_step(runner: Runner) -> bool:
     """Return whether gradients are accumulated that the optimizer has not used yet.
 
-    Args:
-        runner (Runner): The runner. Several optimizers step as their model wants, so of them this
-            is not known.
+    Several optimizers step as their model wants, so of them this is not known.
     """
     wrapper = runner.optim_wrapper
     return not isinstance(wrapper, OptimWrapperDict) and not wrapper.should_update()
