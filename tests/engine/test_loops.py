@@ -1,12 +1,9 @@
 import pytest
 from mmengine.evaluator import BaseMetric
-from tiny_runs import SeenImages, pass_config, quick_start, train, write_crops
+from tiny_runs import quick_start
 
 from passreid.apis import build_runner
 from passreid.registry import METRICS
-from passreid.utils import config_path
-
-ROOT = config_path().parent
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -15,47 +12,33 @@ def quick():
         yield
 
 
-@pytest.fixture(scope='module')
-def crops(tmp_path_factory):
-    return write_crops(tmp_path_factory.mktemp('data') / 'crops')
-
-
-def config(crops, folder, **changes):
-    checkpoint = dict(by_epoch=False, interval=1, max_keep_ckpts=-1)
-    changes |= {f'default_hooks__checkpoint__{name}': value for name, value in checkpoint.items()}
-    return pass_config(ROOT, crops, folder, **changes)
-
-
-@pytest.fixture(scope='module')
-def whole(crops, tmp_path_factory):
-    """An uninterrupted run of 2 epochs of 4 iterations."""
-    folder, seen = tmp_path_factory.mktemp('whole'), SeenImages()
-    train(config(crops, folder), seen)
-    return seen.batches, folder
-
-
-def test_each_epoch_sees_every_image_in_another_order(whole):
-    first, second = (sum(whole[0][start : start + 4], []) for start in (0, 4))
-    assert sorted(first) == sorted(second) == [f'{index:04d}.jpg' for index in range(16)]
-    assert first != second
-
-
-def test_sampler_that_cannot_start_inside_an_epoch(crops, whole, tmp_path):
-    options = dict(resume=True, load_from=str(whole[1] / 'iter_2.pth'))
-    with pytest.raises(TypeError, match='ResumableSampler'):
-        train(config(crops, tmp_path, train_dataloader__sampler__type='DefaultSampler', **options))
-
-
-def test_epochs_of_another_length_are_refused(crops, whole, tmp_path):
-    """After an epoch too: images would be left out, and schedules go by iterations."""
-    options = dict(resume=True, load_from=str(whole[1] / 'iter_4.pth'))
-    with pytest.raises(ValueError, match=r'iterations an epoch.*batch_size.*: 4 .*, 2 '):
-        train(config(crops, tmp_path, train_dataloader__batch_size=8, **options))
-
-
-def test_more_epochs_than_planned_are_none_of_another_length(crops, whole, tmp_path):
-    options = dict(resume=True, load_from=str(whole[1] / 'iter_8.pth'))
-    assert train(config(crops, tmp_path, train_cfg__max_epochs=3, **options)).iter == 12
+@pytest.mark.parametrize(
+    ('iteration', 'changes', 'error', 'named'),
+    [
+        (
+            2,
+            dict(sampler={'type': 'DefaultSampler', 'shuffle': True}),
+            TypeError,
+            'ResumableSampler',
+        ),
+        # After an epoch too: images would be left out, and schedules go by iterations.
+        (4, dict(batch_size=8), ValueError, r'iterations an epoch.*batch_size.*: 4 .*, 2 '),
+        (6, dict(batch_size=8), ValueError, r'iterations an epoch.*batch_size.*: 4 .*, 2 '),
+    ],
+)
+def test_loaders_that_do_not_fit_are_refused(
+    toy_config, tmp_path, iteration, changes, error, named
+):
+    """That images are neither missed nor seen twice is in ``test_runs.py``."""
+    cfg = toy_config(train_cfg={'type': 'ResumableEpochLoop', 'max_epochs': 2})
+    cfg['train_dataloader']['sampler'] = {'type': 'ResumableSampler'}
+    cfg['default_hooks']['checkpoint'] |= {'by_epoch': False, 'max_keep_ckpts': -1}
+    build_runner(cfg).train()
+    path = str(tmp_path / 'run' / f'iter_{iteration}.pth')
+    cfg |= {'resume': True, 'load_from': path}
+    cfg['train_dataloader'] |= changes
+    with pytest.raises(error, match=named):
+        build_runner(cfg).train()
 
 
 @METRICS.register_module()

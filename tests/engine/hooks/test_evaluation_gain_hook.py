@@ -85,12 +85,6 @@ def test_resumed_run_keeps_the_figures(measured, people, tmp_path):
     assert table_in(resumed)['reid/mAP'][0] == table_in(measured)['reid/mAP'][0]
 
 
-def test_another_run_is_measured_from_the_weights_it_starts_from(measured, people, tmp_path):
-    weights = str(Path(measured.work_dir) / 'epoch_2.pth')
-    runner = train(config(people, tmp_path, load_from=weights, train_cfg__max_epochs=1))
-    assert history(runner, 'reid/mAP')[0] == history(measured, 'reid/mAP')[-1]
-
-
 def test_without_validation_data(people, tmp_path):
     nothing = dict(val_dataloader=None, val_evaluator=None, val_cfg=None)
     runner = train(config(people, tmp_path, train_cfg__max_epochs=1, **nothing))

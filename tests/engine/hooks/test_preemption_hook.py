@@ -93,17 +93,6 @@ def test_run_that_cannot_save(toy_config, tmp_path, capsys, loop, saves, files):
     assert [path.name for path in (tmp_path / 'run').glob('*.pth')] == files
 
 
-def test_loop_of_iterations_goes_on_as_well(toy_config):
-    cfg = config(toy_config)
-    cfg['train_cfg'] = {'by_epoch': False, 'max_iters': 6}
-    cfg['train_dataloader']['sampler'] = {'type': 'InfiniteSampler'}
-    cfg['param_scheduler'] = []
-    end(cfg, 2)
-    runner = build_runner(cfg)
-    runner.train()
-    assert runner.iter == 6
-
-
 def test_forked_processes_end_as_ever(toy_config):
     """A pool ends its workers by this signal and waits for them."""
     codes = []

@@ -8,7 +8,6 @@ from tiny_runs import Kill, KilledError, quick_start
 from passreid.apis import build_runner
 from passreid.engine import SafeCheckpointHook
 from passreid.engine.hooks import safe_checkpoint_hook
-from passreid.utils.atomic_file import PARTIAL, NotSavedError
 from passreid.utils.last_checkpoint import read_last_checkpoint
 
 
@@ -93,47 +92,6 @@ def test_accumulated_steps_come_to_their_end_first(
         assert files == expected
     for name, value in whole.items():
         assert torch.equal(resumed[name], value), name
-
-
-def test_loop_that_begins_with_epochs_waits_for_none(toy_config, tmp_path):
-    cfg = config(toy_config, by_epoch=True)
-    cfg['train_cfg']['type'] = 'EpochBasedTrainLoop'
-    cfg['optim_wrapper']['accumulative_counts'] = 3
-    train(cfg)
-    content = torch.load(tmp_path / 'run' / 'epoch_1.pth', weights_only=True)
-    assert content['meta']['iter'] == 4
-
-
-def test_what_a_kill_left_goes_with_the_next_start(toy_config, tmp_path, monkeypatch):
-    cfg = config(toy_config, max_keep_ckpts=2)
-    with pytest.raises(KilledError):
-        train(cfg, Kill(3))
-
-    def fail(*args):
-        raise KilledError
-
-    for _ in range(2):
-        with monkeypatch.context() as patch:
-            patch.setattr(SafeCheckpointHook, '_remove', fail)
-            with pytest.raises(KilledError):
-                train(cfg)
-        assert len(checkpoints(tmp_path / 'run')) <= 3
-    (tmp_path / 'run' / f'iter_9.pth{PARTIAL}').touch()
-    train(cfg)
-    assert checkpoints(tmp_path / 'run') == ['iter_7.pth', 'iter_8.pth']
-
-
-def test_full_disk_leaves_the_last_one(toy_config, tmp_path, monkeypatch):
-    cfg = config(toy_config, max_keep_ckpts=1)
-    with pytest.raises(KilledError):
-        train(cfg, Kill(3))
-    with monkeypatch.context() as patch:
-        patch.setattr('os.fsync', lambda _: (_ for _ in ()).throw(OSError(28, os.strerror(28))))
-        with pytest.raises(NotSavedError, match=r'iter_4\.pth .*No space left on device'):
-            train(cfg)
-    assert checkpoints(tmp_path / 'run') == ['iter_3.pth']
-    train(cfg)
-    assert checkpoints(tmp_path / 'run') == ['iter_8.pth']
 
 
 def best_config(toy_config):
