@@ -14,6 +14,7 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
+from torch.utils.data import DataLoader
 
 from passreid.apis import build_runner
 from passreid.engine.optim_wrappers import AmpPerParameterOptimWrapper
@@ -194,7 +195,14 @@ def train(cfg, *hooks):
     runner = build_runner(cfg)
     for hook in hooks:
         runner.register_hook(hook)
-    runner.train()
+    try:
+        runner.train()
+    finally:
+        # Left to the garbage collection, persistent workers are waited for, for seconds each.
+        for holder in runner.train_loop, *runner.hooks:
+            for loader in vars(holder).values():
+                if isinstance(loader, DataLoader):
+                    loader._iterator = None
     return runner
 
 

@@ -1,6 +1,6 @@
 # Short pre-training on a CPU: 100 iterations of warm-up times a cosine over two epochs.
 optim_wrapper = dict(
-    type='PASSOptimWrapper',
+    type='AutoAmpOptimWrapper',
     amp=None,
     constructor='GroupedOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.04, fused=True),

@@ -1,6 +1,6 @@
 # Published recipe of supervised fine-tuning: batches of 16 identities x 4 images.
 optim_wrapper = dict(
-    type='PASSOptimWrapper',
+    type='AutoAmpOptimWrapper',
     amp='float16',
     constructor='GroupedOptimWrapperConstructor',
     optimizer=dict(type='SGD', lr=4e-4, momentum=0.9, weight_decay=1e-4),

@@ -1,6 +1,6 @@
 # Published recipe of USL and UDA: 50 epochs, float32, weight decay on all parameters.
 optim_wrapper = dict(
-    type='PASSOptimWrapper',
+    type='AutoAmpOptimWrapper',
     amp=None,
     constructor='GroupedOptimWrapperConstructor',
     optimizer=dict(type='SGD', lr=3.5e-4, momentum=0.9, weight_decay=5e-4),
@@ -14,4 +14,4 @@ train_cfg = dict(type='ResumableEpochLoop', max_epochs=50, val_interval=50)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
-custom_hooks = [dict(type='NonFiniteHook'), dict(type='GainHook')]
+custom_hooks = [dict(type='NonFiniteHook'), dict(type='EvaluationGainHook')]

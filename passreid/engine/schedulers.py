@@ -1,4 +1,4 @@
-"""The published schedule of supervised fine-tuning."""
+"""Schedules of learning rates."""
 
 import math
 
@@ -30,11 +30,7 @@ class WarmupCosineLR(_ParamScheduler):
         start_factor (float): First rate, relative to that of the first group.
             Defaults to 0.01.
         end_factor (float): Last rate, likewise. Defaults to 0.002.
-        **kwargs: ``begin``, ``end``, ``last_step``, ``by_epoch``, ``verbose`` of mmengine's
-            schedulers.
-
-    Raises:
-        ValueError: When the warm-up is longer than ``T_max``.
+        **kwargs: Of mmengine's schedulers, such as ``by_epoch``.
     """
 
     def __init__(
@@ -46,8 +42,6 @@ class WarmupCosineLR(_ParamScheduler):
         end_factor: float = 0.002,
         **kwargs,
     ) -> None:
-        if not 0 <= warmup <= T_max:
-            raise ValueError(f'warmup must lie between 0 and T_max={T_max}, but is {warmup}')
         self.T_max = T_max
         self.warmup = warmup
         self.start_factor = start_factor

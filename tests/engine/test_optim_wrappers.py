@@ -1,12 +1,12 @@
 import pytest
 import torch
-from mmengine.logging import MMLogger
 
-from passreid.engine import PASSOptimWrapper
+from passreid.engine import AutoAmpOptimWrapper, GroupedOptimWrapperConstructor
+from passreid.utils import register_all_modules
 
 
 def wrapper_of(parameters, **kwargs):
-    return PASSOptimWrapper(torch.optim.SGD(parameters, lr=1.0), **kwargs)
+    return AutoAmpOptimWrapper(torch.optim.SGD(parameters, lr=1.0), **kwargs)
 
 
 def test_each_gradient_is_clipped_by_itself():
@@ -46,21 +46,6 @@ def test_ways_to_clip(clip_grad, steps):
     torch.testing.assert_close(second.data, torch.full((4,), -steps[1]))
 
 
-@pytest.mark.parametrize(
-    ('clip_grad', 'named'),
-    [
-        (dict(type='per_layer', max_norm=3.0), 'per_layer.*per_parameter'),
-        (dict(type='per_parameter', max_norm=3.0, foreach=True), 'foreach'),
-        (dict(type='per_parameter', clip_value=3.0), 'clip_grad.*max_norm'),
-        (dict(type='value', max_norm=3.0), 'clip_grad.*clip_value'),
-        (dict(max_nrom=3.0), 'clip_grad.*max_norm'),
-    ],
-)
-def test_wrong_ways_to_clip(clip_grad, named):
-    with pytest.raises(ValueError, match=named):
-        wrapper_of([torch.nn.Parameter(torch.zeros(1))], clip_grad=clip_grad)
-
-
 def test_step_with_bad_gradients_does_nothing_on_a_cpu():
     good, bad = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
     wrapper = wrapper_of([good, bad], clip_grad=dict(type='per_parameter', max_norm=3.0))
@@ -72,7 +57,7 @@ def test_step_with_bad_gradients_does_nothing_on_a_cpu():
 def test_skipped_parameters_are_left_alone_even_by_decay():
     frozen, free = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
     optimizer = torch.optim.AdamW([frozen, free], lr=0.1, weight_decay=0.5)
-    wrapper = PASSOptimWrapper(optimizer, clip_grad=dict(type='per_parameter', max_norm=3.0))
+    wrapper = AutoAmpOptimWrapper(optimizer, clip_grad=dict(type='per_parameter', max_norm=3.0))
     wrapper.skip([frozen])
     wrapper.update_params((frozen.sum() + free.sum()) * 2)
     assert torch.equal(frozen.data, torch.ones(2))
@@ -83,13 +68,9 @@ def test_skipped_parameters_are_left_alone_even_by_decay():
     assert not torch.equal(frozen.data, torch.ones(2))
 
 
-def test_float16_becomes_float32_on_a_cpu_with_a_warning(caplog):
-    parameter = torch.nn.Parameter(torch.zeros(1))
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(caplog.handler)
-    wrapper = wrapper_of([parameter], amp='float16')
-    logger.removeHandler(caplog.handler)
-    assert 'needs a GPU' in caplog.text
+def test_float16_becomes_float32_on_a_cpu_with_a_warning(log):
+    wrapper = wrapper_of([torch.nn.Parameter(torch.zeros(1))], amp='float16')
+    assert 'needs a GPU' in log()
     with wrapper.optim_context(torch.nn.Identity()):
         assert not torch.is_autocast_enabled('cpu')
 
@@ -106,4 +87,51 @@ def test_bfloat16_autocast_on_a_cpu():
 def test_unknown_type():
     with pytest.raises(ValueError, match='float8'):
         wrapper_of([torch.nn.Parameter(torch.zeros(1))], amp='float8')
-    assert wrapper_of([torch.nn.Parameter(torch.zeros(1))], amp='no').autocast_dtype is None
+
+
+def groups_of(model, **paramwise_cfg):
+    register_all_modules()
+    optimizer = dict(type='AdamW', lr=0.1, weight_decay=0.04)
+    wrapper = dict(type='AutoAmpOptimWrapper', optimizer=optimizer)
+    return GroupedOptimWrapperConstructor(wrapper, paramwise_cfg)(model).optimizer.param_groups
+
+
+def assert_same(parameters, expected):
+    assert [id(p) for p in parameters] == [id(p) for p in expected]
+
+
+def test_two_groups_decayed_and_not():
+    first, norm, second, frozen = model = torch.nn.Sequential(
+        torch.nn.Linear(3, 4), torch.nn.LayerNorm(4), torch.nn.Linear(4, 2), torch.nn.Linear(2, 2)
+    )
+    frozen.requires_grad_(False)
+    decayed, other = groups_of(model, bias_decay_mult=0.0, norm_decay_mult=0.0, flat_decay_mult=0.0)
+    assert (decayed['weight_decay'], other['weight_decay']) == (0.04, 0)
+    assert_same(decayed['params'], [first.weight, second.weight])
+    assert_same(other['params'], [first.bias, norm.weight, norm.bias, second.bias])
+
+
+class Shared(torch.nn.Module):
+    """Two layers with one weight, and each its bias."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)
+        self.second.weight = self.first.weight
+
+
+@pytest.mark.parametrize('bypass', [True, False])
+def test_shared_parameter_enters_once(bypass):
+    model = Shared()
+    (group,) = groups_of(model, bypass_duplicate=bypass, norm_decay_mult=0.0)
+    assert_same(group['params'], [model.first.weight, model.first.bias, model.second.bias])
+
+
+def test_shared_parameter_with_two_sets_of_options():
+    keys = {'second.weight': dict(lr_mult=2.0)}
+    first, _ = groups = groups_of(
+        Shared(), bypass_duplicate=True, bias_lr_mult=3.0, custom_keys=keys
+    )
+    assert sum(len(group['params']) for group in groups) == 3
+    # That of the module that comes first.
+    assert (first['lr'], len(first['params'])) == (0.1, 1)

@@ -1,4 +1,4 @@
-"""What training is worth."""
+"""How much training improves the figures of a validation."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ _BEFORE, _AFTER = 'figures_before_training', 'figures_after_training'
 
 
 @HOOKS.register_module()
-class GainHook(Hook):
+class EvaluationGainHook(Hook):
     """Validate the weights that training starts from, and report at its end what it gained.
 
     A fresh run is validated once before its first epoch, as after any epoch: it is logged as
@@ -35,9 +35,6 @@ class GainHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Validate the starting weights of a fresh run.
 
-        Args:
-            runner (Runner): The runner.
-
         Raises:
             ValueError: When the validation does not give all of the figures.
         """
@@ -49,18 +46,9 @@ class GainHook(Hook):
             with torch.random.fork_rng(devices=[]):
                 metrics = runner.val_loop.run()
             runner.message_hub.update_info(_BEFORE, self._select(metrics))
-        elif _BEFORE not in runner.message_hub.runtime_info:
-            runner.logger.warning(
-                'The run that is resumed began without GainHook: its gain is not known.'
-            )
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Compare with the starting weights.
-
-        Args:
-            runner (Runner): The runner.
-            metrics (dict[str, float], optional): Figures of the validation.
-        """
+        """Compare with the starting weights."""
         before = runner.message_hub.runtime_info.get(_BEFORE)
         if before is None or not metrics:
             return
@@ -70,31 +58,22 @@ class GainHook(Hook):
         runner.visualizer.add_scalars(gains, step=runner.epoch)
 
     def after_train(self, runner: Runner) -> None:
-        """Log the table.
-
-        Args:
-            runner (Runner): The runner.
-        """
+        """Log the table of figures in percent and their differences in percentage points."""
         before, after = (runner.message_hub.runtime_info.get(key) for key in (_BEFORE, _AFTER))
-        if before and after:
-            runner.logger.info(_table(before, after))
+        if not before or not after:
+            return
+        width = max(map(len, before))
+        lines = ['Gain of training over the weights it started from, in percentage points']
+        lines.append(f'{"figure":<{width}}{"before":>9}{"after":>9}{"gain":>9}')
+        for name, old in before.items():
+            new = after[name]
+            lines.append(f'{name:<{width}}{old:>9.1f}{new:>9.1f}{new - old:>+9.1f}')
+        runner.logger.info('\n'.join(lines))
 
     def _select(self, metrics: Mapping[str, float]) -> dict[str, float]:
         if missing := [name for name in self.figures if name not in metrics]:
             raise ValueError(
-                f'GainHook: the validation gives no {", ".join(missing)}; it gives '
+                f'EvaluationGainHook: the validation gives no {", ".join(missing)}; it gives '
                 f'{", ".join(metrics)}. Name them in figures=[...]'
             )
         return {name: float(metrics[name]) for name in self.figures}
-
-
-def _table(before: Mapping[str, float], after: Mapping[str, float]) -> str:
-    """Lay out figures in percent and their differences in percentage points."""
-    width = max(map(len, before))
-    lines = ['Gain of training over the weights it started from, in percentage points']
-    lines.append(f'{"figure":<{width}}{"before":>9}{"after":>9}{"gain":>9}')
-    lines += (
-        f'{name:<{width}}{old:>9.1f}{after[name]:>9.1f}{after[name] - old:>+9.1f}'
-        for name, old in before.items()
-    )
-    return '\n'.join(lines)
