@@ -221,7 +221,7 @@ def read_pipelines(config):
 
 @leaves
 def test_images_have_the_size_of_the_model(path, tmp_path, log, monkeypatch):
-    monkeypatch.setattr('passreid.utils.log_once._shown', set())
+    monkeypatch.setattr('passreid.utils.messages._shown', set())
     cv2.imwrite(str(tmp_path / 'crop.png'), np.zeros((130, 60, 3), np.uint8))
     config = Config.fromfile(path)
     arch = dict(embed_dims=8, num_layers=1, num_heads=1, feedforward_channels=8)

@@ -138,7 +138,7 @@ def test_packages_form_no_circle():
 def test_the_reader_sees_this_package():
     imports = read_imports(ROOT)
     assert 'registry' in imports['engine.hooks.teacher_hook']
-    assert 'apis.device_fitness' in imports['apis.build_runner']
+    assert 'apis.fit_config' in imports['apis.build_runner']
     assert 'engine.hooks' in imports['engine']
 
 

@@ -12,11 +12,10 @@ from mmengine.model import BaseModel
 from mmpretrain.apis import ModelHub
 
 from passreid.models.converters import load_weights
-from passreid.utils.quiet import silence_known_warnings
-from passreid.utils.setup_env import register_all_modules
+from passreid.registry import register_all_modules
 
 from .build_runner import load_config
-from .pretrained_weights import drop_pretrained
+from .fit_config import drop_pretrained
 
 
 def get_model(
@@ -55,7 +54,6 @@ def get_model(
         torch.Size([2, 4, 128])
     """
     register_all_modules(init_default_scope=False)
-    silence_known_warnings()
     if pretrained is True:
         raise ValueError(
             f'pretrained=True for {model}: no weights are published with passreid. Name a file, of '

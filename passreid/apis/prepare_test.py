@@ -12,7 +12,7 @@ from passreid.evaluation import ReIDMetric
 from passreid.registry import METRICS, type_of
 
 from .build_runner import load_config
-from .num_classes import find_heads
+from .fit_config import find_heads
 
 
 def prepare_test(

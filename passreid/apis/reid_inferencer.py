@@ -21,17 +21,22 @@ from platformdirs import user_cache_path
 
 from passreid.models.converters import load_weights
 from passreid.models.tta import FlipTTAModel
-from passreid.registry import TRANSFORMS
+from passreid.registry import TRANSFORMS, register_all_modules
 from passreid.search import Gallery, GalleryRecord, LocalStore, Match, SearchFilter
 from passreid.utils.device import array_device
-from passreid.utils.setup_env import register_all_modules
 from passreid.visualization import RankedItem, RankedQuery, draw_rank_list, write_png
 
-from .features import model_fingerprint, unit_features
 from .gallery_index import FeatureBatch, IndexSummary, Records, Source, record_path, update_gallery
 from .get_model import get_model
-from .image_inputs import ImageBatch, ImageInput, list_inputs, load_batches
-from .inference_pipeline import inference_pipeline
+from .inference_pipeline import (
+    ImageBatch,
+    ImageInput,
+    inference_pipeline,
+    list_inputs,
+    load_batches,
+    model_fingerprint,
+    unit_features,
+)
 
 
 class ReIDInferencer(BaseInferencer):

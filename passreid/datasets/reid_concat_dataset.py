@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.dataset import ConcatDataset
 
 from passreid.registry import DATASETS
-from passreid.utils.log_once import log_once
+from passreid.utils.messages import log_once
 
 from .reid_dataset import IdentityColumns, ReIDDataset
 from .samplers.grouped_sampler import RepeatedIndex

@@ -5,12 +5,10 @@ from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 
 from passreid.registry import OPTIM_WRAPPERS
-from passreid.utils.config import SWITCH_WORDS
 
 from .per_parameter_step import AmpPerParameterOptimWrapper, PerParameterOptimWrapper
 
 _DTYPES = {None: None, False: None, True: 'float16', 'float16': 'float16', 'bfloat16': 'bfloat16'}
-_DTYPES |= {word: 'float16' if on else None for word, on in SWITCH_WORDS.items()}
 
 
 @OPTIM_WRAPPERS.register_module()

@@ -7,7 +7,7 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor
 
-from passreid.utils.unwrap import unwrap_model
+from passreid.utils.distributed import unwrap_model
 
 # What parameter groups and schedules hold besides their settings: names, how fast an optimiser
 # is, and where a schedule is.

@@ -15,10 +15,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from passreid.registry import RUNNERS, TASK_UTILS
-from passreid.utils.atomic_file import NotSavedError
+from passreid.utils.atomic_file import NotSavedError, read_last_checkpoint
 from passreid.utils.checkpoint_loading import read_checkpoint
-from passreid.utils.last_checkpoint import read_last_checkpoint
-from passreid.utils.unwrap import unwrap_model
+from passreid.utils.distributed import unwrap_model
 
 from ..atomic_checkpoints import atomic_checkpoints, restore_histories
 from .resume_check import check_resume

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from passreid.registry import TASK_UTILS
 from passreid.utils.checkpoint_loading import read_checkpoint
-from passreid.utils.unwrap import unwrap_model
+from passreid.utils.distributed import unwrap_model
 
 from .fit_part_vit import FitNotes, Shape, fit_part_vit
 from .flatten import best_prefix, flatten, vit_prefixes, weights_below

@@ -148,7 +148,7 @@ def test_wrong_arguments():
 
 @pytest.mark.parametrize(('batch_size', 'warned'), [(4, 1), (8, 0)])
 def test_one_identity_in_a_batch_is_warned_of_once(batch_size, warned, log, monkeypatch):
-    monkeypatch.setattr('passreid.utils.log_once._shown', set())
+    monkeypatch.setattr('passreid.utils.messages._shown', set())
     for _ in range(2):
         IdentitySampler(CROPS['plenty'], batch_size, seed=0)
     assert log().count(f'batch_size={batch_size}') == warned

@@ -319,7 +319,7 @@ class TestLoadWeights:
         source = drawn(classifier())
         torch.save(source.state_dict(), path)
         wrapper = mock.Mock(spec=MMDistributedDataParallel, module=classifier())
-        with mock.patch('passreid.utils.unwrap.is_model_wrapper', return_value=True):
+        with mock.patch('passreid.utils.distributed.is_model_wrapper', return_value=True):
             load_weights(wrapper, path)
         assert_same(wrapper.module, source)
 
