@@ -7,11 +7,11 @@ passreid imports its counterpart in mmpretrain.
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.config.lazy import LazyAttr, LazyObject
 from mmengine.registry import DefaultScope, Registry
 from mmengine.utils import get_object_from_string
@@ -95,6 +95,22 @@ def type_of(entry: Any, *registries: Registry, key: str = 'type') -> type:
     if isinstance(kind, str):
         kind = next(filter(None, (node.get(kind) for node in registries)), None)
     return kind if inspect.isclass(kind) else object
+
+
+def find_entries(node: Any, kind: type, registry: Registry) -> Iterator[ConfigDict]:
+    """Yield the entries of a config that name a class or one derived from it, at any depth.
+
+    Args:
+        node (Any): A config, or a part of one.
+        kind (type): The class.
+        registry (Registry): Where to look for it.
+    """
+    if isinstance(node, dict):
+        if issubclass(type_of(node, registry), kind):
+            yield node
+        node = list(node.values())
+    for child in node if isinstance(node, list | tuple) else ():
+        yield from find_entries(child, kind, registry)
 
 
 def name_types(node: Any, scope: str = SCOPE) -> None:

@@ -2,10 +2,9 @@
 
 import inspect
 import logging
-from collections.abc import Iterator
 from typing import Any
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.model import PretrainedInit
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
@@ -20,6 +19,7 @@ from passreid.registry import (
     MODELS,
     OPTIM_WRAPPERS,
     SCOPE,
+    find_entries,
     type_of,
 )
 from passreid.utils.config import dataloader_configs
@@ -118,7 +118,8 @@ def fill_num_classes(cfg: Config) -> list[str]:
     Raises:
         TypeError: When the train set does not know its ids.
     """
-    heads = [head for head in find_heads(cfg.get('model')) if 'num_classes' not in head]
+    found = find_entries(cfg.get('model'), ReIDHead, MODELS)
+    heads = [head for head in found if 'num_classes' not in head]
     if not (heads and cfg.get('train_dataloader')):
         return []
     # What the data set has to say is said again in the log of the run.
@@ -139,16 +140,6 @@ def fill_num_classes(cfg: Config) -> list[str]:
     for head in heads:
         head['num_classes'] = num_ids
     return [f'The classifier has {num_ids} classes, the ids of the train set.']
-
-
-def find_heads(node: Any) -> Iterator[ConfigDict]:
-    """Yield the configs of ReID heads in a config, or in a part of one."""
-    if isinstance(node, dict):
-        if issubclass(type_of(node, MODELS), ReIDHead):
-            yield node
-        node = list(node.values())
-    for child in node if isinstance(node, list | tuple) else ():
-        yield from find_heads(child)
 
 
 def fill_batch_size(cfg: Config) -> None:

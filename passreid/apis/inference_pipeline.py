@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from passreid.datasets.storage.bad_images import BadImageError
 from passreid.datasets.storage.image_files import scan_folder
 from passreid.engine.hooks import PseudoLabelHook
-from passreid.registry import HOOKS, type_of
+from passreid.registry import HOOKS, find_entries
 
 # What a user may give: one of these, or lists and tuples of them.
 ImageInput = str | os.PathLike | np.ndarray
@@ -38,8 +38,14 @@ def inference_pipeline(cfg: Config) -> list[dict[str, Any]]:
     first), else of :class:`PseudoLabelHook`. A config of pre-training may have none of them: then
     images are resized (bilinear) to the ``img_size`` of the backbone.
     """
-    for pipeline in _pipelines(cfg):
-        return [dict(step) for step in pipeline]
+    for name in ('test_dataloader', 'val_dataloader'):
+        loader = cfg.get(name)
+        loader = loader[0] if isinstance(loader, list | tuple) and loader else loader
+        if loader and 'pipeline' in loader.dataset:
+            return [dict(step) for step in loader.dataset.pipeline]
+    hooks = [cfg.get('default_hooks'), cfg.get('custom_hooks')]
+    for hook in find_entries(hooks, PseudoLabelHook, HOOKS):
+        return [dict(step) for step in hook.pipeline]
     size = (cfg.model.get('backbone') or {}).get('img_size')
     if size is None:
         raise ValueError(
@@ -52,19 +58,6 @@ def inference_pipeline(cfg: Config) -> list[dict[str, Any]]:
         dict(type='Resize', scale=(width, height), interpolation='bilinear', backend='pillow'),
         dict(type='PackInputs', meta_keys=('img_path', 'cam_id', 'is_query', 'sample_idx')),
     ]
-
-
-def _pipelines(cfg: Config) -> Iterator[Any]:
-    """Yield what the config says, the best first."""
-    for name in ('test_dataloader', 'val_dataloader'):
-        loader = cfg.get(name)
-        loader = loader[0] if isinstance(loader, list | tuple) and loader else loader
-        if loader and 'pipeline' in loader.dataset:
-            yield loader.dataset.pipeline
-    hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())]
-    for hook in hooks:
-        if issubclass(type_of(hook, HOOKS), PseudoLabelHook):
-            yield hook['pipeline']
 
 
 class ImageBatch(NamedTuple):

@@ -225,16 +225,12 @@ class ReIDInferencer(BaseInferencer):
                 RankedItem(r.path, None, r.cam_id, None, s, r.time, self._arrays.get(r.path))
                 for r, s in ((match.record, match.similarity) for match in found)
             ]
-            row = (
-                RankedQuery(query, None, -1, None, items)
-                if isinstance(query, str)
-                else (RankedQuery(f'query {place}', None, -1, None, items, query[..., ::-1]))
-            )
-            stem = Path(row.img_path).stem
-            path = Path(out_dir) / f'{stem}.png'
+            name = query if isinstance(query, str) else f'query {place}'
+            image = query[..., ::-1] if isinstance(query, np.ndarray) else None
+            path = Path(out_dir) / f'{Path(name).stem}.png'
             if path in written:
-                path = path.with_stem(f'{stem}-{place}')
-            write_png(draw_rank_list([row]), path)
+                path = path.with_stem(f'{path.stem}-{place}')
+            write_png(draw_rank_list([RankedQuery(name, None, -1, None, items, image)]), path)
             written.append(path)
         return written
 
@@ -285,8 +281,6 @@ class ReIDInferencer(BaseInferencer):
         logger = MMLogger.get_current_instance()
         # One process does the work while others wait.
         with FileLock(f'{place}.lock'):
-            if not place.is_dir():
-                logger.info(f'{folder}: no features of this model yet; they go to {place}')
             try:
                 store = LocalStore(self.dim, self.fingerprint, place)
             except ValueError as error:
@@ -294,7 +288,7 @@ class ReIDInferencer(BaseInferencer):
                 shutil.rmtree(place)
                 store = LocalStore(self.dim, self.fingerprint, place)
             summary = self.index(folder, store, records)
-        logger.info(f'{folder}: {summary}; {len(store)} images in the gallery')
+        logger.info(f'{folder}: {summary}; features are kept in {place}')
         return store
 
 
