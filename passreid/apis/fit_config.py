@@ -5,9 +5,8 @@ import logging
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 from mmengine.model import PretrainedInit
-from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.optim import AmpOptimWrapper
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -25,6 +24,7 @@ from passreid.registry import (
 from passreid.utils.config import dataloader_configs
 from passreid.utils.device import has_accelerator, num_usable_cpus
 from passreid.utils.distributed import unwrap_model
+from passreid.utils.messages import log_level
 
 
 def fit_to_device(cfg: Config) -> list[str]:
@@ -84,24 +84,18 @@ def _fit_model_wrapper(cfg: Config, accelerated: bool) -> None:
 def enable_mixed_precision(cfg: Config) -> None:
     """Train a config with automatic mixed precision, in place.
 
-    mmengine's ``OptimWrapper`` becomes its ``AmpOptimWrapper``; a wrapper with an ``amp``
-    argument is given ``amp=True`` unless it has chosen a type.
+    A wrapper with an ``amp`` argument is given ``amp=True`` unless it has chosen a type; any other
+    becomes mmengine's ``AmpOptimWrapper``.
 
     Args:
         cfg (Config): The config. It is changed.
-
-    Raises:
-        ValueError: When the optimiser wrapper of the config can do neither.
     """
     wrapper = cfg.optim_wrapper
-    kind = type_of(wrapper, OPTIM_WRAPPERS)
-    if 'type' not in wrapper or kind in (OptimWrapper, AmpOptimWrapper):
-        wrapper.type = 'AmpOptimWrapper'
-        wrapper.setdefault('loss_scale', 'dynamic')
-    elif 'amp' in inspect.signature(kind).parameters:
+    if 'amp' in inspect.signature(type_of(wrapper, OPTIM_WRAPPERS)).parameters:
         wrapper.amp = wrapper.get('amp') or True
     else:
-        raise ValueError(f'--amp: optim_wrapper.type={wrapper.type} has no mixed-precision form')
+        wrapper.type = 'AmpOptimWrapper'
+        wrapper.setdefault('loss_scale', 'dynamic')
 
 
 def fill_num_classes(cfg: Config) -> list[str]:
@@ -122,15 +116,9 @@ def fill_num_classes(cfg: Config) -> list[str]:
     heads = [head for head in found if 'num_classes' not in head]
     if not (heads and cfg.get('train_dataloader')):
         return []
-    # What the data set has to say is said again in the log of the run.
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        scope = cfg.get('default_scope') or SCOPE
+    scope = cfg.get('default_scope') or SCOPE
+    with log_level(logging.ERROR):  # What it has to say is said again in the log of the run.
         dataset = DATASETS.build(dict(cfg.train_dataloader.dataset, _scope_=scope))
-    finally:
-        logger.setLevel(level)
     if not hasattr(dataset, 'num_ids'):
         raise TypeError(
             f'{type(dataset).__name__} has no `num_ids` to size the classifier by: set '

@@ -124,14 +124,13 @@ def read_checkpoint(source: str | Path) -> Mapping[str, Any]:
     """Read a file of weights, wherever it is, without running anything it may contain.
 
     Args:
-        source (str | Path): A local file, of torch or ``.safetensors``, or an address
+        source (str | Path): A local file, see :func:`load_checkpoint_file`, or an address
             (``https://...``, ``torchvision://...``, ``openmmlab://...``).
 
     Returns:
         Mapping[str, Any]: The content, on the CPU.
 
     Raises:
-        FileNotFoundError, UnsafeCheckpointError, RuntimeError: See :func:`load_checkpoint_file`.
         TypeError: When it holds something else than weights by name.
     """
     secure_checkpoint_loading()

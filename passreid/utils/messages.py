@@ -1,6 +1,8 @@
 """What is shown to users, and what is not."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from mmengine.logging import MMLogger
 
@@ -23,6 +25,18 @@ def log_once(level: int, text: str) -> None:
     if key not in _shown and logger.isEnabledFor(level):
         _shown.add(key)
         logger.log(level, text)
+
+
+@contextmanager
+def log_level(level: int) -> Iterator[None]:
+    """Log nothing below a level inside the block."""
+    logger = MMLogger.get_current_instance()
+    before = logger.level
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def is_worth_reading(record: logging.LogRecord) -> bool:

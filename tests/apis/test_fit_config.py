@@ -121,11 +121,6 @@ class SwitchedWrapper(OptimWrapper):
         super().__init__(*args, **kwargs)
 
 
-@OPTIM_WRAPPERS.register_module()
-class PlainWrapper(OptimWrapper):
-    pass
-
-
 @pytest.mark.parametrize(
     ('before', 'after'),
     [
@@ -139,11 +134,6 @@ def test_mixed_precision_on_request(before, after):
     cfg = Config({'optim_wrapper': before})
     fit_config.enable_mixed_precision(cfg)
     assert cfg.optim_wrapper == after
-
-
-def test_wrapper_without_mixed_precision():
-    with pytest.raises(ValueError, match='optim_wrapper.type=PlainWrapper'):
-        fit_config.enable_mixed_precision(Config({'optim_wrapper': {'type': 'PlainWrapper'}}))
 
 
 class OwnHead(ReIDHead):
