@@ -13,7 +13,7 @@ SLURM = ('SLURM_JOB_NODELIST', 'SLURM_JOB_ID', 'SLURM_STEP_ID')
 
 
 @pytest.fixture
-def clean_environment(monkeypatch):
+def environment(monkeypatch):
     variables = {name for names in _RANK_VARIABLES.values() for name in names}
     for name in variables | {'MASTER_ADDR', 'MASTER_PORT', *SLURM}:
         # Set first, so that monkeypatch removes what the code under test sets.
@@ -22,52 +22,35 @@ def clean_environment(monkeypatch):
     return monkeypatch
 
 
-def _set_ranks(environment, launcher):
+@pytest.mark.parametrize('launcher', ['pytorch', 'mpi', 'slurm'])
+def test_group_of_each_launcher(environment, tmp_path, launcher):
     for name, value in zip(_RANK_VARIABLES[launcher], ('0', '1', '0'), strict=True):
         environment.setenv(name, value)
-
-
-@pytest.fixture
-def free_port():
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
-        return str(probe.getsockname()[1])
-
-
-def finished():
-    """Return a runner after its run."""
-    return SimpleNamespace(model=None)
-
-
-@pytest.mark.parametrize('launcher', ['pytorch', 'mpi', 'slurm'])
-def test_group_of_each_launcher(clean_environment, free_port, launcher):
-    _set_ranks(clean_environment, launcher)
-    clean_environment.setenv('MASTER_ADDR', '127.0.0.1')
-    clean_environment.setenv('MASTER_PORT', free_port)
+        environment.setenv('MASTER_PORT', str(probe.getsockname()[1]))
+    if launcher == 'slurm':
+        (tmp_path / 'scontrol').write_text(
+            '#!/bin/sh\n[ "$3" = "node[1-2]" ] && echo 127.0.0.1 && echo node2\n'
+        )
+        (tmp_path / 'scontrol').chmod(0o755)
+        environment.setenv('PATH', str(tmp_path), prepend=':')
+        environment.setenv('SLURM_JOB_NODELIST', 'node[1-2]')
+    else:
+        environment.setenv('MASTER_ADDR', '127.0.0.1')
     init_cpu_process_group(launcher, timeout=20)
     try:
         init_cpu_process_group(launcher)
         assert (dist.get_backend(), dist.get_world_size(), dist.get_rank()) == ('gloo', 1, 0)
+        assert run_in_first(lambda: 7, 'Counting', 0.0, 'timeout of Counter') == 7
     finally:
-        close_process_group(finished())
+        close_process_group(SimpleNamespace(model=None))
     assert not dist.is_initialized()
 
 
-def test_missing_launcher_is_named(clean_environment):
+def test_missing_launcher_is_named(environment):
     with pytest.raises(RuntimeError, match='RANK, which torchrun'):
         init_cpu_process_group('pytorch')
-
-
-def test_slurm_finds_its_first_host(clean_environment, free_port, tmp_path):
-    scontrol = tmp_path / 'scontrol'
-    scontrol.write_text('#!/bin/sh\n[ "$3" = "node[1-2]" ] && echo 127.0.0.1 && echo node2\n')
-    scontrol.chmod(0o755)
-    clean_environment.setenv('PATH', str(tmp_path), prepend=':')
-    clean_environment.setenv('SLURM_JOB_NODELIST', 'node[1-2]')
-    clean_environment.setenv('MASTER_PORT', free_port)
-    _set_ranks(clean_environment, 'slurm')
-    init_cpu_process_group('slurm', timeout=20)
-    close_process_group(finished())
 
 
 @pytest.mark.parametrize(
@@ -80,9 +63,9 @@ def test_slurm_finds_its_first_host(clean_environment, free_port, tmp_path):
         ('slurm', dict(SLURM_JOB_ID='30007', MASTER_PORT='1234'), '1234'),
     ],
 )
-def test_jobs_of_slurm_have_ports_of_their_own(clean_environment, launcher, given, port):
+def test_jobs_of_slurm_have_ports_of_their_own(environment, launcher, given, port):
     for name, value in given.items():
-        clean_environment.setenv(name, value)
+        environment.setenv(name, value)
     choose_port(launcher)
     assert os.environ['MASTER_PORT'] == port
 
@@ -130,8 +113,3 @@ def test_others_wait_for_the_first_as_long_as_they_are_told(tmp_path):
     # The first one notices that the others have left.
     assert first[2].startswith('RuntimeError')
     assert second[2].startswith('TimeoutError: Counting') and 'timeout of Counter' in second[2]
-
-
-def test_one_process_waits_for_nobody():
-    close_process_group(finished())
-    assert run_in_first(lambda: 7, 'Counting', 0.0, 'timeout of Counter') == 7
