@@ -201,11 +201,9 @@ def drop_pretrained(node: Any) -> None:
 def compile_backbones(model: nn.Module, options: bool | dict) -> list[str]:
     """Compile the backbones of a model, in place.
 
-    mmengine would compile the whole ``train_step`` of the model. With data preprocessing, sample
-    lists and the optimiser in it, that takes minutes for the smallest of models, changes the random
-    numbers of the augmentation, and leaves validation, tests and the extraction of features as they
-    are. Backbones are where the time goes. Compiled in place they keep the names of their weights
-    and their methods, and serve training, a teacher, tests and pseudo labels alike.
+    mmengine would compile the whole ``train_step``, which takes minutes, changes the random numbers
+    of the augmentation, and leaves tests as they are. Backbones are where the time goes. Compiled
+    in place they keep the names of their weights, and serve training, a teacher and tests alike.
 
     Args:
         model (nn.Module): The model, in a distributed wrapper or not.

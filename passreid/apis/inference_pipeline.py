@@ -126,11 +126,9 @@ class ImageInputs(Dataset):
             return index, self.prepare(sample)
         try:
             sample = self.load(dict(sample, img_path=given))
-        except BadImageError as error:
-            return index, error
-        # Transforms that are not ours: files make decoders raise nearly anything.
-        except Exception as error:
-            return index, BadImageError(given, str(error) or type(error).__name__)
+        except Exception as error:  # Files make decoders raise nearly anything.
+            known = isinstance(error, BadImageError)
+            return index, error if known else BadImageError(given, str(error) or repr(error))
         return index, self.prepare(sample)
 
 

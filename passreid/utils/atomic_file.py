@@ -58,23 +58,13 @@ def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def save_atomically(content: Any, path: str | Path) -> None:
-    """Write what :func:`torch.save` writes, as :func:`atomic_file` does, without a copy in memory.
-
-    Args:
-        content (Any): What to save.
-        path (str | Path): A local file.
-    """
+    """Write what :func:`torch.save` writes as :func:`atomic_file` does, with no copy in memory."""
     with atomic_file(path) as file:
         torch.save(content, file)
 
 
 def write_text_atomically(text: str, path: str | Path) -> None:
-    """Write a text file as :func:`atomic_file` does.
-
-    Args:
-        text (str): The content.
-        path (str | Path): A local file.
-    """
+    """Write a text file as :func:`atomic_file` does."""
     with atomic_file(path) as file:
         file.write(text.encode())
 

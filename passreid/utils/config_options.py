@@ -73,7 +73,16 @@ def apply_config_options(cfg: Config, args: argparse.Namespace) -> None:
     """Put the options of :func:`add_config_options` into a config, in place."""
     merge_options(cfg, args.cfg_options)
     if args.data_root:
-        override_data_root(cfg, args.data_root)
+        datasets = [loader.dataset for loader in dataloader_configs(cfg)]
+        roots = {dataset.get('data_root') for dataset in datasets}
+        if len(roots) != 1 or None in roots:
+            raise ValueError(
+                f'--data-root {args.data_root} does not say which data set is meant, since the '
+                'config reads from several. Use --cfg-options, for example '
+                'train_dataloader.dataset.datasets.0.data_root=DIR'
+            )
+        for dataset in datasets:
+            dataset.data_root = args.data_root
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -99,20 +108,6 @@ def apply_run_options(cfg: Config, args: argparse.Namespace) -> None:
     cfg.launcher = args.launcher
     if args.work_dir:
         cfg.work_dir = args.work_dir
-
-
-def override_data_root(cfg: Config, data_root: str) -> None:
-    """Let every data set of a config read from one folder, in place."""
-    datasets = [loader.dataset for loader in dataloader_configs(cfg)]
-    roots = {dataset.get('data_root') for dataset in datasets}
-    if len(roots) != 1 or None in roots:
-        raise ValueError(
-            f'--data-root {data_root} does not say which data set is meant, since the config '
-            'reads from several. Use --cfg-options, for example '
-            'train_dataloader.dataset.datasets.0.data_root=DIR'
-        )
-    for dataset in datasets:
-        dataset.data_root = data_root
 
 
 def merge_options(cfg: Config, options: dict[str, Any]) -> None:

@@ -76,13 +76,6 @@ def test_mistakes_are_named(tmp_path, model, options, error, named):
         get_model(model or small_config(tmp_path), **options)
 
 
-def test_preprocessor_of_the_config_is_that_of_the_model(tmp_path):
-    cfg = small_config(tmp_path)
-    cfg.data_preprocessor = cfg.model.pop('data_preprocessor')
-    cfg.data_preprocessor.mean = [1.0, 2.0, 3.0]
-    assert get_model(cfg).data_preprocessor.mean.flatten().tolist() == [1.0, 2.0, 3.0]
-
-
 def test_weights_are_loaded(tmp_path):
     cfg = small_config(tmp_path)
     trained = get_model(cfg, head=dict(num_classes=5))

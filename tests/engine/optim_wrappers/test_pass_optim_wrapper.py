@@ -106,4 +106,3 @@ def test_bfloat16_autocast_on_a_cpu():
 def test_unknown_type():
     with pytest.raises(ValueError, match='float8'):
         wrapper_of([torch.nn.Parameter(torch.zeros(1))], amp='float8')
-    assert wrapper_of([torch.nn.Parameter(torch.zeros(1))], amp='no').autocast_dtype is None
