@@ -127,8 +127,9 @@ class ImageInputs(Dataset):
         try:
             sample = self.load(dict(sample, img_path=given))
         except Exception as error:  # Files make decoders raise nearly anything.
-            known = isinstance(error, BadImageError)
-            return index, error if known else BadImageError(given, str(error) or repr(error))
+            if isinstance(error, BadImageError):
+                return index, error
+            return index, BadImageError(given, str(error) or repr(error))
         return index, self.prepare(sample)
 
 
