@@ -1,4 +1,4 @@
-# Training on clusters of unlabelled rendered people of another domain, on a CPU.
+# USL on rendered pedestrians of domain b, on a CPU.
 _base_ = [
     '../_base_/models/cluster_vit_t8.py',
     '../_base_/datasets/reid_synthetic.py',

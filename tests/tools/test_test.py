@@ -266,7 +266,7 @@ def test_config_of_pre_training_has_no_test_data(run, base):
 
 def test_watched_pre_training(run, base, tmp_path):
     """A config of pre-training with test data: the features are those of the teacher."""
-    watched = Config.fromfile(ROOT / 'configs' / 'pass' / 'pass_vit-t16-watched_synthetic.py')
+    watched = Config.fromfile(ROOT / 'configs' / 'pass' / 'pass_vit-t8-watched_synthetic.py')
     loader = watched.test_dataloader
     shrink(loader.dataset.pipeline)
     people = dict(type='Market1501', data_root=str(base / 'people'), split='test')

@@ -16,7 +16,7 @@ CONFIGS = config_path()
 LEAVES = [path for path in sorted(CONFIGS.rglob('*.py')) if '_base_' not in path.parts]
 # Other ways to train or test a model that the zoo has; the last one has nothing but a folder.
 VARIANTS = {
-    'pass_vit-t16-watched_synthetic',
+    'pass_vit-t8-watched_synthetic',
     'vit-s16_joint-256x128',
     'vit-s16_market1501-256x128_cross-domain',
     'usl_vit-s16_folder',

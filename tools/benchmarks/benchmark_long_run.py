@@ -7,7 +7,7 @@ shared memory become more by a quarter and 8, or when the last fifth is slower b
 --slower.
 
 Example:
-    python tools/benchmarks/benchmark_long_run.py configs/pass/pass_vit-t16_synthetic.py \
+    python tools/benchmarks/benchmark_long_run.py configs/pass/pass_vit-t8_synthetic.py \
         --cfg-options train_dataloader.batch_size=16 train_cfg.max_epochs=4
 """
 

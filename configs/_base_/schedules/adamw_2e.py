@@ -1,4 +1,4 @@
-# A short run on a CPU: warm-up over 100 iterations, times a cosine over the two epochs.
+# Short pre-training on a CPU: 100 iterations of warm-up times a cosine over two epochs.
 optim_wrapper = dict(
     type='PASSOptimWrapper',
     amp=None,

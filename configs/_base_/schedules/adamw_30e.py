@@ -1,4 +1,4 @@
-# Fine-tuning within seconds on a CPU.
+# Fine-tuning in seconds on a CPU.
 optim_wrapper = dict(
     type='PASSOptimWrapper',
     amp=None,

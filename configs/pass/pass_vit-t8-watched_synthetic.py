@@ -1,5 +1,5 @@
-# pass_vit-t16_synthetic.py with a look at what the teacher's features are worth, each epoch.
-_base_ = './pass_vit-t16_synthetic.py'
+# pass_vit-t8_synthetic.py, with the teacher's features evaluated after each epoch.
+_base_ = './pass_vit-t8_synthetic.py'
 
 val_dataloader = dict(
     batch_size=100,

@@ -1,4 +1,4 @@
-# PASS within minutes on a CPU, on pedestrians that are rendered on first use.
+# PASS in minutes on a CPU, on pedestrians rendered on first use.
 _base_ = [
     '../_base_/models/pass_vit_t8.py',
     '../_base_/datasets/synthetic_views.py',

@@ -1,5 +1,5 @@
-# Control for pass_vit-t16_synthetic.py: [CLS] alone, as many views, of the same size.
-_base_ = './pass_vit-t16_synthetic.py'
+# Control for pass_vit-t8_synthetic.py without part tokens; same number and size of views.
+_base_ = './pass_vit-t8_synthetic.py'
 
 model = dict(backbone=dict(num_parts=0))
 train_pipeline = [

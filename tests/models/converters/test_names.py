@@ -2,7 +2,7 @@ import pytest
 from plain_vits import part_vit
 
 from passreid.models.converters import part_vit_key
-from passreid.models.converters.vit_keys import authors_vit_key, is_part_vit_key, to_part_vit_keys
+from passreid.models.converters.names import authors_vit_key, is_part_vit_key
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,3 @@ def test_other_names_have_no_inverse(name):
     assert not is_part_vit_key(name)
     with pytest.raises(KeyError, match=name):
         authors_vit_key(name)
-
-
-def test_only_names_below_the_prefix_change():
-    weights = {'a.norm.weight': 1, 'norm.weight': 2}
-    to_part_vit_keys(weights, 'a.')
-    assert weights == {'a.ln1.weight': 1, 'norm.weight': 2}

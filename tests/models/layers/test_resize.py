@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from passreid.models.converters.patch_kernel import resize_patch_kernel
+from passreid.models.layers import resize_patch_kernel
 
 
 def enlarged(patches, size):
@@ -30,26 +30,6 @@ def test_enlarged_patches_are_answered_alike(kernel, size):
     )
 
 
-def test_a_resized_picture_of_the_kernel_would_change_the_scale(kernel):
-    patches = torch.ones(1, 3, 28, 28)
-    picture = enlarged(kernel, 28)
-    before = responses(torch.ones(1, 3, 14, 14), kernel)
-    assert (responses(patches, picture).norm() / before.norm()).item() == pytest.approx(4, rel=0.01)
-    kept = resize_patch_kernel(kernel, (28, 28))
-    torch.testing.assert_close(responses(patches, kept), before, atol=1e-3, rtol=1e-3)
-
-
-def test_whole_images_are_answered_nearly_alike():
-    """Across the borders of patches an enlarged image is not made of enlarged patches."""
-    generator = torch.Generator().manual_seed(3)
-    smooth = F.interpolate(torch.randn(2, 3, 7, 7, generator=generator), size=56, mode='bicubic')
-    kernel = enlarged(torch.randn(16, 3, 4, 4, generator=generator), 14)
-    small = responses(smooth, kernel)
-    large = responses(enlarged(smooth, 64), resize_patch_kernel(kernel, (16, 16)))
-    assert small.shape == large.shape
-    assert (small - large).norm() < 0.02 * small.norm()
-
-
 def test_shrinking_has_the_least_error(kernel):
     """Among all kernels for 8x8 none answers shrunk white noise better, on the average."""
     patches = torch.randn(20000, 3, 14, 14, generator=torch.Generator().manual_seed(4))
@@ -59,9 +39,3 @@ def test_shrinking_has_the_least_error(kernel):
     fitted = torch.linalg.lstsq(shrunk.flatten(1), wanted).solution.T.unflatten(1, (3, 8, 8))
     best = (responses(shrunk, fitted) - wanted).square().mean()
     assert best <= error < 1.05 * best
-
-
-def test_own_size_and_precision_stay(kernel):
-    assert resize_patch_kernel(kernel, (14, 14)) is kernel
-    resized = resize_patch_kernel(kernel.half(), (16, 8))
-    assert resized.shape == (8, 3, 16, 8) and resized.dtype == torch.float16
