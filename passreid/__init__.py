@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 # mmcv-lite has no compiled operators; nothing here needs them. Before mmpretrain is imported.
 warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
 
-from .utils.model_zoo import register_model_zoo  # noqa: E402
+from .utils.config import register_model_zoo  # noqa: E402
 from .version import __version__  # noqa: E402
 
 if TYPE_CHECKING:

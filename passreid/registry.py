@@ -7,12 +7,13 @@ passreid imports its counterpart in mmpretrain.
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.config.lazy import LazyAttr, LazyObject
-from mmengine.registry import Registry
+from mmengine.registry import DefaultScope, Registry
 from mmengine.utils import get_object_from_string
 from mmpretrain import registry as parents
 
@@ -46,9 +47,32 @@ EVALUATORS = _child_of(parents.EVALUATORS, 'evaluation')
 VISUALIZERS = _child_of(parents.VISUALIZERS, 'visualization')
 VISBACKENDS = _child_of(parents.VISBACKENDS, 'visualization')
 
+SCOPE = 'passreid'
 REGISTRIES = tuple(node for node in vars().values() if isinstance(node, Registry))
 # Entries of a config that name a class or a function.
 _TYPE_KEYS = ('type', 'constructor', 'runner_type')
+
+
+def register_all_modules(init_default_scope: bool = True) -> None:
+    """Fill the registries of passreid and, for a notebook, make it the default scope.
+
+    Args:
+        init_default_scope (bool): Whether unprefixed types resolve from passreid from now
+            on, as with ``default_scope='passreid'`` in a config. A scope chosen earlier
+            in the process is replaced. Defaults to True.
+
+    Examples:
+        >>> from passreid.registry import TRANSFORMS
+        >>> from passreid.utils import register_all_modules
+        >>> register_all_modules()
+        >>> TRANSFORMS.get('PackInputs').__module__
+        'mmpretrain.datasets.transforms.formatting'
+    """
+    for node in REGISTRIES:
+        node.import_from_location()
+    current = DefaultScope.get_current_instance()
+    if init_default_scope and (current is None or current.scope_name != SCOPE):
+        DefaultScope.get_instance(f'{SCOPE}-{datetime.now()}', scope_name=SCOPE)
 
 
 def type_of(entry: Any, *registries: Registry, key: str = 'type') -> type:
@@ -73,7 +97,23 @@ def type_of(entry: Any, *registries: Registry, key: str = 'type') -> type:
     return kind if inspect.isclass(kind) else object
 
 
-def name_types(node: Any, scope: str = 'passreid') -> None:
+def find_entries(node: Any, kind: type, registry: Registry) -> Iterator[ConfigDict]:
+    """Yield the entries of a config that name a class or one derived from it, at any depth.
+
+    Args:
+        node (Any): A config, or a part of one.
+        kind (type): The class.
+        registry (Registry): Where to look for it.
+    """
+    if isinstance(node, dict):
+        if issubclass(type_of(node, registry), kind):
+            yield node
+        node = list(node.values())
+    for child in node if isinstance(node, list | tuple) else ():
+        yield from find_entries(child, kind, registry)
+
+
+def name_types(node: Any, scope: str = SCOPE) -> None:
     """Put names in the place of classes and functions that a config has as types, in place.
 
     So configs in Python's own style (``type=ReIDHead``) equal those with strings, can be written to

@@ -28,7 +28,7 @@ from passreid.evaluation.metrics.person_features import PersonFeatures
 from passreid.evaluation.metrics.progress_log import ProgressLog
 from passreid.utils.config_options import ConfigOptions, merge_options
 from passreid.utils.device import array_device
-from passreid.utils.printable import printable
+from passreid.utils.messages import printable
 
 # More unreadable images than this share of a folder are a mistake.
 _MAX_BAD_SHARE = 0.5

@@ -26,10 +26,10 @@ from search_gallery_records import parse_time, records_of_list, records_of_names
 
 from passreid import ReIDInferencer
 from passreid.apis.gallery_index import record_path
-from passreid.apis.image_inputs import list_inputs
+from passreid.apis.inference_pipeline import list_inputs
 from passreid.search import FieldValue, Gallery, GalleryRecord, SearchFilter, open_store
 from passreid.utils.atomic_file import write_text_atomically
-from passreid.utils.printable import printable
+from passreid.utils.messages import printable
 from passreid.visualization import QueryResult, Table, match_page, similarity_text, time_text
 
 _NAMES_SHOWN = 5

@@ -9,10 +9,10 @@ from mmengine.runner import Runner
 from torch.distributed.elastic.multiprocessing.errors import record
 
 from passreid.apis import build_runner, load_config
+from passreid.apis.fit_config import enable_mixed_precision
 from passreid.engine import Preempted
 from passreid.utils import close_process_group
 from passreid.utils.config_options import add_run_options, apply_run_options
-from passreid.utils.mixed_precision import enable_mixed_precision
 
 
 def parse_args() -> argparse.Namespace:

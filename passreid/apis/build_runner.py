@@ -3,28 +3,22 @@
 import copy
 import itertools
 import os
+import warnings
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 from passreid.engine.runners import SafeRunner
-from passreid.registry import RUNNERS, name_types, type_of
+from passreid.registry import RUNNERS, SCOPE, name_types, register_all_modules, type_of
 from passreid.utils.checkpoint_loading import secure_checkpoint_loading
-from passreid.utils.config import likely_misspelt, read_switches
+from passreid.utils.config import misspelt
 from passreid.utils.device import has_accelerator
 from passreid.utils.distributed import choose_port, init_cpu_process_group
-from passreid.utils.quiet import KnownNoiseFilter, silence_known_warnings
-from passreid.utils.setup_env import SCOPE, register_all_modules
+from passreid.utils.messages import is_worth_reading
 
-from .auto_resume import resolve_auto_resume
-from .compile_backbones import compile_backbones
-from .device_fitness import fit_to_device
-from .num_classes import fill_num_classes
-from .pretrained_weights import skip_pretrained_weights
-from .sampler_batch import fill_batch_size
-from .tensorboard import add_tensorboard
-from .total_batch import count_accumulated_batches, describe_total_batch
+from . import fit_config
+from .resume import latest_checkpoint
 
 _runner_numbers = itertools.count(1)
 
@@ -32,24 +26,17 @@ _runner_numbers = itertools.count(1)
 def build_runner(cfg: Config | dict | str | Path) -> Runner:
     """Build a Runner that trains or tests a config on whatever machine this is.
 
-    It registers passreid's modules, starts the gloo process group of a distributed run
-    without GPUs, replaces what needs an accelerator where there is none (with a
-    warning), lets ``auto_scale_lr`` count gradient accumulation, reads ``num_classes`` from the
-    train set where a head leaves it out, averages batch statistics over the processes after each
-    epoch, and makes checkpoints load without running code. A resumed run does not ask for the
-    pre-trained weights it once began with. Several runners can live in one process.
-
-    Two switches are read here: ``compile`` (:func:`.compile_backbones`) and ``tensorboard``
-    (:func:`.add_tensorboard`).
-
-    The config written to the work directory is the one given, not the one fitted to
-    this machine, so that it serves on another.
+    The config is fitted to the machine and to the data set (:mod:`.fit_config`); the one written to
+    the work directory is the one given, so that it serves on another. Checkpoints load without
+    running code, and a resumed run does not ask for the pre-trained weights it once began with.
+    Several runners can live in one process.
 
     Args:
         cfg (Config | dict | str | Path): A config, or the file that holds it. It is not
             changed. ``work_dir`` defaults to ``work_dirs/<name of the config file>``,
             ``default_scope`` to 'passreid'. ``resume='auto'`` continues from the latest
-            checkpoint of the work directory that is whole, if there is one.
+            checkpoint of the work directory that is whole, if there is one. ``compile`` and
+            ``tensorboard`` are switches.
 
     Returns:
         Runner: Ready for ``train()``, ``val()`` or ``test()``.
@@ -57,8 +44,7 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     Raises:
         FileNotFoundError: When there is no such config file or checkpoint.
         RuntimeError: When the work directory holds damaged checkpoints only.
-        ValueError: When the config has no ``model``, a word that is neither yes nor no where one is
-            wanted, or asks for what this runner cannot do.
+        ValueError: When the config has no ``model``.
 
     Examples:
         >>> from passreid.apis import build_runner
@@ -72,35 +58,34 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     given.default_scope = given.get('default_scope') or SCOPE
     if not given.get('model'):
         raise ValueError(f'{given.filename or "the config"} has no `model`')
-    if given.get('activation_checkpointing'):
-        raise ValueError(
-            'activation_checkpointing: mmengine recomputes in a way that trains no backbone and '
-            'counts batch statistics twice. Use model.backbone.with_cp=True'
-        )
     register_all_modules(init_default_scope=False)
-    read_switches(given)
-    silence_known_warnings()
     secure_checkpoint_loading()
+    # mmengine still names torch's scaler by its old path.
+    warnings.filterwarnings('ignore', r'`torch\.cuda\.amp\.GradScaler', FutureWarning)
     fitted = copy.deepcopy(given)
-    _prepare_processes(fitted)
-    notes = likely_misspelt(given) + resolve_auto_resume(fitted) + fit_to_device(fitted)
-    facts = fill_num_classes(fitted)
-    fill_batch_size(fitted)
-    add_tensorboard(fitted)
-    skip_pretrained_weights(fitted)
-    count_accumulated_batches(fitted)
+    if fitted.launcher != 'none':
+        _start_processes(fitted)
+    notes = [
+        f'The config has an entry {name!r} that nothing reads; did you mean {meant!r}?'
+        for name, meant in misspelt({*given} - given._imported_names).items()
+    ]
+    notes += _choose_checkpoint(fitted) + fit_config.fit_to_device(fitted)
+    facts = fit_config.fill_num_classes(fitted)
+    fit_config.fill_batch_size(fitted)
+    fit_config.count_accumulated_batches(fitted)
+    fit_config.add_tensorboard(fitted)
+    compiled = fitted.pop('compile', None) or False
     _make_names_unique(fitted)
     runner = _runner_class(fitted).from_cfg(fitted)
-    runner.logger.addFilter(KnownNoiseFilter())
+    runner.logger.addFilter(is_worth_reading)
     for note in notes:
         runner.logger.warning(note)
-    if batch := describe_total_batch(given, runner.world_size):
-        facts.append(batch)
+    for fact in facts + fit_config.compile_backbones(runner.model, compiled):
+        runner.logger.info(fact)
     runner.cfg = given
     runner.dump_config()
-    facts += compile_backbones(runner.model, runner.cfg)
-    for fact in facts:
-        runner.logger.info(fact)
+    # mmengine would compile the whole training step.
+    runner.cfg.pop('compile', None)
     return runner
 
 
@@ -132,13 +117,11 @@ def load_config(cfg: Config | dict | str | Path) -> Config:
 
 def _runner_class(cfg: Config) -> type[SafeRunner]:
     """Return the runner that a config asks for."""
-    if 'runner_type' not in cfg or (kind := type_of(cfg, RUNNERS, key='runner_type')) is Runner:
+    if cfg.get('runner_type', 'Runner') == 'Runner':
         return SafeRunner
+    kind = type_of(cfg, RUNNERS, key='runner_type')
     if not issubclass(kind, SafeRunner):
-        raise ValueError(
-            f'runner_type is {cfg.runner_type!r}, but must be SafeRunner or a class of your own '
-            'that is derived from it: other runners would lose what build_runner adds'
-        )
+        raise ValueError(f'runner_type is {cfg.runner_type!r}, but must be derived from SafeRunner')
     return kind
 
 
@@ -147,17 +130,29 @@ def _stem(cfg: Config) -> str:
     return Path(cfg.filename).stem if cfg.filename else SCOPE
 
 
-def _prepare_processes(cfg: Config) -> None:
-    """Set what must be there before mmengine sets up the processes of a distributed run."""
-    if cfg.launcher == 'none':
-        return
-    # One thread a process unless told otherwise: mmengine's choice, without its warning.
-    for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS'):
-        os.environ.setdefault(name, '1')
+def _start_processes(cfg: Config) -> None:
+    """Join the processes of a distributed run where mmengine's own set-up cannot."""
     choose_port(cfg.launcher)
     if not has_accelerator():
         dist_cfg = cfg.get('env_cfg', {}).get('dist_cfg', {})
         init_cpu_process_group(cfg.launcher, dist_cfg.get('timeout'))
+
+
+def _choose_checkpoint(cfg: Config) -> list[str]:
+    """Turn ``resume='auto'`` into a checkpoint, or into a fresh start with ``load_from``.
+
+    ``resume=True`` without ``load_from`` means the same. Of a run that is resumed, every weight is
+    in the checkpoint.
+    """
+    notes = []
+    if cfg.get('resume') == 'auto' or (cfg.get('resume') and not cfg.get('load_from')):
+        checkpoint, note = latest_checkpoint(cfg.work_dir)
+        cfg.resume = checkpoint is not None
+        cfg.load_from = checkpoint or cfg.get('load_from')
+        notes = [note] if note else []
+    if cfg.get('resume'):
+        fit_config.drop_pretrained(cfg.model)
+    return notes
 
 
 def _make_names_unique(cfg: Config) -> None:

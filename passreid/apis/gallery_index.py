@@ -12,7 +12,7 @@ from passreid.datasets.storage.bad_images import BadImageError, TooManyBadImages
 from passreid.evaluation.metrics.progress_log import ProgressLog
 from passreid.search import Gallery, GalleryRecord
 
-from .image_inputs import list_folder
+from .inference_pipeline import list_folder
 
 # Files, or a folder of them.
 Source = str | os.PathLike | Iterable[str | os.PathLike]

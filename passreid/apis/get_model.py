@@ -7,16 +7,15 @@ from pathlib import Path
 import mmpretrain
 import torch
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 from mmpretrain.apis import ModelHub
 
 from passreid.models.converters import load_weights
-from passreid.utils.quiet import silence_known_warnings
-from passreid.utils.setup_env import register_all_modules
+from passreid.registry import register_all_modules
+from passreid.utils.messages import log_level
 
 from .build_runner import load_config
-from .pretrained_weights import drop_pretrained
+from .fit_config import drop_pretrained
 
 
 def get_model(
@@ -55,12 +54,8 @@ def get_model(
         torch.Size([2, 4, 128])
     """
     register_all_modules(init_default_scope=False)
-    silence_known_warnings()
     if pretrained is True:
-        raise ValueError(
-            f'pretrained=True for {model}: no weights are published with passreid. Name a file, of '
-            'yours or of the authors'
-        )
+        raise ValueError(f'no weights are published for {model}: name a file of yours')
     metainfo = None
     if isinstance(model, str) and Path(model).suffix != '.py':
         metainfo = ModelHub.get(model)
@@ -76,19 +71,9 @@ def get_model(
     alone = Config(dict(model=dict(copy.deepcopy(config.model), _scope_='passreid')))
     drop_pretrained(alone.model)
     built = mmpretrain.get_model(alone, device=device)
-    _draw_weights(built)
+    with log_level(logging.WARNING):  # mmengine logs a line about each parameter.
+        built.init_weights()
     built._config, built._metainfo = config, metainfo
     if pretrained is not None:
         load_weights(built, pretrained)
     return built
-
-
-def _draw_weights(model: BaseModel) -> None:
-    """Initialise a model without the lines about each parameter that mmengine logs."""
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        model.init_weights()
-    finally:
-        logger.setLevel(level)

@@ -1,12 +1,34 @@
-"""How a config loads an image of which nothing is known."""
+"""From images, as users name them, to features, as in a test of a config."""
 
-from collections.abc import Iterator
-from typing import Any
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
+import cv2
+import numpy as np
+import torch
 from mmengine.config import Config
+from mmengine.dataset import Compose, default_collate
+from mmengine.model import BaseModel
+from mmpretrain.structures import DataSample
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
 
+from passreid.datasets.storage.bad_images import BadImageError
+from passreid.datasets.storage.image_files import scan_folder
 from passreid.engine.hooks import PseudoLabelHook
-from passreid.registry import HOOKS, type_of
+from passreid.registry import HOOKS, find_entries
+
+# What a user may give: one of these, or lists and tuples of them.
+ImageInput = str | os.PathLike | np.ndarray
+# What a model is built with and its features in a test do not depend on.
+_TRAINING_ALONE = re.compile(
+    'init_cfg|num_classes|id_loss|metric_loss|memory|erasing|drop_rate|drop_path_rate|'
+    'non_blocking|meta_keys'
+)
 
 
 def inference_pipeline(cfg: Config) -> list[dict[str, Any]]:
@@ -16,8 +38,14 @@ def inference_pipeline(cfg: Config) -> list[dict[str, Any]]:
     first), else of :class:`PseudoLabelHook`. A config of pre-training may have none of them: then
     images are resized (bilinear) to the ``img_size`` of the backbone.
     """
-    for pipeline in _pipelines(cfg):
-        return [dict(step) for step in pipeline]
+    for name in ('test_dataloader', 'val_dataloader'):
+        loader = cfg.get(name)
+        loader = loader[0] if isinstance(loader, list | tuple) and loader else loader
+        if loader and 'pipeline' in loader.dataset:
+            return [dict(step) for step in loader.dataset.pipeline]
+    hooks = [cfg.get('default_hooks'), cfg.get('custom_hooks')]
+    for hook in find_entries(hooks, PseudoLabelHook, HOOKS):
+        return [dict(step) for step in hook.pipeline]
     size = (cfg.model.get('backbone') or {}).get('img_size')
     if size is None:
         raise ValueError(
@@ -32,14 +60,146 @@ def inference_pipeline(cfg: Config) -> list[dict[str, Any]]:
     ]
 
 
-def _pipelines(cfg: Config) -> Iterator[Any]:
-    """Yield what the config says, the best first."""
-    for name in ('test_dataloader', 'val_dataloader'):
-        loader = cfg.get(name)
-        loader = loader[0] if isinstance(loader, list | tuple) and loader else loader
-        if loader and 'pipeline' in loader.dataset:
-            yield loader.dataset.pipeline
-    hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())]
-    for hook in hooks:
-        if issubclass(type_of(hook, HOOKS), PseudoLabelHook):
-            yield hook['pipeline']
+class ImageBatch(NamedTuple):
+    """Places of images among the inputs, what ``test_step`` takes or nothing, errors by place."""
+
+    indices: list[int]
+    data: dict[str, Any]
+    unreadable: dict[int, BadImageError]
+
+
+def list_inputs(inputs: ImageInput | Sequence) -> list[str | np.ndarray]:
+    """Return one entry for each image.
+
+    Args:
+        inputs (str | Path | np.ndarray | Sequence): A file, a folder (all images in it and its
+            folders), an image ``(H, W, 3)`` uint8 in BGR, as OpenCV and mmpretrain have it, a batch
+            of such ``(N, H, W, 3)``, or a list or tuple of these.
+
+    Returns:
+        list[str | np.ndarray]: Files as they were named, and images.
+    """
+    if isinstance(inputs, list | tuple):
+        if not inputs:
+            raise ValueError('there are no images: the list is empty')
+        return [image for entry in inputs for image in list_inputs(entry)]
+    if isinstance(inputs, str | os.PathLike):
+        path = os.fsdecode(inputs)
+        return [*list_folder(path)] if os.path.isdir(path) else [path]
+    image = np.asarray(inputs)
+    if image.dtype != np.uint8 or image.ndim not in (3, 4) or image.shape[-1] != 3:
+        raise ValueError(
+            f'an image is given as {type(inputs).__name__} {image.shape} {image.dtype}; expected '
+            'is a path, a folder, an array (H, W, 3) or (N, H, W, 3) of uint8, or a list of these'
+        )
+    return list(image) if image.ndim == 4 else [image]
+
+
+def list_folder(folder: str) -> list[str]:
+    """Return the paths of all images in a folder and its folders, sorted; at least one."""
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f'there is no folder {folder} of images')
+    paths = [os.path.join(folder, name) for name in scan_folder(folder)]
+    if not paths:
+        raise ValueError(f'there are no images in the folder {folder}')
+    return paths
+
+
+class ImageInputs(Dataset):
+    """Runs the transforms of a test, of which the first reads the image, on paths and images."""
+
+    def __init__(self, inputs: Sequence[str | np.ndarray], pipeline: Compose) -> None:
+        self.inputs = inputs
+        self.load, *steps = pipeline.transforms
+        self.prepare = Compose(steps)
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def __getitem__(self, index: int) -> tuple[int, dict | BadImageError]:
+        """Return the index, and the packed image or why there is none."""
+        given = self.inputs[index]
+        sample = dict(sample_idx=index, cam_id=-1, is_query=False, img_path='')
+        if isinstance(given, np.ndarray):
+            shape = given.shape[:2]
+            sample.update(img=np.ascontiguousarray(given), img_shape=shape, ori_shape=shape)
+            return index, self.prepare(sample)
+        try:
+            sample = self.load(dict(sample, img_path=given))
+        except Exception as error:  # Files make decoders raise nearly anything.
+            if isinstance(error, BadImageError):
+                return index, error
+            return index, BadImageError(given, str(error) or repr(error))
+        return index, self.prepare(sample)
+
+
+def load_batches(
+    inputs: Sequence[str | np.ndarray], pipeline: Compose, batch_size: int, num_workers: int = 0
+) -> Iterator[ImageBatch]:
+    """Load paths and images, batch after batch, in their order; a single one in this process."""
+    yield from DataLoader(
+        ImageInputs(inputs, pipeline),
+        batch_size,
+        num_workers=num_workers if len(inputs) > batch_size else 0,
+        collate_fn=_collate,
+        # Otherwise each process would start as many threads as there are processors.
+        worker_init_fn=_single_thread,
+    )
+
+
+def _single_thread(worker: int) -> None:
+    cv2.setNumThreads(0)
+
+
+def _collate(samples: list[tuple[int, dict | BadImageError]]) -> ImageBatch:
+    unreadable = {i: error for i, error in samples if isinstance(error, BadImageError)}
+    good = [(i, packed) for i, packed in samples if i not in unreadable]
+    data = default_collate([packed for _, packed in good]) if good else {}
+    return ImageBatch([i for i, _ in good], data, unreadable)
+
+
+def unit_features(samples: Sequence[DataSample]) -> np.ndarray:
+    """Return the features of samples, at least one: ``(N, D)`` float32 of unit length."""
+    if lacking := [sample for sample in samples if 'feature' not in sample]:
+        raise ValueError(
+            'the model put no "feature" into its predictions: a model for re-identification does '
+            '(ImageClassifier with ReIDHead, ClusterContrast), as does PASS; predictions have '
+            f'{", ".join(sorted(lacking[0].all_keys()))}'
+        )
+    features = F.normalize(torch.stack([sample.feature for sample in samples]).float(), dim=1)
+    for sample, is_finite in zip(samples, features.isfinite().all(1).tolist(), strict=True):
+        if not is_finite:
+            name = getattr(sample, 'img_path', '') or 'an image'
+            raise ValueError(f'the feature of {name} is not finite: are the weights sound?')
+    return features.cpu().numpy()
+
+
+def model_fingerprint(
+    model: BaseModel, settings: Mapping[str, Any], pipeline: Sequence[Mapping], flip: bool
+) -> str:
+    """Hash all that decides which feature an image gets: 32 digits, the same on every machine.
+
+    These are the weights, the config of the model without what matters in training alone, the
+    configs of the transforms, and whether an image and its mirror image are averaged.
+    """
+    digest = hashlib.sha256()
+    described = dict(model=_of_tests(settings), pipeline=_of_tests(pipeline), flip=flip)
+    digest.update(json.dumps(described, sort_keys=True, default=_named).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        if isinstance(tensor, torch.Tensor):
+            flat = tensor.detach().cpu().contiguous().reshape(-1)
+            digest.update(f'{name} {tensor.dtype} {tuple(tensor.shape)}'.encode())
+            digest.update(flat.view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:32]
+
+
+def _of_tests(node: Any) -> Any:
+    if isinstance(node, Mapping):
+        kept = {key for key in node if not _TRAINING_ALONE.fullmatch(key)}
+        return {key: _of_tests(node[key]) for key in kept}
+    return [_of_tests(value) for value in node] if isinstance(node, list | tuple) else node
+
+
+def _named(value: Any) -> str:
+    """Stand for what JSON does not know: types by name, arrays and tensors by their values."""
+    return f'{value.__module__}.{value.__qualname__}' if isinstance(value, type) else repr(value)

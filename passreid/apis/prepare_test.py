@@ -1,18 +1,17 @@
 """Changes of a config by what a test is asked to do."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from os.path import join
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
 from passreid.evaluation import ReIDMetric
-from passreid.registry import METRICS, type_of
+from passreid.models import ReIDHead
+from passreid.registry import METRICS, MODELS, find_entries
 
 from .build_runner import load_config
-from .num_classes import find_heads
 
 
 def prepare_test(
@@ -52,14 +51,20 @@ def prepare_test(
             'config of configs/supervised that has the same backbone'
         )
     cfg.load_from, cfg.resume = None if checkpoint is None else str(checkpoint), False
-    for head in find_heads(cfg.model):
+    for head in find_entries(cfg.model, ReIDHead, MODELS):
         # The classifier of the training ids takes no part in a test.
         head.setdefault('num_classes', None)
     if test_sets:
         _replace_test_sets(cfg, [Path(path) for path in test_sets])
     names = cfg.test_cfg.get('names', ())
-    for index, evaluator in enumerate(_evaluators(cfg)):
-        for metric in _reid_metrics(evaluator):
+    evaluators = cfg.test_evaluator
+    if not isinstance(cfg.test_dataloader, list | tuple):
+        evaluators = [evaluators]  # A list belongs to the one set.
+    elif not isinstance(evaluators, list | tuple):
+        evaluators = [copy.deepcopy(evaluators) for _ in cfg.test_dataloader]
+        cfg.test_evaluator = evaluators
+    for index, evaluator in enumerate(evaluators):
+        for metric in find_entries(evaluator, ReIDMetric, METRICS):
             if rerank:
                 metric['rerank'] = metric.get('rerank') or True
             if out:
@@ -86,24 +91,3 @@ def _replace_test_sets(cfg: Config, paths: list[Path]) -> None:
     cfg.test_dataloader, cfg.test_evaluator = loaders, [copy.deepcopy(evaluator) for _ in paths]
     names = [path.stem for path in paths]
     cfg.test_cfg = dict(cfg.test_cfg, type='MultiTestLoop', names=names)
-
-
-def _evaluators(cfg: Config) -> Sequence[Any]:
-    """Return the evaluator of each test set; a list belongs to one set when there is but one."""
-    evaluator = cfg.test_evaluator
-    if not isinstance(cfg.test_dataloader, list | tuple):
-        return [evaluator]
-    if not isinstance(evaluator, list | tuple):
-        cfg.test_evaluator = [copy.deepcopy(evaluator) for _ in cfg.test_dataloader]
-    return cfg.test_evaluator
-
-
-def _reid_metrics(evaluator: Any) -> Iterator[Any]:
-    """Yield the configs of ReID metrics in that of an evaluator; others may stand beside them."""
-    if isinstance(evaluator, list | tuple):
-        for metric in evaluator:
-            yield from _reid_metrics(metric)
-    elif issubclass(type_of(evaluator, METRICS), ReIDMetric):
-        yield evaluator
-    elif isinstance(evaluator, dict):
-        yield from _reid_metrics(evaluator.get('metrics'))

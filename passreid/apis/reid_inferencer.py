@@ -21,17 +21,22 @@ from platformdirs import user_cache_path
 
 from passreid.models.converters import load_weights
 from passreid.models.tta import FlipTTAModel
-from passreid.registry import TRANSFORMS
+from passreid.registry import TRANSFORMS, register_all_modules
 from passreid.search import Gallery, GalleryRecord, LocalStore, Match, SearchFilter
 from passreid.utils.device import array_device
-from passreid.utils.setup_env import register_all_modules
 from passreid.visualization import RankedItem, RankedQuery, draw_rank_list, write_png
 
-from .features import model_fingerprint, unit_features
 from .gallery_index import FeatureBatch, IndexSummary, Records, Source, record_path, update_gallery
 from .get_model import get_model
-from .image_inputs import ImageBatch, ImageInput, list_inputs, load_batches
-from .inference_pipeline import inference_pipeline
+from .inference_pipeline import (
+    ImageBatch,
+    ImageInput,
+    inference_pipeline,
+    list_inputs,
+    load_batches,
+    model_fingerprint,
+    unit_features,
+)
 
 
 class ReIDInferencer(BaseInferencer):
@@ -220,16 +225,12 @@ class ReIDInferencer(BaseInferencer):
                 RankedItem(r.path, None, r.cam_id, None, s, r.time, self._arrays.get(r.path))
                 for r, s in ((match.record, match.similarity) for match in found)
             ]
-            row = (
-                RankedQuery(query, None, -1, None, items)
-                if isinstance(query, str)
-                else (RankedQuery(f'query {place}', None, -1, None, items, query[..., ::-1]))
-            )
-            stem = Path(row.img_path).stem
-            path = Path(out_dir) / f'{stem}.png'
+            name = query if isinstance(query, str) else f'query {place}'
+            image = query[..., ::-1] if isinstance(query, np.ndarray) else None
+            path = Path(out_dir) / f'{Path(name).stem}.png'
             if path in written:
-                path = path.with_stem(f'{stem}-{place}')
-            write_png(draw_rank_list([row]), path)
+                path = path.with_stem(f'{path.stem}-{place}')
+            write_png(draw_rank_list([RankedQuery(name, None, -1, None, items, image)]), path)
             written.append(path)
         return written
 
@@ -280,8 +281,6 @@ class ReIDInferencer(BaseInferencer):
         logger = MMLogger.get_current_instance()
         # One process does the work while others wait.
         with FileLock(f'{place}.lock'):
-            if not place.is_dir():
-                logger.info(f'{folder}: no features of this model yet; they go to {place}')
             try:
                 store = LocalStore(self.dim, self.fingerprint, place)
             except ValueError as error:
@@ -289,7 +288,7 @@ class ReIDInferencer(BaseInferencer):
                 shutil.rmtree(place)
                 store = LocalStore(self.dim, self.fingerprint, place)
             summary = self.index(folder, store, records)
-        logger.info(f'{folder}: {summary}; {len(store)} images in the gallery')
+        logger.info(f'{folder}: {summary}; features are kept in {place}')
         return store
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from passreid.registry import DATASETS
-from passreid.utils.log_once import log_once
+from passreid.utils.messages import log_once
 
 from .reid_dataset import SPLITS, ReIDDataset, Sample
 from .storage.image_files import scan_folder

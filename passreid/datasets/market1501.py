@@ -4,7 +4,7 @@ import os.path as osp
 import re
 
 from passreid.registry import DATASETS
-from passreid.utils.printable import printable
+from passreid.utils.messages import printable
 
 from .reid_dataset import ReIDDataset, Sample
 from .storage.image_files import list_images

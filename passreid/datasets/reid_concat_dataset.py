@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from passreid.registry import DATASETS
-from passreid.utils.log_once import log_once
+from passreid.utils.messages import log_once
 
 from .reid_dataset import IdentityColumns, ReIDDataset, known_values
 from .robust_dataset import RobustDataset

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from passreid.registry import DATASETS
-from passreid.utils.log_once import log_once
-from passreid.utils.printable import printable
+from passreid.utils.messages import log_once, printable
 
 from .robust_dataset import RobustDataset
 from .storage.duplicates import warn_of_duplicates

@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 from numpy.random import mtrand
 
 from passreid.registry import TRANSFORMS
-from passreid.utils.printable import printable
+from passreid.utils.messages import printable
 
 from .storage.bad_images import BadImageCounter, BadImageError
 

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from passreid.registry import RUNNERS, TASK_UTILS
 from passreid.utils.atomic_file import save_atomically
 from passreid.utils.checkpoint_loading import read_checkpoint
-from passreid.utils.unwrap import unwrap_model
+from passreid.utils.distributed import unwrap_model
 
 from .checkpoint_content import restore_histories, to_plain
 

@@ -1,13 +1,14 @@
-"""Set-up of the process a run lives in."""
+"""What a run needs of its machine: files, checkpoints, processes, configs, messages."""
+
+from passreid.registry import register_all_modules
 
 from .checkpoint_loading import (
     UnsafeCheckpointError,
     load_checkpoint_file,
     secure_checkpoint_loading,
 )
-from .configs import config_path
+from .config import config_path
 from .distributed import close_process_group, init_cpu_process_group
-from .setup_env import register_all_modules
 
 __all__ = [
     'UnsafeCheckpointError',

@@ -2,14 +2,12 @@
 
 import errno
 import os
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import torch
-from torch import Tensor
 
 # Of what a killed run was writing: nobody else gives files such a name.
 PARTIAL = '.passreid-partial'
@@ -31,67 +29,44 @@ def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
 
     Yields:
         BinaryIO: What to write to.
+
+    Raises:
+        NotSavedError: When the disk is full, a quota reached or the folder not writable.
     """
     path = Path(path)
     partial = path.with_name(path.name + PARTIAL)
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with open(partial, 'wb') as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+    except BaseException as error:
+        with suppress(OSError):
+            partial.unlink()
+        # Of what went wrong when torch wrote, it says nothing that helps.
+        if not isinstance(error, OSError) and 'inline_container' not in str(error):
+            raise
+        code = getattr(error, 'errno', None) or errno.ENOSPC
+        raise NotSavedError(code, f'{path} could not be saved: {os.strerror(code)}.') from error
+    # The new name, too, so that a power cut does not bring the old file back.
+    folder = os.open(path.parent, os.O_RDONLY)
+    with suppress(OSError):  # Some network file systems do not sync folders.
+        os.fsync(folder)
+    os.close(folder)
 
 
 def save_atomically(content: Any, path: str | Path) -> None:
-    """Write what :func:`torch.save` writes, as :func:`atomic_file` does, without a copy in memory.
-
-    Args:
-        content (Any): What to save.
-        path (str | Path): A local file.
-
-    Raises:
-        NotSavedError: When the disk is full, a quota reached or the folder not writable.
-    """
-    try:
-        with atomic_file(path) as file:
-            witness = _Witness(file)
-            try:
-                torch.save(content, cast(BinaryIO, witness))
-            except RuntimeError:
-                if witness.failure is None:
-                    raise
-                raise witness.failure from None
-    except OSError as error:
-        needed, free = _gigabytes(_num_bytes(content)), _free_space(Path(path).parent)
-        raise NotSavedError(
-            error.errno or errno.EIO,
-            f'{path} could not be saved: {error.strerror or error}. It needs {needed}, {free} are '
-            'free there.',
-        ) from error
+    """Write what :func:`torch.save` writes as :func:`atomic_file` does, with no copy in memory."""
+    with atomic_file(path) as file:
+        torch.save(content, file)
 
 
 def write_text_atomically(text: str, path: str | Path) -> None:
-    """Write a text file as :func:`atomic_file` does.
-
-    Args:
-        text (str): The content.
-        path (str | Path): A local file.
-
-    Raises:
-        NotSavedError: When it cannot be written.
-    """
-    try:
-        with atomic_file(path) as file:
-            file.write(text.encode())
-    except OSError as error:
-        raise NotSavedError(
-            error.errno or errno.EIO, f'{path} could not be written: {error.strerror or error}.'
-        ) from error
+    """Write a text file as :func:`atomic_file` does."""
+    with atomic_file(path) as file:
+        file.write(text.encode())
 
 
 def remove_partial_files(folder: str | Path) -> list[Path]:
@@ -109,50 +84,14 @@ def remove_partial_files(folder: str | Path) -> list[Path]:
     return partial
 
 
-class _Witness:
-    """Pass on what is written and remember why it failed, of which torch tells nothing."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.failure: OSError | None = None
-
-    def write(self, data: Any) -> int:
-        try:
-            return self._file.write(data)
-        except OSError as error:
-            self.failure = error
-            raise
-
-    def flush(self) -> None:
-        self._file.flush()
+def write_last_checkpoint(work_dir: str | Path, checkpoint: str) -> None:
+    """Make a checkpoint, named by its path or address, the one that a run resumes from."""
+    write_text_atomically(checkpoint, Path(work_dir) / 'last_checkpoint')
 
 
-def _sync_folder(folder: Path) -> None:
-    """Have the new name on the disk, so that a power cut does not bring the old file back."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def read_last_checkpoint(work_dir: str | Path) -> str | None:
+    """Return the checkpoint to resume from as it was named, None when none was ever written."""
     try:
-        os.fsync(descriptor)
-    except OSError:  # Some network file systems do not sync folders.
-        pass
-    finally:
-        os.close(descriptor)
-
-
-def _num_bytes(content: Any) -> int:
-    """Return the size of the tensors in nested dicts, lists and tuples."""
-    if isinstance(content, Tensor):
-        return content.nbytes
-    if isinstance(content, Mapping):
-        return sum(map(_num_bytes, content.values()))
-    return sum(map(_num_bytes, content)) if isinstance(content, list | tuple) else 0
-
-
-def _free_space(folder: Path) -> str:
-    try:
-        return _gigabytes(shutil.disk_usage(folder).free)
-    except OSError:
-        return 'no bytes that can be counted'
-
-
-def _gigabytes(count: int) -> str:
-    return f'{count / 1e9:.2f} GB' if count >= 1e7 else f'{count / 1e6:.2f} MB'
+        return (Path(work_dir) / 'last_checkpoint').read_text(errors='replace').strip('\0 \n')
+    except FileNotFoundError:
+        return None

@@ -2,63 +2,52 @@
 
 import argparse
 import ast
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args
+import inspect
+from collections.abc import Mapping
+from typing import Any
 
 from mmengine.config import Config, DictAction
 
-from .config import (
-    SWITCH_WORDS,
-    dataloader_configs,
-    keys_read,
-    parameter_of,
-    read_switch,
-    suggestion,
-)
+from passreid.registry import REGISTRIES, type_of
+
+from .config import ENTRIES_READ, dataloader_configs, misspelt
+
+_WORDS = {'on': True, 'yes': True, 'off': False, 'no': False, 'none': None}
 
 
 class ConfigOptions(DictAction):
-    """Parse ``KEY=VALUE`` arguments as mmengine does, and ``dict(...)`` or ``{...}`` as well."""
+    """Parse ``KEY=VALUE`` arguments as mmengine does, and ``dict(...)`` and yes or no as well."""
 
     def __call__(
         self,
         parser: argparse.ArgumentParser,
         namespace: argparse.Namespace,
-        values: str | Sequence[Any] | None,
+        values: Any,
         option_string: str | None = None,
     ) -> None:
         """Store the parsed options; see :class:`argparse.Action`."""
-        options = dict(getattr(namespace, self.dest, None) or {})
-        for option in [values] if isinstance(values, str) else values or []:
-            key, equals, text = option.partition('=')
-            if not (key and equals):
-                parser.error(f'{option_string}: {option!r} is not of the form KEY=VALUE')
-            try:
-                options[key] = _parse(text)
-            except (AssertionError, SyntaxError) as error:
-                parser.error(f'{option_string}: {option!r} cannot be read: {error}')
-        setattr(namespace, self.dest, options)
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except (AssertionError, SyntaxError, ValueError) as error:
+            parser.error(f'{option_string} {" ".join(values)}: expected is KEY=VALUE ({error})')
+
+    @staticmethod
+    def _parse_iterable(val: str) -> Any:
+        if val.startswith(('dict(', '[dict(')):
+            return _literal(ast.parse(val, mode='eval').body, val)
+        return _WORDS.get(val.lower(), DictAction._parse_iterable(val))
 
 
-def _parse(text: str) -> Any:
-    """Read a value; nothing in it is run."""
-    if 'dict(' not in text and '{' not in text:
-        return DictAction._parse_iterable(text)
-    return _value(ast.parse(text.strip(), mode='eval').body, text.strip())
-
-
-def _value(node: ast.expr, text: str) -> Any:
-    if isinstance(node, ast.Call) and ast.unparse(node.func) == 'dict' and not node.args:
-        return {str(entry.arg): _value(entry.value, text) for entry in node.keywords}
-    if isinstance(node, ast.Dict):
-        pairs = zip(node.keys, node.values, strict=True)
-        return {_value(key, text): _value(value, text) for key, value in pairs if key}
-    if isinstance(node, ast.List | ast.Tuple):
-        return (list if isinstance(node, ast.List) else tuple)(_value(n, text) for n in node.elts)
-    if isinstance(node, ast.Constant):
-        return node.value
-    # Words need no quotes: this is what mmengine makes of them elsewhere.
-    return DictAction._parse_iterable(ast.get_source_segment(text, node) or '')
+def _literal(node: ast.expr, text: str) -> Any:
+    """Read what :func:`ast.literal_eval` reads, calls of dict, and words without quotes."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == 'dict':
+        return {str(entry.arg): _literal(entry.value, text) for entry in node.keywords}
+    if isinstance(node, ast.List):
+        return [_literal(entry, text) for entry in node.elts]
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return ConfigOptions._parse_iterable(ast.get_source_segment(text, node) or '')
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
@@ -81,18 +70,19 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 
 
 def apply_config_options(cfg: Config, args: argparse.Namespace) -> None:
-    """Put the options of :func:`add_config_options` into a config, in place.
-
-    Args:
-        cfg (Config): The config. It is changed.
-        args (argparse.Namespace): The parsed options.
-
-    Raises:
-        ValueError: When an option does not fit the config.
-    """
+    """Put the options of :func:`add_config_options` into a config, in place."""
     merge_options(cfg, args.cfg_options)
     if args.data_root:
-        override_data_root(cfg, args.data_root)
+        datasets = [loader.dataset for loader in dataloader_configs(cfg)]
+        roots = {dataset.get('data_root') for dataset in datasets}
+        if len(roots) != 1 or None in roots:
+            raise ValueError(
+                f'--data-root {args.data_root} does not say which data set is meant, since the '
+                'config reads from several. Use --cfg-options, for example '
+                'train_dataloader.dataset.datasets.0.data_root=DIR'
+            )
+        for dataset in datasets:
+            dataset.data_root = args.data_root
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -113,48 +103,17 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def apply_run_options(cfg: Config, args: argparse.Namespace) -> None:
-    """Put the options of :func:`add_run_options` into a config, in place.
-
-    Args:
-        cfg (Config): The config. It is changed.
-        args (argparse.Namespace): The parsed options.
-
-    Raises:
-        ValueError: When an option does not fit the config.
-    """
+    """Put the options of :func:`add_run_options` into a config, in place."""
     apply_config_options(cfg, args)
     cfg.launcher = args.launcher
     if args.work_dir:
         cfg.work_dir = args.work_dir
 
 
-def override_data_root(cfg: Config, data_root: str) -> None:
-    """Let every data set of a config read from one folder, in place.
-
-    Args:
-        cfg (Config): The config of a runner. It is changed.
-        data_root (str): The folder.
-
-    Raises:
-        ValueError: When the config reads from several folders, or from none.
-    """
-    datasets = [loader.dataset for loader in dataloader_configs(cfg)]
-    roots = {dataset.get('data_root') for dataset in datasets}
-    if len(roots) != 1 or None in roots:
-        raise ValueError(
-            f'--data-root {data_root} does not say which data set is meant, since the config '
-            'reads from several. Use --cfg-options, for example '
-            'train_dataloader.dataset.datasets.0.data_root=DIR'
-        )
-    for dataset in datasets:
-        dataset.data_root = data_root
-
-
 def merge_options(cfg: Config, options: dict[str, Any]) -> None:
     """Override entries of a config, in place.
 
-    What stands in the config, else the default of the class, says what is wanted: where it is True
-    or False, words such as yes and off are; where it is a list, one value is a list of one.
+    Where a list stands, or is the default of the class, one value is a list of one.
 
     Args:
         cfg (Config): The config. It is changed.
@@ -162,68 +121,37 @@ def merge_options(cfg: Config, options: dict[str, Any]) -> None:
 
     Raises:
         ValueError: When a key leads nowhere, or to a variable whose value the config has
-            used already: mmengine would take it and nothing would change. When another word stands
-            where True or False is wanted.
+            used already: mmengine would take it and nothing would change.
     """
-    entries = cfg.to_dict()
-    read = keys_read()
-    for key in options:
-        first = key.split('.')[0]
-        if first in read:
-            continue
-        if first not in cfg:
-            hint = suggestion(first, {*read, *cfg})
-            raise ValueError(f'--cfg-options {key}: the config has no entry {first!r}{hint}')
-        used = [path for path in _places(entries[first], entries) if path.split('.')[0] in read]
-        if used:
-            raise ValueError(
-                f'--cfg-options {key}: {first!r} is a variable of the config file, whose value '
-                f'has been used by now. Override the places instead: {", ".join(used)}'
-            )
     for key, value in options.items():
-        *path, _ = key.split('.')
-        holder: Any = cfg
+        *path, name = key.split('.')
+        first = (*path, name)[0]
+        if first not in ENTRIES_READ:
+            meant = f'; did you mean {near!r}?' if (near := misspelt([first]).get(first)) else ''
+            raise ValueError(
+                f'--cfg-options {key}: a run reads no entry {first!r}{meant} (variables of a '
+                'config file have been used by now)'
+            )
         try:
+            holder: Any = cfg
             for part in path:
                 several = isinstance(holder, list | tuple)
                 holder = holder[int(part)] if several else holder.get(part, {})
-            cfg.merge_from_dict({key: _fitted(holder, key, value)})
+            usual = _usual(holder, name)
+            # In place of a pair, mmcv and mmpretrain take one number for both.
+            several = isinstance(usual, list) or (isinstance(usual, tuple) and len(usual) != 2)
+            if several and isinstance(value, str | int | float):
+                value = type(usual)([value])
+            if isinstance(value, dict) and name in holder and not isinstance(usual, dict):
+                value = dict(value, _delete_=True)  # Else mmengine refuses to replace another type.
+            cfg.merge_from_dict({key: value})
         except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise ValueError(f'--cfg-options {key}={value}: {error}') from error
 
 
-def _fitted(holder: Any, key: str, value: Any) -> Any:
-    """Return a value as an entry wants it, judged by what stands there or is the default."""
-    name = key.rpartition('.')[2]
-    parameter = parameter_of(holder, name)
-    known = name in holder if isinstance(holder, Mapping | Config) else False
-    usual = holder[name] if known else parameter.default
-    if isinstance(value, dict):
-        inner = usual if isinstance(usual, Mapping) else {'type': value.get('type')}
-        value = {k: _fitted(inner, f'{key}.{k}', v) for k, v in value.items()}
-        # Else mmengine refuses to put a dict in the place of something else.
-        return value if inner is usual or not known else dict(value, _delete_=True)
-    if isinstance(value, list | tuple):
-        return type(value)(_fitted({}, key, v) if isinstance(v, dict) else v for v in value)
-    if isinstance(value, str) and not isinstance(usual, str):
-        # What stands at the top is judged by `read_switches`.
-        if isinstance(usual, bool) and name != key and str not in get_args(parameter.annotation):
-            return read_switch(key, value)
-        value = SWITCH_WORDS.get(value.lower(), value)
-    elif isinstance(value, str) and bool in get_args(parameter.annotation):
-        value = SWITCH_WORDS.get(value.lower(), value)
-    # In place of a pair, mmcv and mmpretrain take one number for both.
-    several = isinstance(usual, list) or (isinstance(usual, tuple) and len(usual) != 2)
-    if several and isinstance(value, str | int | float) and not isinstance(value, bool):
-        return type(usual)([value])
-    return value
-
-
-def _places(value: Any, node: Any, path: str = '') -> Iterator[str]:
-    """Yield the dotted keys below ``node`` that hold ``value``."""
-    if path and type(node) is type(value) and node == value:
-        yield path
-    elif isinstance(node, Mapping | list | tuple):
-        children = node.items() if isinstance(node, Mapping) else enumerate(node)
-        for key, child in children:
-            yield from _places(value, child, f'{path}.{key}' if path else str(key))
+def _usual(holder: Any, name: str) -> Any:
+    """Return what stands in a part of a config, else the default of the class that it names."""
+    if isinstance(holder, Mapping | Config) and name in holder:
+        return holder[name]
+    parameter = inspect.signature(type_of(holder, *REGISTRIES)).parameters.get(name)
+    return None if parameter is None else parameter.default

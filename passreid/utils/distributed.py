@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 import torch.distributed as dist
 from mmengine.dist import get_rank, get_world_size
 from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch import nn
 
 _Result = TypeVar('_Result')
 
@@ -21,6 +23,11 @@ _RANK_VARIABLES = {
     'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
     'mpi': ('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK'),
 }
+
+
+def unwrap_model(model: nn.Module) -> Any:
+    """Return the model inside a distributed wrapper, or the model itself."""
+    return model.module if is_model_wrapper(model) else model
 
 
 def init_cpu_process_group(launcher: str, timeout: float | None = None) -> None:
@@ -35,24 +42,22 @@ def init_cpu_process_group(launcher: str, timeout: float | None = None) -> None:
             to torch's 30 minutes.
 
     Raises:
-        ValueError: When the launcher is unknown.
         RuntimeError: When the launcher did not start this process.
     """
     if dist.is_initialized():
         return
-    if launcher not in _RANK_VARIABLES:
-        raise ValueError(f'launcher {launcher!r} is none of none, {", ".join(_RANK_VARIABLES)}')
     names = _RANK_VARIABLES[launcher]
-    missing = [name for name in names if name not in os.environ]
-    if missing:
-        raise RuntimeError(
-            f'launcher={launcher!r} needs the environment variables {", ".join(missing)}, which '
-            'torchrun (tools/dist_train.sh), srun (tools/slurm_train.sh) or mpirun set'
-        )
     for variable, name in zip(_RANK_VARIABLES['pytorch'], names, strict=True):
+        if name not in os.environ:
+            raise RuntimeError(
+                f'launcher={launcher!r} needs the environment variable {name}, which torchrun '
+                '(tools/dist_train.sh), srun (tools/slurm_train.sh) or mpirun set'
+            )
         os.environ[variable] = os.environ[name]
-    if 'MASTER_ADDR' not in os.environ:
-        os.environ['MASTER_ADDR'] = _first_host(launcher)
+    if launcher == 'slurm' and 'MASTER_ADDR' not in os.environ:
+        command = ['scontrol', 'show', 'hostnames', os.environ['SLURM_JOB_NODELIST']]
+        hosts = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        os.environ['MASTER_ADDR'] = hosts.split()[0]
     choose_port(launcher)
     patience = None if timeout is None else datetime.timedelta(seconds=timeout)
     dist.init_process_group('gloo', timeout=patience)
@@ -67,29 +72,11 @@ def choose_port(launcher: str) -> None:
     Args:
         launcher (str): 'pytorch', 'slurm' or 'mpi'.
     """
-    numbers = [os.environ.get(name, '') for name in ('SLURM_JOB_ID', 'SLURM_STEP_ID')]
+    job, step = (os.environ.get(name, '') for name in ('SLURM_JOB_ID', 'SLURM_STEP_ID'))
     port = 29500
-    if launcher == 'slurm' and numbers[0].isdecimal():
-        port = 15000 + sum(int(number) for number in numbers if number.isdecimal()) % 15000
+    if launcher == 'slurm' and job.isdecimal():
+        port = 15000 + (int(job) + (int(step) if step.isdecimal() else 0)) % 15000
     os.environ.setdefault('MASTER_PORT', str(port))
-
-
-def _first_host(launcher: str) -> str:
-    """Return the host all processes meet on, where the launcher knows it."""
-    nodes = os.environ.get('SLURM_NODELIST') or os.environ.get('SLURM_JOB_NODELIST')
-    if launcher != 'slurm' or not nodes:
-        raise RuntimeError(f'launcher={launcher!r} needs the environment variable MASTER_ADDR')
-    command = ['scontrol', 'show', 'hostnames', nodes]
-    try:
-        hosts = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    except (OSError, subprocess.CalledProcessError) as error:
-        reason = getattr(error, 'stderr', None) or error
-        raise RuntimeError(
-            f'"{" ".join(command)}" failed: {reason}. Set MASTER_ADDR to the first of the nodes'
-        ) from error
-    if not hosts:
-        raise RuntimeError(f'"{" ".join(command)}" names no host: set MASTER_ADDR to the first one')
-    return hosts[0]
 
 
 def run_in_first(work: Callable[[], _Result], what: str, timeout: float, argument: str) -> _Result:
@@ -116,8 +103,7 @@ def run_in_first(work: Callable[[], _Result], what: str, timeout: float, argumen
     group: Any = dist.new_group(backend='gloo', timeout=datetime.timedelta(seconds=timeout))
     outcome: list[Any] = [None, None]
     if get_rank() == 0:
-        limit = f'{timeout:g} s ({argument})'
-        print_log(f'{what}; the other processes wait, up to {limit}', logger='current')
+        print_log(f'{what}; the other processes wait, up to {timeout:g} s ({argument})', 'current')
         try:
             outcome[0] = work()
         except Exception as error:  # The others must not wait for nothing.

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
-from passreid.utils.printable import printable
+from passreid.utils.messages import printable
 
 # Pixels.
 _GAP, _MARGIN, _HEADER, _CAPTION_LINE = 8, 14, 44, 13

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from passreid.utils.printable import printable
+from passreid.utils.messages import printable
 
 from .pictures import camera_text, read_image, similarity_text, time_text
 

@@ -1,21 +1,19 @@
 import copy
-import os
 
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.dataset import default_collate
-from mmengine.fileio.io import file_handlers
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
-from mmengine.runner import Runner, activation_checkpointing
+from mmengine.runner import Runner
 from toy_models import ToyDataset, ToyModel
 
 from passreid.apis import build_runner, load_config
 from passreid.datasets import ResumableSampler
 from passreid.engine import WarmupCosineLR
 from passreid.registry import HOOKS
-from passreid.utils import UnsafeCheckpointError, register_all_modules
+from passreid.utils import register_all_modules
 
 
 class KilledError(Exception):
@@ -34,50 +32,39 @@ class KillHook(Hook):
             raise KilledError
 
 
-class Malicious:
-    """Runs a shell command when it is unpickled."""
-
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return os.system, (f'touch {self.marker}',)
-
-
 def _weights(runner):
     return {name: value.clone() for name, value in runner.model.state_dict().items()}
 
 
-def test_config_of_the_caller_is_left_alone(toy_config):
-    cfg = Config(toy_config())
+def test_config_of_the_caller_and_what_is_written(toy_config, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr('passreid.apis.fit_config.has_accelerator', lambda: False)
+    monkeypatch.chdir(tmp_path)
+    cfg = toy_config(load_form='b.pth', data_root='x')
+    del cfg['work_dir']
+    cfg['optim_wrapper']['type'] = 'AmpOptimWrapper'
+    (tmp_path / 'toy.py').write_text(''.join(f'{key} = {value!r}\n' for key, value in cfg.items()))
+    cfg = Config.fromfile(tmp_path / 'toy.py')
     before = copy.deepcopy(cfg.to_dict())
-    build_runner(cfg)
+    runner = build_runner(cfg)
     assert cfg.to_dict() == before
-
-
-def test_written_config_is_the_one_given(toy_config, tmp_path):
-    text = ''.join(f'{key} = {value!r}\n' for key, value in toy_config().items())
-    path = tmp_path / 'toy.py'
-    path.write_text(text + "optim_wrapper['type'] = 'AmpOptimWrapper'\n")
-    runner = build_runner(path)
-    written = Config.fromfile(tmp_path / 'run' / 'toy.py')
+    assert runner.work_dir == str(tmp_path / 'work_dirs' / 'toy')
+    assert runner.experiment_name.startswith('toy')
+    # That of a machine with an accelerator.
+    written = Config.fromfile(tmp_path / 'work_dirs' / 'toy' / 'toy.py')
     assert written.optim_wrapper.type == 'AmpOptimWrapper'
     assert 'pin_memory' not in written.train_dataloader
-    assert runner.experiment_name.startswith('toy')
+    warnings = [line for line in capsys.readouterr().out.splitlines() if 'WARNING' in line]
+    assert len(warnings) == 2
+    assert "'load_form'" in warnings[0] and "'load_from'" in warnings[0] and 'fp32' in warnings[1]
 
 
-def test_work_dir_is_named_after_the_config(toy_config, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    cfg = toy_config()
-    del cfg['work_dir']
-    path = tmp_path / 'short.py'
-    path.write_text(''.join(f'{key} = {value!r}\n' for key, value in cfg.items()))
-    assert build_runner(path).work_dir == str(tmp_path / 'work_dirs' / 'short')
-
-
-def test_missing_config_is_named():
-    with pytest.raises(FileNotFoundError, match='no config file configs/none.py'):
-        load_config('configs/none.py')
+@pytest.mark.parametrize('resume', ['auto', True, False])
+def test_first_start_keeps_load_from(toy_config, resume):
+    runner = build_runner(
+        toy_config(resume=resume, load_from='x.pth' if resume is not True else None)
+    )
+    assert runner._resume is False
+    assert runner._load_from == ('x.pth' if resume is not True else None)
 
 
 def test_several_runners_share_nothing(toy_config):
@@ -94,16 +81,7 @@ def test_several_runners_share_nothing(toy_config):
     assert first.default_scope.scope_name == second.default_scope.scope_name == 'passreid'
 
 
-def test_mixed_precision_becomes_fp32_with_a_warning(toy_config, capsys, monkeypatch):
-    monkeypatch.setattr('passreid.apis.device_fitness.has_accelerator', lambda: False)
-    wrapper = {'type': 'AmpOptimWrapper', 'optimizer': {'type': 'SGD', 'lr': 0.1}}
-    build_runner(toy_config(optim_wrapper=wrapper)).train()
-    warnings = [line for line in capsys.readouterr().out.splitlines() if 'WARNING' in line]
-    assert len(warnings) == 1
-    assert 'training in fp32 instead of mixed precision' in warnings[0]
-
-
-def test_learning_rate_follows_the_total_batch(toy_config, capsys):
+def test_learning_rate_follows_the_total_batch(toy_config):
     wrapper = {
         'type': 'OptimWrapper',
         'optimizer': {'type': 'SGD', 'lr': 0.1},
@@ -114,7 +92,6 @@ def test_learning_rate_follows_the_total_batch(toy_config, capsys):
     runner.train()
     # 4 images x 2 accumulated batches are half of the base.
     assert runner.optim_wrapper.param_groups[0]['initial_lr'] == pytest.approx(0.05)
-    assert 'Learning rate 0.05 = 0.1 x 8 / 16' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize('start', [build_runner, Runner.from_cfg])
@@ -136,52 +113,11 @@ def test_resumed_run_equals_the_uninterrupted_one(toy_config, tmp_path, start, c
     assert len(histories[0][0]) == 8
 
 
-@pytest.mark.parametrize('resume', [True, False])
-def test_malicious_checkpoint_is_refused(toy_config, tmp_path, resume):
-    marker, path = tmp_path / 'executed', tmp_path / 'evil.pth'
-    torch.save({'state_dict': {'linear.weight': Malicious(marker)}, 'meta': {}}, path)
-    runner = build_runner(toy_config(resume=resume, load_from=str(path)))
-    with pytest.raises(UnsafeCheckpointError, match=r'evil\.pth was refused.*system'):
-        runner.train()
-    assert not marker.exists()
-
-
 def test_the_hooks_of_a_run_are_those_of_its_config(toy_config):
     cfg = toy_config()
     expected = [hook['type'] for hook in cfg['default_hooks'].values() if hook]
     hooks = [type(hook).__name__ for hook in build_runner(cfg).hooks]
     assert sorted(hooks) == sorted(expected)
-
-
-def test_checkpoint_of_another_model_is_an_error(toy_config, tmp_path):
-    path = tmp_path / 'other.pth'
-    torch.save({'state_dict': {'encoder.weight': torch.ones(2)}}, path)
-    runner = build_runner(toy_config(load_from=str(path)))
-    with pytest.raises(RuntimeError, match=r'No parameter of .* was loaded'):
-        runner.train()
-
-
-def test_harmless_variables_are_warned_of_at_most(toy_config, capsys):
-    runner = build_runner(toy_config(models=['a'], resumed=3, data_root='x', load_form='b.pth'))
-    lines = [line for line in capsys.readouterr().out.splitlines() if 'WARNING' in line]
-    named = [
-        key
-        for key in ('models', 'resumed', 'data_root', 'load_form')
-        for line in lines
-        if repr(key) in line
-    ]
-    assert named == ['models', 'resumed', 'load_form']
-    assert runner.cfg.models == ['a']
-
-
-@pytest.mark.parametrize(('word', 'rate'), [('no', 0.1), ('off', 0.1), ('Yes', 0.05)])
-def test_words_of_a_config_are_no_switch_by_themselves(toy_config, word, rate):
-    wrapper = {'type': 'OptimWrapper', 'optimizer': {'type': 'SGD', 'lr': 0.1}}
-    scale = {'enable': word, 'base_batch_size': 8}
-    runner = build_runner(toy_config(optim_wrapper=wrapper, auto_scale_lr=scale, resume='no'))
-    runner.train()
-    assert runner.optim_wrapper.param_groups[0]['initial_lr'] == pytest.approx(rate)
-    assert runner.cfg.resume is False
 
 
 @pytest.mark.parametrize('scope', [None, 'absent', 'mmpretrain'])
@@ -213,18 +149,10 @@ def test_classes_as_types(toy_config, tmp_path, scope):
 
 
 def test_class_that_cannot_be_imported_by_name(toy_config):
+    with pytest.raises(FileNotFoundError, match='configs/none.py'):
+        load_config('configs/none.py')
+
     class Local(ToyModel):
         pass
 
     assert load_config(toy_config(model={'type': Local})).model.type is Local
-
-
-def test_other_libraries_stay_as_they_are(toy_config):
-    before = dict(file_handlers), activation_checkpointing.wrap_forward
-    build_runner(toy_config())
-    assert before == (dict(file_handlers), activation_checkpointing.wrap_forward)
-
-
-def test_recomputation_of_mmengine_is_refused(toy_config):
-    with pytest.raises(ValueError, match=r'activation_checkpointing.*with_cp=True'):
-        build_runner(toy_config(activation_checkpointing=['linear']))

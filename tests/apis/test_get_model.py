@@ -48,31 +48,32 @@ def test_weights_are_drawn_as_for_a_training_from_scratch(capsys):
     assert 'cls_token' not in capsys.readouterr().out
 
 
-def test_pretrained_weights_of_the_config_are_not_asked_for(tmp_path):
-    cfg = small_config(tmp_path, pretrained=tmp_path / 'none.pth')
-    backbone = get_model(cfg).backbone
-    assert backbone.cls_token.abs().max() > 0
-    assert backbone.layers[1].ffn.layers[1].weight.std().item() == pytest.approx(0.02, rel=0.2)
-
-
-def test_config_is_not_changed(tmp_path):
+def test_config_is_not_changed_by_overrides(tmp_path):
     cfg = small_config(tmp_path, pretrained=tmp_path / 'none.pth')
     before = Config(cfg.to_dict()).pretty_text
-    get_model(cfg)
+    model = get_model(cfg, backbone=dict(num_parts=1), head=dict(num_parts=1))
     assert cfg.pretty_text == before
+    assert len(model.backbone.part_tokens) == model._config.model.backbone.num_parts == 1
+    assert model.backbone.embed_dims == ARCH['embed_dims']
+    # The file that `init_cfg` names is not there.
+    assert model.backbone.cls_token.abs().max() > 0
 
 
-def test_entries_can_be_overridden(tmp_path):
-    model = get_model(small_config(tmp_path), backbone=dict(num_parts=1), head=dict(num_parts=1))
-    assert len(model.backbone.part_tokens) == 1
-    assert model._config.model.backbone.num_parts == 1
-
-
-def test_preprocessor_of_the_config_is_that_of_the_model(tmp_path):
-    cfg = small_config(tmp_path)
-    cfg.data_preprocessor = cfg.model.pop('data_preprocessor')
-    cfg.data_preprocessor.mean = [1.0, 2.0, 3.0]
-    assert get_model(cfg).data_preprocessor.mean.flatten().tolist() == [1.0, 2.0, 3.0]
+@pytest.mark.parametrize(
+    ('model', 'options', 'error', 'named'),
+    [
+        ('pass_vit-x', {}, ValueError, 'pass_vit-x'),
+        ('none.py', {}, FileNotFoundError, r'none\.py'),
+        (Config(dict(train_cfg=None)), {}, ValueError, 'has no `model`'),
+        ('pass_vit-s16_lup', dict(pretrained=True), ValueError, 'no weights are published'),
+        (None, dict(pretrained='none.pth'), FileNotFoundError, r'none\.pth'),
+        (None, dict(backbone=dict(embed_dim=16)), TypeError, 'embed_dim'),
+        (None, dict(backbone=dict(type='PartVit')), KeyError, 'PartVit'),
+    ],
+)
+def test_mistakes_are_named(tmp_path, model, options, error, named):
+    with pytest.raises(error, match=named):
+        get_model(model or small_config(tmp_path), **options)
 
 
 def test_weights_are_loaded(tmp_path):
@@ -87,42 +88,3 @@ def test_weights_are_loaded(tmp_path):
         expected, found = (one.eval()(images, mode='predict') for one in (trained, model))
     for sample, other in zip(expected, found, strict=True):
         np.testing.assert_array_equal(sample.feature, other.feature)
-
-
-def test_weights_of_another_model_are_an_error(tmp_path):
-    torch.save({'state_dict': {'stem.weight': torch.zeros(2)}}, tmp_path / 'other.pth')
-    with pytest.raises(RuntimeError, match=r'other\.pth'):
-        get_model(small_config(tmp_path), tmp_path / 'other.pth')
-
-
-def test_missing_files_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'none\.pth'):
-        get_model(small_config(tmp_path), tmp_path / 'none.pth')
-    with pytest.raises(FileNotFoundError, match=r'none\.py'):
-        get_model(tmp_path / 'none.py')
-
-
-def test_unknown_name():
-    with pytest.raises(ValueError, match='"pass_vit-x"'):
-        get_model('pass_vit-x')
-
-
-def test_config_without_a_model():
-    with pytest.raises(ValueError, match='has no `model`'):
-        get_model(Config(dict(train_cfg=None)))
-
-
-def test_weights_that_nobody_published():
-    with pytest.raises(ValueError, match='no weights are published'):
-        get_model('pass_vit-s16_lup', pretrained=True)
-
-
-def test_arch_is_that_of_the_config(tmp_path):
-    assert get_model(small_config(tmp_path)).backbone.embed_dims == ARCH['embed_dims']
-
-
-def test_mistake_in_the_config_is_named(tmp_path):
-    with pytest.raises(TypeError, match='embed_dim'):
-        get_model(small_config(tmp_path), backbone=dict(embed_dim=16))
-    with pytest.raises(KeyError, match='PartVit'):
-        get_model(small_config(tmp_path), backbone=dict(type='PartVit'))

@@ -133,7 +133,7 @@ def test_pre_training_gives_the_features_of_the_teacher(base, tmp_path):
     assert (inferencer.extract(queries(base)) != before).any()
 
 
-def test_model_that_is_built_already(build, base):
+def test_model_that_is_built_already(build, base, log):
     expected = build().extract(queries(base))
     model = get_model(base / 'reid.py', base / 'reid.pth').train()
     assert (ReIDInferencer(model).extract(queries(base)) == expected).all()
@@ -144,21 +144,10 @@ def test_model_that_is_built_already(build, base):
     assert inferencer.model is bare
     with pytest.raises(ValueError, match='built already.*head'):
         ReIDInferencer(model, head=dict(fusion='mean'))
-
-
-def test_entries_of_the_config_can_be_overridden(build):
-    other, own = build(head=dict(fusion='mean')), build()
-    assert (other.dim, own.dim) == (16, 32)
-    # The weights are the same.
-    assert other.fingerprint != own.fingerprint
-
-
-def test_random_weights_are_warned_of(base, log):
-    ReIDInferencer(base / 'reid.py', base / 'reid.pth')
-    ReIDInferencer(get_model(base / 'reid.py'))
     assert 'RANDOM' not in log()
-    ReIDInferencer(base / 'reid.py')
+    other = ReIDInferencer(base / 'reid.py', head=dict(fusion='mean'))
     assert f'{base}/reid.py has RANDOM weights' in log()
+    assert (other.dim, inferencer.dim) == (16, 32)
 
 
 def test_kinds_of_queries(build, base):
@@ -184,6 +173,19 @@ def test_gallery_of_a_folder(build, base, crops):
     assert [len(matches) for matches in inferencer(queries(base)[:2], topk=3)] == [3, 3]
     threshold = found[0][4].similarity
     assert inferencer(queries(base)[0], min_similarity=threshold) == [found[0][:5]]
+    samples = inferencer(queries(base)[:2], topk=3, return_datasamples=True)
+    assert [len(sample.matches) for sample in samples] == [3, 3]
+    assert samples[0].feature.shape == (32,) and not samples[0].feature.requires_grad
+
+
+def test_what_there_is_to_search(build, base, cache):
+    assert 'pass-supervised_vit-t8_synthetic' in ReIDInferencer.list_models('pass*')
+    for options in (dict(where=SearchFilter()), dict(min_similarity=0.5), dict(out_dir='x')):
+        with pytest.raises(ValueError, match='no gallery to search'):
+            build()(queries(base), **options)
+    with pytest.raises(FileNotFoundError, match='gone/'):
+        build('gone/')
+    assert not cache.exists()
 
 
 def test_features_of_a_folder_are_kept(build, crops, seen, cache):
@@ -203,22 +205,13 @@ def test_features_of_a_folder_are_kept(build, crops, seen, cache):
     inferencer = build(crops)
     assert sum(seen) == 3
     assert len(inferencer.gallery) == 19
+    # Each model has features of its own.
+    seen.clear()
+    build(crops, flip=True)
+    build(crops)
+    assert sum(seen) == 21
     (found,) = inferencer(np.zeros((9, 9, 3), np.uint8), topk=2)
     assert {name(match) for match in found} == {'new.png', changed.name}
-
-
-def test_kept_features_are_those_of_the_model(build, base, crops, seen):
-    build(crops)
-    seen.clear()
-    other = build(crops, flip=True)
-    assert sum(seen) == 20
-    similarities = [match.similarity for match in other(queries(base)[0], topk=19)[0]]
-    expected = np.sort(other.extract(crops) @ other.extract(queries(base)[0])[0])[::-1]
-    np.testing.assert_allclose(similarities, expected, atol=1e-6)
-    seen.clear()
-    for flip in (False, True):
-        build(crops, flip=flip)
-    assert sum(seen) == 2
 
 
 @pytest.mark.parametrize('name', ['records.sqlite', 'features.f32'])
@@ -251,33 +244,13 @@ def camera(path):
     return GalleryRecord(path, cam_id=int(os.path.basename(path)[6]))
 
 
-def test_filters(build, base, crops):
-    inferencer = build(crops, records=camera)
-    (found,) = inferencer(queries(base)[0], 50, SearchFilter(cameras=[2, 3]))
-    assert len(found) == 12
-    assert {match.record.cam_id for match in found} == {2, 3}
-    wanted = [SearchFilter(not_cameras=[2]), None]
-    assert [len(row) for row in inferencer(queries(base)[:2], 50, wanted)] == [13, 19]
-
-
-def test_gallery_of_paths_and_arrays(build, base, crops):
-    paths = sorted(crops.glob('0101*'))
-    array = cv2.imread(str(queries(base)[0]))
-    inferencer = build([paths[0], array, str(paths[1])], records=camera)
-    assert len(inferencer.gallery) == 3
-    (found,) = inferencer(queries(base)[0])
-    assert found[0].record.path == 'array 1'
-    assert found[0].similarity == pytest.approx(1, abs=1e-6)
-    assert {match.record.cam_id for match in found} == {-1, 2, 3}
-    (found,) = build(paths[0])(array)
-    assert [name(match) for match in found] == [paths[0].name]
-
-
 def test_gallery_in_a_store(build, base, crops):
     inferencer = build()
     store = LocalStore(inferencer.dim, inferencer.fingerprint)
     assert inferencer.index(crops, store, camera) == IndexSummary(added=19)
     assert inferencer.index(crops, store, camera) == IndexSummary(unchanged=19)
+    (found,) = build(store)(queries(base)[0], 50, SearchFilter(cameras=[2, 3]))
+    assert len(found) == 12 and {match.record.cam_id for match in found} == {2, 3}
     searching = build(store)
     assert searching.gallery is store
     expected = build(crops)(queries(base))
@@ -298,14 +271,6 @@ def test_unreadable_query_is_named(build, crops):
             inferencer([np.zeros((8, 4, 3), np.uint8), query])
 
 
-@pytest.mark.parametrize('batch_size', [1, 32])
-def test_unreadable_image_of_a_gallery_is_left_out(build, crops, log, batch_size):
-    (crops / 'torn.jpg').write_bytes(b'no image')
-    inferencer = build(crops, batch_size=batch_size)
-    assert len(inferencer.gallery) == 19
-    assert f'{crops}/torn.jpg' in log() and '1 of 20 images cannot be read' in log()
-
-
 @pytest.fixture
 def drawn(monkeypatch):
     """Remember the rows of the pictures."""
@@ -322,6 +287,8 @@ def test_pictures(build, base, crops, tmp_path, drawn):
     inferencer = build([red, str(crops)], records=camera)
     query = queries(base)[0]
     inferencer([query, red, query], topk=20, out_dir=tmp_path / 'new')
+    (found,) = inferencer(red, topk=1)
+    assert found[0].record.path == 'array 0' and found[0].similarity == pytest.approx(1, abs=1e-6)
     names = {path.name for path in (tmp_path / 'new').iterdir()}
     assert names == {f'{query.stem}.png', 'query 1.png', f'{query.stem}-2.png'}
     assert all(cv2.imread(str(tmp_path / 'new' / name)).shape[1] > 500 for name in names)
@@ -330,32 +297,3 @@ def test_pictures(build, base, crops, tmp_path, drawn):
     items = {item.img_path: item for item in drawn[1].items}
     assert tuple(items.pop('array 0').image[0, 0]) == (255, 0, 0)
     assert len(items) == 19 and {item.cam_id for item in items.values()} == {2, 3, 4, 5}
-
-
-def test_samples(build, base, crops):
-    samples = build(crops)(queries(base)[:2], topk=3, return_datasamples=True)
-    assert [len(sample.matches) for sample in samples] == [3, 3]
-    assert samples[0].feature.shape == (32,)
-    (sample,) = build()(queries(base)[0], return_datasamples=True)
-    assert 'matches' not in sample
-    assert sample.img_path == str(queries(base)[0])
-    assert not sample.feature.requires_grad
-
-
-def test_search_without_a_gallery(build, base):
-    inferencer = build()
-    for options in (dict(where=SearchFilter()), dict(min_similarity=0.5), dict(out_dir='x')):
-        with pytest.raises(ValueError, match='no gallery to search'):
-            inferencer(queries(base), **options)
-
-
-def test_folder_that_is_not_there(build, cache):
-    with pytest.raises(FileNotFoundError, match='gone/'):
-        build('gone/')
-    assert not cache.exists()
-
-
-def test_names_of_the_zoo():
-    names = ReIDInferencer.list_models('pass*')
-    assert 'pass-supervised_vit-t8_synthetic' in names
-    assert ReIDInferencer('pass-supervised_vit-t8_synthetic').dim == 256

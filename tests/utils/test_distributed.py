@@ -1,4 +1,6 @@
 import os
+import socket
+from types import SimpleNamespace
 
 import pytest
 import torch.distributed as dist
@@ -7,11 +9,11 @@ from processes import run_in_processes
 from passreid.utils import close_process_group, init_cpu_process_group
 from passreid.utils.distributed import _RANK_VARIABLES, choose_port, run_in_first
 
-SLURM = ('SLURM_NODELIST', 'SLURM_JOB_NODELIST', 'SLURM_JOB_ID', 'SLURM_STEP_ID')
+SLURM = ('SLURM_JOB_NODELIST', 'SLURM_JOB_ID', 'SLURM_STEP_ID')
 
 
 @pytest.fixture
-def clean_environment(monkeypatch):
+def environment(monkeypatch):
     variables = {name for names in _RANK_VARIABLES.values() for name in names}
     for name in variables | {'MASTER_ADDR', 'MASTER_PORT', *SLURM}:
         # Set first, so that monkeypatch removes what the code under test sets.
@@ -20,88 +22,35 @@ def clean_environment(monkeypatch):
     return monkeypatch
 
 
-def _set_ranks(environment, launcher):
+@pytest.mark.parametrize('launcher', ['pytorch', 'mpi', 'slurm'])
+def test_group_of_each_launcher(environment, tmp_path, launcher):
     for name, value in zip(_RANK_VARIABLES[launcher], ('0', '1', '0'), strict=True):
         environment.setenv(name, value)
-
-
-@pytest.fixture
-def free_port():
-    import socket
-
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
-        return str(probe.getsockname()[1])
-
-
-class Finished:
-    """A runner after its run."""
-
-    model = None
-
-    def __init__(self):
-        self.model = object()
-
-
-@pytest.mark.parametrize('launcher', ['pytorch', 'mpi', 'slurm'])
-def test_group_of_each_launcher(clean_environment, free_port, launcher):
-    _set_ranks(clean_environment, launcher)
-    clean_environment.setenv('MASTER_ADDR', '127.0.0.1')
-    clean_environment.setenv('MASTER_PORT', free_port)
+        environment.setenv('MASTER_PORT', str(probe.getsockname()[1]))
+    if launcher == 'slurm':
+        (tmp_path / 'scontrol').write_text(
+            '#!/bin/sh\n[ "$3" = "node[1-2]" ] && echo 127.0.0.1 && echo node2\n'
+        )
+        (tmp_path / 'scontrol').chmod(0o755)
+        environment.setenv('PATH', str(tmp_path), prepend=':')
+        environment.setenv('SLURM_JOB_NODELIST', 'node[1-2]')
+    else:
+        environment.setenv('MASTER_ADDR', '127.0.0.1')
     init_cpu_process_group(launcher, timeout=20)
     try:
         init_cpu_process_group(launcher)
         assert (dist.get_backend(), dist.get_world_size(), dist.get_rank()) == ('gloo', 1, 0)
+        assert run_in_first(lambda: 7, 'Counting', 0.0, 'timeout of Counter') == 7
     finally:
-        close_process_group(Finished())
+        close_process_group(SimpleNamespace(model=None))
     assert not dist.is_initialized()
 
 
-def test_unknown_launcher_is_named():
-    with pytest.raises(ValueError, match="launcher 'ssh' is none of none, pytorch, slurm, mpi"):
-        init_cpu_process_group('ssh')
-
-
-def test_missing_launcher_is_named(clean_environment):
-    with pytest.raises(RuntimeError, match='RANK, WORLD_SIZE, LOCAL_RANK, which torchrun'):
+def test_missing_launcher_is_named(environment):
+    with pytest.raises(RuntimeError, match='RANK, which torchrun'):
         init_cpu_process_group('pytorch')
-
-
-def test_mpi_needs_an_address(clean_environment):
-    _set_ranks(clean_environment, 'mpi')
-    with pytest.raises(RuntimeError, match='MASTER_ADDR'):
-        init_cpu_process_group('mpi')
-
-
-def test_slurm_finds_its_first_host(clean_environment, free_port, tmp_path):
-    scontrol = tmp_path / 'scontrol'
-    scontrol.write_text('#!/bin/sh\n[ "$3" = "node[1-2]" ] && echo 127.0.0.1 && echo node2\n')
-    scontrol.chmod(0o755)
-    clean_environment.setenv('PATH', str(tmp_path), prepend=':')
-    clean_environment.setenv('SLURM_NODELIST', 'node[1-2]')
-    clean_environment.setenv('MASTER_PORT', free_port)
-    _set_ranks(clean_environment, 'slurm')
-    init_cpu_process_group('slurm', timeout=20)
-    close_process_group(Finished())
-
-
-@pytest.mark.parametrize(
-    ('answer', 'message'),
-    [
-        ('exit 0', 'names no host'),
-        ('echo no such node >&2; exit 1', 'failed: no such node'),
-        (None, 'failed: .*scontrol'),
-    ],
-)
-def test_slurm_without_hosts_is_explained(clean_environment, tmp_path, answer, message):
-    if answer:
-        (tmp_path / 'scontrol').write_text(f'#!/bin/sh\n{answer}\n')
-        (tmp_path / 'scontrol').chmod(0o755)
-    clean_environment.setenv('PATH', str(tmp_path))
-    clean_environment.setenv('SLURM_JOB_NODELIST', 'node[1-2]')
-    _set_ranks(clean_environment, 'slurm')
-    with pytest.raises(RuntimeError, match=rf'show hostnames node\[1-2\]" {message}'):
-        init_cpu_process_group('slurm')
 
 
 @pytest.mark.parametrize(
@@ -114,9 +63,9 @@ def test_slurm_without_hosts_is_explained(clean_environment, tmp_path, answer, m
         ('slurm', dict(SLURM_JOB_ID='30007', MASTER_PORT='1234'), '1234'),
     ],
 )
-def test_jobs_of_slurm_have_ports_of_their_own(clean_environment, launcher, given, port):
+def test_jobs_of_slurm_have_ports_of_their_own(environment, launcher, given, port):
     for name, value in given.items():
-        clean_environment.setenv(name, value)
+        environment.setenv(name, value)
     choose_port(launcher)
     assert os.environ['MASTER_PORT'] == port
 
@@ -148,7 +97,7 @@ def count(seconds):
 
 init_cpu_process_group('pytorch')
 _set_pg_timeout(timedelta(seconds=1), dist.group.WORLD)
-lines = [outcome(lambda: count(3), 60), outcome(lambda: [][0], 60), outcome(lambda: count(3), 1)]
+lines = [outcome(lambda: count(2), 60), outcome(lambda: [][0], 60), outcome(lambda: count(2), 1)]
 Path(f'{dist.get_rank()}.txt').write_text('\\n'.join(map(str, lines)))
 _set_pg_timeout(timedelta(seconds=60), dist.group.WORLD)
 close_process_group(SimpleNamespace(model=None))
@@ -159,18 +108,8 @@ def test_others_wait_for_the_first_as_long_as_they_are_told(tmp_path):
     run_in_processes(PROGRAM, tmp_path)
     first, second = ((tmp_path / f'{rank}.txt').read_text().splitlines() for rank in range(2))
     # Longer than the time-out of the process group.
-    assert first[0] == second[0] == '(0, 3)'
+    assert first[0] == second[0] == '(0, 2)'
     assert first[1] == second[1] == 'IndexError: list index out of range'
     # The first one notices that the others have left.
     assert first[2].startswith('RuntimeError')
     assert second[2].startswith('TimeoutError: Counting') and 'timeout of Counter' in second[2]
-
-
-def test_one_process_waits_for_nobody():
-    assert run_in_first(lambda: 7, 'Counting', 0.0, 'timeout of Counter') == 7
-
-
-def test_closing_without_a_group_leaves_the_runner_alone():
-    runner = Finished()
-    close_process_group(runner)
-    assert runner.model is not None

@@ -17,8 +17,8 @@ import torch
 from measure import best_seconds, peak_memory
 from mmengine.runner import save_checkpoint
 
+from passreid.apis.resume import examine
 from passreid.utils.atomic_file import save_atomically
-from passreid.utils.last_checkpoint import examine
 
 SIDES = {'mmengine': save_checkpoint, 'passreid': save_atomically}
 

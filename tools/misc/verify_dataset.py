@@ -30,7 +30,7 @@ from passreid.registry import DATASETS, TRANSFORMS, type_of
 from passreid.utils import register_all_modules
 from passreid.utils.config_options import add_config_options, apply_config_options
 from passreid.utils.device import num_usable_cpus
-from passreid.utils.printable import printable
+from passreid.utils.messages import printable
 from passreid.visualization import Table
 
 _BATCH = 64

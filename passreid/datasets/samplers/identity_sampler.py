@@ -6,7 +6,7 @@ from collections.abc import Sized
 import numpy as np
 
 from passreid.registry import DATA_SAMPLERS
-from passreid.utils.log_once import log_once
+from passreid.utils.messages import log_once
 
 from .grouped_sampler import GroupedSampler, read_column
 

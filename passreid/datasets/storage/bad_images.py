@@ -7,7 +7,7 @@ from mmengine.dist import get_rank
 from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
-from passreid.utils.printable import printable
+from passreid.utils.messages import printable
 
 _MAX_WORKERS = 256
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger
 
-from passreid.utils.log_once import log_once
-from passreid.utils.printable import printable
+from passreid.utils.messages import log_once, printable
 
 
 def warn_of_duplicates(paths: Sequence[str], pids: Sequence[int], source: str) -> None:

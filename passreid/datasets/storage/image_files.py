@@ -7,8 +7,7 @@ import re
 import stat
 from collections.abc import Iterator
 
-from passreid.utils.log_once import log_once
-from passreid.utils.printable import printable
+from passreid.utils.messages import log_once, printable
 
 IMAGE_EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 # Pictures that are not read; to pass over them without a word would lose them.

@@ -1,17 +1,19 @@
 """Millions of names in two arrays, made once and kept until their source changes."""
 
+import hashlib
 import json
 import os
 import time
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
 from mmengine.logging import print_log
+from platformdirs import user_cache_path
 
-from passreid.utils.cache_folder import cache_folder
-from passreid.utils.printable import printable
+from passreid.utils.messages import printable
 
 from .image_files import scan_folder, stamp
 
@@ -58,6 +60,19 @@ class NameTable(Sequence):
 
     def __reduce__(self):
         return NameTable, (self.prefix, self._rows)
+
+
+def cache_folder(root: str | os.PathLike) -> Path:
+    """Return the folder for what is computed from the images of ``root``; made when missing.
+
+    It lies in the user's cache folder (``~/.cache/passreid`` on Linux), never among the images,
+    which may be shared, read-only or under version control.
+    """
+    path = os.path.realpath(root)
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    folder = user_cache_path('passreid') / f'{os.path.basename(path)[:50]}-{digest}'
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def cached_names(

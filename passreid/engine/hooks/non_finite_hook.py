@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from passreid.registry import HOOKS
-from passreid.utils.unwrap import unwrap_model
+from passreid.utils.distributed import unwrap_model
 
 
 @HOOKS.register_module()

@@ -21,8 +21,7 @@ from passreid.clustering import (
 from passreid.evaluation.metrics.progress_log import ProgressLog
 from passreid.registry import HOOKS
 from passreid.utils.device import array_device
-from passreid.utils.distributed import run_in_first
-from passreid.utils.unwrap import unwrap_model
+from passreid.utils.distributed import run_in_first, unwrap_model
 
 from ..feature_extraction import extract_features
 

@@ -9,8 +9,7 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
 from passreid.registry import HOOKS
-from passreid.utils.atomic_file import remove_partial_files
-from passreid.utils.last_checkpoint import write_last_checkpoint
+from passreid.utils.atomic_file import remove_partial_files, write_last_checkpoint
 
 from ..loops import can_resume_at
 

@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 
 from passreid.registry import HOOKS
 from passreid.utils.atomic_file import save_atomically
-from passreid.utils.unwrap import unwrap_model
+from passreid.utils.distributed import unwrap_model
 
 
 @HOOKS.register_module()

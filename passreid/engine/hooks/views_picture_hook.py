@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from passreid.registry import HOOKS
-from passreid.utils.unwrap import unwrap_model
+from passreid.utils.distributed import unwrap_model
 
 _GAP = 4
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from passreid.registry import MODELS
-from passreid.utils.log_once import log_once
+from passreid.utils.messages import log_once
 
 from ..converters import GRID_KEY, fit_part_vit, load_weights
 from ..layers import (

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from passreid.registry import TASK_UTILS
 from passreid.utils.checkpoint_loading import read_checkpoint
-from passreid.utils.unwrap import unwrap_model
+from passreid.utils.distributed import unwrap_model
 
 from ..layers import Grid
 from .convert import convert

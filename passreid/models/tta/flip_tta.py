@@ -8,7 +8,7 @@ from mmpretrain.structures import DataSample
 from torch.nn import functional as F
 
 from passreid.registry import MODELS
-from passreid.utils.unwrap import unwrap_model
+from passreid.utils.distributed import unwrap_model
 
 
 @MODELS.register_module()

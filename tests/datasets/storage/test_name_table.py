@@ -9,8 +9,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from passreid.datasets.storage.name_table import NameTable, cached_names
-from passreid.utils.cache_folder import cache_folder
+from passreid.datasets.storage.name_table import NameTable, cache_folder, cached_names
 
 NAMES = ['b/1.jpg', 'ä ü/名.jpg', os.fsdecode(b'latin-\xe4.jpg'), 'c.png', 'b/0.jpg']
 

@@ -8,7 +8,7 @@ from tiny_runs import Kill, KilledError, quick_start
 from passreid.apis import build_runner
 from passreid.engine import SafeCheckpointHook
 from passreid.engine.hooks import safe_checkpoint_hook
-from passreid.utils.last_checkpoint import read_last_checkpoint
+from passreid.utils.atomic_file import read_last_checkpoint
 
 
 @pytest.fixture(scope='module', autouse=True)

@@ -129,7 +129,7 @@ def test_attention_maps_sum_to_one():
 class TestImageSize:
     @pytest.fixture
     def warnings(self, log, monkeypatch):
-        monkeypatch.setattr('passreid.utils.log_once._shown', set())
+        monkeypatch.setattr('passreid.utils.messages._shown', set())
         return lambda: [line for line in log().splitlines() if 'pixels' in line]
 
     @pytest.mark.parametrize('stem', ['patch', 'ics'])
