@@ -13,7 +13,7 @@ import hashlib
 import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,22 +58,23 @@ def parse_args() -> argparse.Namespace:
 
 def dataset_configs(cfg: Config) -> dict[str, ConfigDict]:
     """Return the configs of data sets, joint ones taken apart, by where they are: 'val, test'."""
-    places: list[tuple[ConfigDict, list[str]]] = []
+    places: dict[str, list[str]] = {}
+    datasets: dict[str, ConfigDict] = {}
     for name in _LOADERS:
         loaders = cfg.get(name) or []
         for loader in loaders if isinstance(loaders, list | tuple) else [loaders]:
             for dataset in _parts(loader.dataset):
-                known = next((where for other, where in places if _same(other, dataset)), None)
-                if known is None:
-                    places.append((dataset, known := []))
-                known.append(name.removesuffix('_dataloader'))
+                # The same images, however they are changed afterwards, are read once.
+                key = repr(dict(sorted(dataset.items()), pipeline=None))
+                datasets[key] = dataset
+                places.setdefault(key, []).append(name.removesuffix('_dataloader'))
     if not places:
         raise ValueError(f'{cfg.filename} names no data set: it has none of {_LOADERS}')
     named: dict[str, ConfigDict] = {}
-    for dataset, where in places:
+    for key, where in places.items():
         name = ', '.join(dict.fromkeys(where))
         number = sum(known.startswith(name) for known in named)
-        named[f'{name} {number + 1}' if number else name] = dataset
+        named[f'{name} {number + 1}' if number else name] = datasets[key]
     return named
 
 
@@ -83,11 +84,6 @@ def _parts(dataset: ConfigDict) -> Iterator[ConfigDict]:
         yield dataset
     for part in inner:
         yield from _parts(part)
-
-
-def _same(first: ConfigDict, second: ConfigDict) -> bool:
-    first, second = (dict(entry, pipeline=None) for entry in (first, second))
-    return first == second
 
 
 class Image(NamedTuple):
@@ -198,20 +194,20 @@ def report(found: Sequence[dict[str, Any]], common: dict[str, list[list[str]]]) 
         rows.append([f['name'], *map(str, counts)])
     lines = [Table(_HEADER, rows).to_text()]
     for f in found:
-        name = f['name']
-        unreadable = (f'{path}: {problem}' for path, problem in f['unreadable'].items())
-        lines += _listed(f'{name}: cannot be read', unreadable)
-        lines += _listed(f'{name}: one picture under several ids', map(' = '.join, f['across_ids']))
-        lines += _listed(f'{name}: one picture twice under one id', map(' = '.join, f['same_id']))
-        persons = (f'{pid} ({number} queries)' for pid, number in f['without_match'].items())
-        lines += _listed(f'{name}: ids whose queries have no match that counts', persons)
+        persons = [f'{pid} ({number} queries)' for pid, number in f['without_match'].items()]
+        for text, items in (
+            ('cannot be read', [f'{path}: {problem}' for path, problem in f['unreadable'].items()]),
+            ('one picture under several ids', [' = '.join(paths) for paths in f['across_ids']]),
+            ('one picture twice under one id', [' = '.join(paths) for paths in f['same_id']]),
+            ('ids whose queries have no match that counts', persons),
+        ):
+            lines += _listed(f'{f["name"]}: {text}', items)
     for names, pairs in common.items():
-        lines += _listed(f'{names}: one picture in both', map(' = '.join, pairs))
+        lines += _listed(f'{names}: one picture in both', [' = '.join(pair) for pair in pairs])
     return '\n'.join(lines)
 
 
-def _listed(heading: str, found: Iterable[str]) -> list[str]:
-    items = list(found)
+def _listed(heading: str, items: list[str]) -> list[str]:
     if not items:
         return []
     more = [f'    and {len(items) - _SHOWN} more'] if len(items) > _SHOWN else []

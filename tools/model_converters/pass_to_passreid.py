@@ -7,31 +7,22 @@ Example:
     python tools/model_converters/pass_to_passreid.py pass_vit_small_full.pth backbone.pth
 """
 
-import argparse
-
 from conversion import add_config, make_parser, print_fit, read_source, write_file
 
 from passreid.models.converters import from_pass_checkpoint, pass_kind
 from passreid.models.converters.positions import stated_grid
 
-KINDS = ('pretrain', 'supervised', 'usl')
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = make_parser(__doc__, 'file to write: state_dict and meta')
-    parser.add_argument(
-        '--kind',
-        choices=KINDS,
-        help='which of their programs wrote SRC (default: told by its content)',
-    )
-    add_config(parser)
-    return parser.parse_args()
-
 
 def main() -> None:
     """Convert."""
-    args = parse_args()
+    parser = make_parser(__doc__, 'file to write: state_dict and meta')
+    parser.add_argument(
+        '--kind',
+        choices=('pretrain', 'supervised', 'usl'),
+        help='which of their programs wrote SRC (default: told by its content)',
+    )
+    add_config(parser)
+    args = parser.parse_args()
     content = read_source(args)
     kind = args.kind or pass_kind(content)
     if kind is None:

@@ -4,8 +4,6 @@ Example:
     python tools/model_converters/passreid_to_pass.py epoch_100.pth vit_s.pth --kind backbone
 """
 
-import argparse
-
 from conversion import make_parser, read_source, write_file
 
 from passreid.models.converters import to_pass_checkpoint
@@ -19,21 +17,12 @@ KINDS = {
 }
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = make_parser(__doc__, 'file to write')
-    parser.add_argument(
-        '--kind',
-        choices=KINDS,
-        required=True,
-        help='; '.join(f'{kind}: {what}' for kind, what in KINDS.items()),
-    )
-    return parser.parse_args()
-
-
 def main() -> None:
     """Convert."""
-    args = parse_args()
+    parser = make_parser(__doc__, 'file to write')
+    text = '; '.join(f'{kind}: {what}' for kind, what in KINDS.items())
+    parser.add_argument('--kind', choices=KINDS, required=True, help=text)
+    args = parser.parse_args()
     content = read_source(args)
     write_file(to_pass_checkpoint(content, args.kind), args, args.kind, stated_grid(content))
 

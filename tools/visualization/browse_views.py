@@ -61,11 +61,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def make_views(cfg: Config, seed: int, number: int) -> tuple[list[ViewedImage], int]:
-    """Choose images of the training set, cut and augment their views.
-
-    Returns:
-        tuple[list[ViewedImage], int]: The images, and the number of their areas.
-    """
+    """Choose images of the training set and make their views; return the number of areas too."""
     pipeline = cfg.train_dataloader.dataset.pipeline
     steps = {type_of(step, TRANSFORMS).__name__: step for step in pipeline}
     if missing := {'PartAwareMultiCrop', 'PackViews'} - set(steps):
