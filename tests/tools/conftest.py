@@ -1,6 +1,8 @@
 """Programs of tools/ called in this process, and a small model for them."""
 
 import importlib.util
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -71,3 +73,25 @@ def small(tmp_path_factory):
         weights=folder / 'reid-3.pth',
         others=folder / 'reid-4.pth',
     )
+
+
+@pytest.fixture
+def start():
+    """Start a program in a process of its own."""
+
+    def call(*command):
+        changes = {
+            'CUDA_VISIBLE_DEVICES': '',
+            'OMP_NUM_THREADS': '1',
+            'PYTHONPATH': f'{ROOT}:{ROOT / "tests"}',
+            'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
+        }
+        return subprocess.run(
+            [str(word) for word in command],
+            capture_output=True,
+            text=True,
+            env=os.environ | changes,
+            timeout=300,
+        )
+
+    return call
