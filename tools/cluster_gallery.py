@@ -8,7 +8,7 @@ Example:
     python tools/cluster_gallery.py CONFIG CHECKPOINT my_crops --out my_people
 """
 
-import argparse
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,11 +36,9 @@ _NAMES_SHOWN = 5
 _LOADER_KEYS = ('batch_size', 'num_workers', 'pin_memory')
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file of the model')
     parser.add_argument('checkpoint', help='its weights')
     parser.add_argument('folder', metavar='FOLDER', type=Path, help='the images')
@@ -121,7 +119,7 @@ def typical_first(features: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
     return [members[order] for members, order in zip(clusters, orders, strict=True)]
 
 
-def advise(num_clusters: int, args: argparse.Namespace) -> str | None:
+def advise(num_clusters: int, args: Namespace) -> str | None:
     """Return what to do about an outcome that sorts nothing."""
     if num_clusters == 0:
         return (

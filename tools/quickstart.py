@@ -4,7 +4,6 @@ Everything is done by commands of this folder, which are printed and can be repe
 interrupted goes on where it stopped when the same command is given again.
 """
 
-import argparse
 import gc
 import io
 import json
@@ -14,6 +13,7 @@ import shlex
 import sys
 import time
 import traceback
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -35,11 +35,9 @@ SHOWN = (
 )
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     option = parser.add_argument
     option('--fast', action='store_true', help='two minutes: all steps, little data')
     text = 'repeat pre-training and fine-tuning with these seeds (default: 0)'

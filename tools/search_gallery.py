@@ -14,8 +14,8 @@ Example:
     python tools/search_gallery.py info --store my_gallery
 """
 
-import argparse
 import json
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,13 +33,11 @@ from passreid.visualization import QueryResult, Table, match_page, similarity_te
 _NAMES_SHOWN = 5
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
-    store = argparse.ArgumentParser(add_help=False)
+    store = ArgumentParser(add_help=False)
     option = store.add_argument
     option('--store', metavar='WHERE', required=True, help='the gallery')
     option(
@@ -50,7 +48,7 @@ def parse_args() -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='arguments of the store, such as collection=NAME for Milvus',
     )
-    model = argparse.ArgumentParser(add_help=False)
+    model = ArgumentParser(add_help=False)
     option = model.add_argument
     option('config', help='config file of the model, or its name in the model zoo')
     option('checkpoint', help='its weights')
@@ -99,7 +97,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run_index(args: argparse.Namespace) -> None:
+def run_index(args: Namespace) -> None:
     """Bring a gallery up to date."""
     find, unknown = GalleryRecord, set()
     if args.pattern:
@@ -127,7 +125,7 @@ def run_index(args: argparse.Namespace) -> None:
     print_some('Unreadable:', [f'{path} ({why})' for path, why in summary.failed.items()])
 
 
-def run_query(args: argparse.Namespace) -> None:
+def run_query(args: Namespace) -> None:
     """Search a gallery."""
     where = SearchFilter(
         args.camera, args.not_camera, args.since, args.until, fields=dict(args.field)
@@ -146,7 +144,7 @@ def run_query(args: argparse.Namespace) -> None:
         _write(args.out, match_page(results, [f'{size} images in {store.where}.', _asked(args)]))
 
 
-def run_delete(args: argparse.Namespace) -> None:
+def run_delete(args: Namespace) -> None:
     """Take images out of a gallery."""
     with open_store(args.store, **args.store_options) as store:
         known = store.stamps()
@@ -157,14 +155,14 @@ def run_delete(args: argparse.Namespace) -> None:
     print_some('Not in the gallery:', [path for path, names in asked.items() if not names])
 
 
-def run_info(args: argparse.Namespace) -> None:
+def run_info(args: Namespace) -> None:
     """Tell what is in a gallery."""
     with open_store(args.store, **args.store_options) as store:
         print(f'{"images:":22}{len(store)}\n{"values to a feature:":22}{store.dim}')
         print(f'{"model:":22}{store.model}\n{"kind:":22}{type(store).__name__}')
 
 
-def build_inferencer(args: argparse.Namespace, store: Gallery | None = None) -> ReIDInferencer:
+def build_inferencer(args: Namespace, store: Gallery | None = None) -> ReIDInferencer:
     """Build the model of a command line, to search a store or fill one."""
     options = ('device', 'flip', 'batch_size', 'num_workers')
     return ReIDInferencer(
@@ -186,7 +184,7 @@ def print_result(result: QueryResult) -> None:
     print()
 
 
-def _asked(args: argparse.Namespace) -> str:
+def _asked(args: Namespace) -> str:
     """Return what a search asked for, in sentences."""
     parts = [f'At most {args.topk} for each query']
     if args.threshold is not None:
@@ -218,17 +216,17 @@ def _time(text: str) -> float:
     try:
         return parse_time(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise ArgumentTypeError(str(error)) from None
 
 
 def _field(text: str) -> tuple[str, FieldValue]:
     name, equals, value = text.partition('=')
     if not (name.rstrip(':') and equals):
-        raise argparse.ArgumentTypeError(f'{text!r} is not of the form NAME=TEXT or NAME:=VALUE')
+        raise ArgumentTypeError(f'{text!r} is not of the form NAME=TEXT or NAME:=VALUE')
     try:
         return (name[:-1], json.loads(value)) if name.endswith(':') else (name, value)
     except ValueError:
-        raise argparse.ArgumentTypeError(f'{value!r} in {text!r} is no number or truth') from None
+        raise ArgumentTypeError(f'{value!r} in {text!r} is no number or truth') from None
 
 
 def main() -> None:

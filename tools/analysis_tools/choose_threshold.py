@@ -9,8 +9,8 @@ Example:
     python tools/analysis_tools/choose_threshold.py results/market1501 --false-match-rate 0.001
 """
 
-import argparse
 import math
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +32,9 @@ _TAIL = 0.001
 _MATCHING, _OTHERS, _THRESHOLD = '#0072b2', '#d55e00', '#333333'
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     option = parser.add_argument
     option('result', metavar='RESULT_DIR', help='folder of result.npz')
     option(

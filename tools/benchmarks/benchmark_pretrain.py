@@ -165,15 +165,14 @@ def check_equality(setting: Setting) -> None:
 
 
 def compare(setting: Setting, part: str, rounds: int) -> None:
-    """Print peak memory and times of both sides and their ratios.
-
-    Where a CPU has it, ours is also timed with bfloat16. Of the whole step the peak is that of
-    everything, else what the part adds.
-    """
+    """Print peak memory, of the whole step that of everything, and times of both sides."""
     title, on_cpu = PARTS[part], setting.device == 'cpu'
     sides = {side: (setting, side, part) for side in measure.SIDES}
     measure.print_peaks(title, build_step, sides, setting.device, whole=part == 'step')
-    if on_cpu and setting.dtype == 'float32' and processor_has_bfloat16():
+    # On a CPU that has it, ours is also timed with bfloat16.
+    capabilities = torch.cpu.get_capabilities() if on_cpu else {}
+    fast = any(capabilities.get(name) for name in ('avx512_bf16', 'amx_bf16'))
+    if fast and setting.dtype == 'float32':
         sides['ours in bfloat16'] = (replace(setting, dtype='bfloat16'), 'ours', part)
     steps = {name: build_step(*args) for name, args in sides.items()}
     for step in steps.values():
@@ -184,28 +183,22 @@ def compare(setting: Setting, part: str, rounds: int) -> None:
         measure.print_row(f'{title}, bfloat16, ms', {'plain': times['plain'], 'ours': half}, '.1f')
 
 
-def processor_has_bfloat16() -> bool:
-    """Whether products of bfloat16 matrices are faster than those of float32 on this CPU."""
-    capabilities = torch.cpu.get_capabilities()
-    return capabilities.get('avx512_bf16', False) or capabilities.get('amx_bf16', False)
-
-
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = measure.make_parser(__doc__)
-    parser.add_argument('--device', default='cpu', help='cpu (default) or cuda')
-    parser.add_argument(
+    option = parser.add_argument
+    option('--device', default='cpu', help='cpu (default) or cuda')
+    option(
         '--dtype',
         choices=('float32', 'bfloat16'),
         help='of both sides (default: float32 on a CPU, where ours is also timed with bfloat16 if '
         'the processor has it; bfloat16 elsewhere)',
     )
-    parser.add_argument('--batch', type=int, help='images (default: 4 on a CPU, else 128)')
-    parser.add_argument('--arch', default='deit-small', help='of the backbone, as in mmpretrain')
-    parser.add_argument('--prototypes', type=int, default=65536, help='of each token')
-    parser.add_argument(
-        '--iters', type=int, help='rounds; the best of each counts (default: 4 on a CPU, else 30)'
-    )
+    option('--batch', type=int, help='images (default: 4 on a CPU, else 128)')
+    option('--arch', default='deit-small', help='of the backbone, as in mmpretrain')
+    option('--prototypes', type=int, default=65536, help='of each token')
+    text = 'rounds; the best of each counts (default: 4 on a CPU, else 30)'
+    option('--iters', type=int, help=text)
     args = parser.parse_args()
     on_cpu = args.device == 'cpu'
     args.dtype = args.dtype or ('float32' if on_cpu else 'bfloat16')

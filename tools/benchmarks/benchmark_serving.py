@@ -49,19 +49,8 @@ STORES: dict[str, Callable[..., Gallery]] = {
 _CAMERAS, _IMAGES_PER_PERSON, _LIKENESS, _QUERIES = 6, 8, 0.6, 500
 _TOPK, _MANY = 10, 100
 _MODEL_COLUMNS = ('', 'latency, ms', 'images/s', 'MB', 'least cosine', 'ratio')
-_GALLERY_COLUMNS = (
-    'store',
-    'insert, s',
-    'open, s',
-    'search 1, ms',
-    'search 100, ms',
-    'filtered 100, ms',
-    'open, MiB',
-    'search, MiB',
-    'disk, MiB',
-    'recall@10',
-    'ratio',
-)
+_GALLERY_COLUMNS = ('store', 'insert, s', 'open, s', '1, ms', '100, ms', 'filtered 100, ms')
+_GALLERY_COLUMNS += ('open, MiB', 'search, MiB', 'disk, MiB', 'recall@10', 'ratio')
 
 
 def parse_args() -> argparse.Namespace:
@@ -70,31 +59,25 @@ def parse_args() -> argparse.Namespace:
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
     model = commands.add_parser('model', help='time a model on the processor')
     model.set_defaults(run=measure_model)
-    model.add_argument('config', help='config file, for example configs/supervised/NAME.py')
-    model.add_argument('--checkpoint', metavar='FILE', help='weights (default: random ones)')
-    model.add_argument('--threads', type=int, default=2, help='of each way (default: 2)')
-    model.add_argument('--batch', type=int, default=32, help='of the throughput (default: 32)')
-    model.add_argument(
-        '--rounds', type=int, default=5, help='of batches; ten times as many of one image'
-    )
-    model.add_argument(
-        '--no-compile', action='store_true', help='leave out torch.compile, which takes minutes'
-    )
+    option = model.add_argument
+    option('config', help='config file, for example configs/supervised/NAME.py')
+    option('--checkpoint', metavar='FILE', help='weights (default: random ones)')
+    option('--threads', type=int, default=2, help='of each way (default: 2)')
+    option('--batch', type=int, default=32, help='of the throughput (default: 32)')
+    option('--rounds', type=int, default=5, help='of batches; ten times as many of one image')
+    text = 'leave out torch.compile, which takes minutes'
+    option('--no-compile', action='store_true', help=text)
     add_config_options(model)
     gallery = commands.add_parser('gallery', help='measure the stores of a gallery')
     gallery.set_defaults(run=measure_stores)
-    gallery.add_argument('--number', type=int, default=100_000, help='images of the gallery')
-    gallery.add_argument('--dims', type=int, default=768, help='values to a feature')
-    gallery.add_argument(
-        '--stores', nargs='+', choices=STORES, default=list(STORES), help='which to measure'
-    )
-    gallery.add_argument('--batch', type=int, default=2048, help='images added at a time')
-    gallery.add_argument(
-        '--rounds', type=int, default=5, help='the best of this many searches counts'
-    )
-    gallery.add_argument(
-        '--folder', type=Path, help='where galleries are made (default: temporary)'
-    )
+    option = gallery.add_argument
+    option('--number', type=int, default=100_000, help='images of the gallery')
+    option('--dims', type=int, default=768, help='values to a feature')
+    text = 'which to measure'
+    option('--stores', nargs='+', choices=STORES, default=list(STORES), help=text)
+    option('--batch', type=int, default=2048, help='images added at a time')
+    option('--rounds', type=int, default=5, help='the best of this many searches counts')
+    option('--folder', type=Path, help='where galleries are made (default: temporary)')
     return parser.parse_args()
 
 
@@ -118,16 +101,9 @@ def measure_model(args: argparse.Namespace) -> None:
         for name, way in ways.items():
             weights = sum(weight.nbytes for weight in model.state_dict().values())
             size = way.path.stat().st_size if hasattr(way, 'path') else weights
-            rows.append(
-                (
-                    name,
-                    f'{latency[name] * 1e3:.1f}',
-                    f'{args.batch / whole[name]:.0f}',
-                    f'{size / 1e6:.2f}',
-                    f'{cosines[name]:.4f}',
-                    f'{whole["torch"] / whole[name]:.2f}x',
-                )
-            )
+            rate, ratio = args.batch / whole[name], whole['torch'] / whole[name]
+            figures = f'{latency[name] * 1e3:.1f}', f'{rate:.0f}', f'{size / 1e6:.2f}'
+            rows.append((name, *figures, f'{cosines[name]:.4f}', f'{ratio:.2f}x'))
     height, width = model.info.input_size
     print(f'{args.config}, {height}x{width}, batch {args.batch}, {args.threads} threads')
     print(Table(_MODEL_COLUMNS, rows).to_text())

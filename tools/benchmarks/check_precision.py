@@ -37,7 +37,6 @@ RECIPES = {
     'USL': 'usl/usl_vit-s16_market1501-256x128.py',
 }
 DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16}
-# That of torch's GradScaler at its start, which halves it after each step that overflows.
 LOSS_SCALE = 2.0**16
 
 
@@ -111,13 +110,7 @@ def compute_loss(task: str, model: Any, images: Tensor, labels: Tensor) -> dict[
 def compute(
     task: str, args: argparse.Namespace, dtype: torch.dtype, scale: float = 1.0
 ) -> dict[str, Tensor]:
-    """Make a step without the optimizer's, and a test.
-
-    Args:
-        task (str): One of :data:`RECIPES`.
-        args (argparse.Namespace): The command line.
-        dtype (torch.dtype): float32, or what autocast computes with.
-        scale (float): Of the loss; halved until no gradient overflows. Defaults to 1.
+    """Make a step without the optimizer's, and a test, as autocast with a type computes them.
 
     Returns:
         dict[str, Tensor]: Losses, gradients by parts of the network, and features.
@@ -130,6 +123,7 @@ def compute(
     (scale * sum(losses.values())).backward()
     found = {name: value.detach().reshape(1) for name, value in losses.items()}
     found |= {f'gradient of {part}': g / scale for part, g in gradients(model).items()}
+    # As torch's GradScaler does after a step that overflows.
     if scale > 1 and not all(value.isfinite().all() for value in found.values()):
         return compute(task, args, dtype, scale / 2)
     if task == 'pre-training':
@@ -161,14 +155,6 @@ def gradients(model: Any) -> dict[str, Tensor]:
     return {part: torch.cat(found) for part, found in parts.items()}
 
 
-def compare(found: dict[str, Tensor], exact: dict[str, Tensor]) -> dict[str, float]:
-    """Return the relative errors: norm of the difference by the norm of the exact value."""
-    return {
-        name: float((found[name] - value).double().norm() / value.double().norm())
-        for name, value in exact.items()
-    }
-
-
 def main() -> None:
     """Print the table; fail when a limit is exceeded."""
     args, rows, exceeded = parse_args(), [], 0
@@ -180,7 +166,8 @@ def main() -> None:
             dtype = DTYPES[name]
             limit = torch.finfo(dtype).eps / 2 * sqrt(16 * depth)
             found = compute(task, args, dtype, LOSS_SCALE if name == 'float16' else 1.0)
-            for what, error in compare(found, exact).items():
+            for what, value in exact.items():
+                error = float((found[what] - value).double().norm() / value.double().norm())
                 # Also when the error is no number.
                 bad = not error <= limit
                 exceeded += bad

@@ -23,12 +23,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
 def best_rounds(
     works: Mapping[str, Callable[[], Any]], rounds: int
 ) -> dict[str, tuple[float, Any]]:
-    """Run all works in turn, so that they meet the same load.
-
-    Args:
-        works (Mapping[str, Callable]): What to time by its name; what runs on a GPU must wait for
-            its end itself.
-        rounds (int): How often each runs.
+    """Run all works in turn, so that they meet the same load; those on a GPU wait for its end.
 
     Returns:
         dict[str, tuple[float, Any]]: Seconds and outcome of the best round of each.
@@ -50,11 +45,7 @@ def best_seconds(works: Mapping[str, Callable[[], Any]], rounds: int) -> dict[st
 
 
 def check_agreement(what: str, difference: float, tolerance: float) -> None:
-    """Print by how much the sides differ.
-
-    Raises:
-        RuntimeError: When that is too much.
-    """
+    """Print by how much the sides differ; raise an error when that is too much."""
     if not difference <= tolerance:
         raise RuntimeError(f'the sides differ: {what} by {difference:.1e}')
     print(f'{what}: the same on both sides (largest difference {difference:.0e})')
@@ -69,12 +60,7 @@ def print_head(note: str) -> None:
 def print_row(title: str, figures: Mapping[str, float], form: str, by_plain: bool = False) -> None:
     """Print a figure of each side and, where there are both, their ratio.
 
-    Args:
-        title (str): Figure and unit.
-        figures (Mapping[str, float]): By side.
-        form (str): Format of a figure.
-        by_plain (bool): Whether the ratio is ours by plain, as of memory or of rates, instead of
-            plain by ours, as of times.
+    It is plain by ours, as of times, or with ``by_plain`` ours by plain, as of memory or rates.
     """
     cells = (format(figures[side], form) if side in figures else '' for side in SIDES)
     line = f'{title:{WIDTH}}' + ''.join(f'{cell:>10}' for cell in cells)
@@ -91,14 +77,9 @@ def print_peaks(
     device: str = 'cpu',
     whole: bool = False,
 ) -> None:
-    """Print the MiB that the work of each side adds, or with ``whole`` takes in all.
+    """Print the MiB that the work of each side, given its arguments of ``build``, adds.
 
-    Args:
-        title (str): Of the row.
-        build (Callable): See :func:`peak_memory`.
-        sides (Mapping[str, tuple]): Arguments of ``build`` for each side.
-        device (str): Where it runs. Defaults to ``'cpu'``.
-        whole (bool): Whether to count what ``build`` makes, too. Defaults to False.
+    With ``whole`` what ``build`` makes counts, too. See :func:`peak_memory`.
     """
     peaks = {
         side: peak_memory(build, device, *args)[0 if whole else 1] / 2**20
@@ -113,12 +94,7 @@ def peak_memory(
     """Measure the work that ``build(*args)`` returns, run twice in a fresh process.
 
     On a GPU the figures are those of torch's allocator, on a CPU resident memory as Linux counts
-    it, which also holds what libraries and the C allocator keep.
-
-    Args:
-        build (Callable): Function of a module that makes everything ready and returns the work.
-        device (str): Where it runs.
-        *args: Of ``build``; they must be picklable.
+    it, which also holds what libraries and the C allocator keep. The arguments must be picklable.
 
     Returns:
         tuple[int, int]: Bytes at the peak: all since before ``build``, and what the work itself

@@ -9,10 +9,10 @@ Example:
     python tools/demo/gradio_demo.py CONFIG CHECKPOINT --gallery my_crops
 """
 
-import argparse
 import os
 import re
 import time
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -28,11 +28,9 @@ _MAX_TOPK = 50
 _HINT = 'Drop a picture of a person on the left: a crop, as those of the gallery.'
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     option = parser.add_argument
     option('config', help='config file of the model, or its name in the model zoo')
     option('checkpoint', help='its weights')
@@ -88,7 +86,7 @@ def camera_records(pattern: str) -> Callable[[str], GalleryRecord]:
     return record
 
 
-def open_search(args: argparse.Namespace) -> ReIDInferencer:
+def open_search(args: Namespace) -> ReIDInferencer:
     """Build the model and open the gallery of a command line."""
     options = dict(device=args.device, flip=args.flip, num_workers=args.num_workers)
     records = camera_records(args.camera_pattern)

@@ -8,7 +8,7 @@ Example:
         work_dirs/vit-t8_synthetic/epoch_30.pth --out model.onnx
 """
 
-import argparse
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import torch
@@ -28,11 +28,9 @@ IMAGES = ('.bmp', '.jpeg', '.jpg', '.png', '.webp')
 MAX_CHECKED = 64
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     option = parser.add_argument
     option('config', help='config file, for example configs/supervised/NAME.py')
     option(

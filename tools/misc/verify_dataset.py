@@ -8,10 +8,10 @@ Example:
     python tools/misc/verify_dataset.py configs/supervised/vit-s16_market1501-256x128.py
 """
 
-import argparse
 import hashlib
 import json
 import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
@@ -39,11 +39,9 @@ _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 _HEADER = ('data set', 'images', 'ids', 'cameras', 'queries', 'unreadable', 'same id', 'across ids')
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file of a run, or of a data set alone')
     parser.add_argument('--out', metavar='JSON', type=Path, help='file for all that was found')
     parser.add_argument(

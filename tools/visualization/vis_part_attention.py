@@ -7,8 +7,8 @@ Example:
     python tools/visualization/vis_part_attention.py CONFIG CHECKPOINT a.jpg b.jpg --out parts.png
 """
 
-import argparse
 import os.path as osp
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,11 +28,9 @@ from passreid.visualization import draw_part_attention, write_png
 BATCH = 32
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     option = parser.add_argument
     option('config', help='config file of the model')
     option('checkpoint', help='its weights')

@@ -7,7 +7,7 @@ Example:
     python tools/visualization/vis_ranking.py results/market1501 --which worst --out worst.png
 """
 
-import argparse
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -16,11 +16,9 @@ from passreid.evaluation import SavedResult, load_result
 from passreid.visualization import RankedItem, RankedQuery, draw_rank_list, write_png
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     option = parser.add_argument
     option('result', metavar='RESULT_DIR', help='folder of result.npz')
     option('--out', type=Path, default=Path('ranking.png'), help='picture to write')
