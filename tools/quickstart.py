@@ -52,18 +52,10 @@ def parse_args() -> Namespace:
 
 
 def run(step: Step, folder: Path, heading: str) -> float:
-    """Run a step, unless it was run before.
+    """Run a step, unless it was run before; return how many seconds it took.
 
-    Args:
-        step (Step): The step.
-        folder (Path): Where its log goes and what was done is remembered.
-        heading (str): What to print before its title.
-
-    Returns:
-        float: How long it took, in seconds.
-
-    Raises:
-        SystemExit: When the command fails, or the folder holds the results of another one.
+    Its log goes into the folder, where what was done is remembered. The program ends when the
+    command fails, or the folder holds the results of another one.
     """
     logs = ROOT / folder / 'logs'
     logs.mkdir(parents=True, exist_ok=True)
@@ -116,15 +108,10 @@ def call(command: Sequence[str]) -> bool:
 
 
 class Progress(io.TextIOBase):
-    """Writes everything to a log, and shows in short what tells about progress.
-
-    Args:
-        log (TextIO): The log.
-    """
+    """Writes everything to a log, and shows in short what tells about progress."""
 
     def __init__(self, log: TextIO) -> None:
-        self._log = log
-        self._line = ''
+        self._log, self._line = log, ''
 
     def write(self, text: str) -> int:
         """Write to the log; show what is worth it once its line has ended."""

@@ -27,12 +27,12 @@ def write_report(
     seconds: float,
     fast: bool,
 ) -> tuple[Path, str]:
-    """Write ``report.html`` and ``results.json``.
+    """Write ``report.html`` and ``results.json`` beside the results of the seeds.
 
     Args:
-        folder (Path): Where the results of all seeds are.
+        folder (Path): Where they are.
         seeds (Sequence[int]): The seeds.
-        commands (Sequence[Sequence[str]]): What was run for the first of them.
+        commands (Sequence[Sequence[str]]): What was run for the first of them, and the pictures.
         seconds (float): How long everything took.
         fast (bool): Whether little data was used.
 

@@ -108,15 +108,14 @@ def report(setting: Setting, sides: tuple[str, ...], rounds: int) -> np.ndarray:
 def main() -> None:
     """Print times, memory and their ratios for all sizes."""
     parser = measure.make_parser(__doc__)
-    parser.add_argument('--sizes', type=int, nargs='+', default=SIZES, help='numbers of images')
-    parser.add_argument('--dims', type=int, default=768, help='dimensions of the features')
-    parser.add_argument(
-        '--search', choices=('exact', 'faiss'), default='exact', help='how ours finds neighbors'
-    )
-    parser.add_argument(
-        '--plain-up-to', type=int, default=12936, help='largest size of the plain composition'
-    )
-    parser.add_argument('--rounds', type=int, default=3, help='the best of this many counts')
+    option = parser.add_argument
+    option('--sizes', type=int, nargs='+', default=SIZES, help='numbers of images')
+    option('--dims', type=int, default=768, help='dimensions of the features')
+    text = 'how ours finds neighbors'
+    option('--search', choices=('exact', 'faiss'), default='exact', help=text)
+    text = 'largest size of the plain composition'
+    option('--plain-up-to', type=int, default=12936, help=text)
+    option('--rounds', type=int, default=3, help='the best of this many counts')
     args = parser.parse_args()
     measure.print_head(f'{args.dims} dimensions, float32, {args.search} search')
     for size in args.sizes:

@@ -30,14 +30,15 @@ TOLERANCE = 6
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = make_parser(__doc__)
-    parser.add_argument('--image-size', type=int, nargs=2, default=(256, 128), metavar=('H', 'W'))
-    parser.add_argument('--global-size', type=int, nargs=2, default=(256, 128), metavar=('H', 'W'))
-    parser.add_argument('--local-size', type=int, nargs=2, default=(128, 64), metavar=('H', 'W'))
-    parser.add_argument('--num-parts', type=int, default=3)
-    parser.add_argument('--local-per-part', type=int, default=3)
-    parser.add_argument('--batch-size', type=int, default=32, help='images of a batch')
-    parser.add_argument('--rounds', type=int, default=12, help='the best round of each counts')
-    parser.add_argument('--device', default='cpu', help='also time this device, such as cuda')
+    option, size = parser.add_argument, dict(type=int, nargs=2, metavar=('H', 'W'))
+    option('--image-size', default=(256, 128), **size)
+    option('--global-size', default=(256, 128), **size)
+    option('--local-size', default=(128, 64), **size)
+    option('--num-parts', type=int, default=3)
+    option('--local-per-part', type=int, default=3)
+    option('--batch-size', type=int, default=32, help='images of a batch')
+    option('--rounds', type=int, default=12, help='the best round of each counts')
+    option('--device', default='cpu', help='also time this device, such as cuda')
     return parser.parse_args()
 
 

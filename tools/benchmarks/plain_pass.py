@@ -12,13 +12,10 @@ from passreid.models.layers import resize_table
 
 
 class PlainPASS(nn.Module):
-    """PASS with the weights of ``model`` and without its short cuts.
+    """PASS with the weights and temperatures of a model and without its short cuts.
 
     One forward pass for each area, all layers for all tokens, scores of all views and tokens,
     one term of the loss after the other, and loops over the parameters.
-
-    Args:
-        model (PASS): Weights and temperatures to start from.
     """
 
     def __init__(self, model: PASS) -> None:

@@ -42,16 +42,13 @@ _HEADER = ('data set', 'images', 'ids', 'cameras', 'queries', 'unreadable', 'sam
 def parse_args() -> Namespace:
     """Read the command line."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config file of a run, or of a data set alone')
-    parser.add_argument('--out', metavar='JSON', type=Path, help='file for all that was found')
-    parser.add_argument(
-        '--num-workers', type=int, default=num_usable_cpus(), help='processes that read images'
-    )
+    option = parser.add_argument
+    option('config', help='config file of a run, or of a data set alone')
+    option('--out', metavar='JSON', type=Path, help='file for all that was found')
+    text = 'processes that read images'
+    option('--num-workers', type=int, default=num_usable_cpus(), help=text)
     add_config_options(parser)
-    args = parser.parse_args()
-    if args.num_workers < 0:
-        parser.error('--num-workers must not be negative')
-    return args
+    return parser.parse_args()
 
 
 def dataset_configs(cfg: Config) -> dict[str, ConfigDict]:
@@ -99,8 +96,7 @@ class ImageCheck(Dataset):
     """Reads the images of a data set, whose pipeline is not run, and says what is wrong."""
 
     def __init__(self, dataset: BaseDataset, load: LoadPersonImage) -> None:
-        self.dataset = dataset
-        self.load = load
+        self.dataset, self.load = dataset, load
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -139,11 +135,9 @@ def find_problems(name: str, source: str, images: Sequence[Image]) -> dict[str, 
     for image in images:
         if image.digest:
             files[image.digest].append(image)
-    equal: dict[bool, list[list[str]]] = {False: [], True: []}
-    for group in files.values():
-        if len(group) > 1:
-            several = len({image.pid for image in group}) > 1
-            equal[several].append([image.path for image in group])
+    groups = [group for group in files.values() if len(group) > 1]
+    equal = [[image.path for image in group] for group in groups]
+    several = [len({image.pid for image in group}) > 1 for group in groups]
     return dict(
         name=name,
         source=source,
@@ -152,8 +146,8 @@ def find_problems(name: str, source: str, images: Sequence[Image]) -> dict[str, 
         cameras=len({image.cam_id for image in images} - {-1}),
         queries=sum(image.is_query for image in images),
         unreadable={image.path: image.problem for image in images if image.problem},
-        same_id=equal[False],
-        across_ids=equal[True],
+        same_id=[paths for paths, many in zip(equal, several, strict=True) if not many],
+        across_ids=[paths for paths, many in zip(equal, several, strict=True) if many],
         without_match=_without_match(images),
     )
 
@@ -178,9 +172,11 @@ def _without_match(images: Sequence[Image]) -> dict[int, int]:
 
 def shared(first: Sequence[Image], second: Sequence[Image]) -> list[list[str]]:
     """Return pairs of files of equal content that two data sets share."""
-    known = {image.digest: image.path for image in second if image.digest}
-    found = {image.digest: image.path for image in first if image.digest in known}
-    return [[path, known[digest]] for digest, path in found.items()]
+    files = (
+        {image.digest: image.path for image in side if image.digest} for side in (first, second)
+    )
+    one, other = files
+    return [[path, other[digest]] for digest, path in one.items() if digest in other]
 
 
 def report(found: Sequence[dict[str, Any]], common: dict[str, list[list[str]]]) -> str:
