@@ -7,14 +7,16 @@ Example:
     python tools/model_converters/pass_to_passreid.py pass_vit_small_full.pth backbone.pth
 """
 
+from argparse import Namespace
+
 from conversion import add_config, make_parser, print_fit, read_source, write_file
 
 from passreid.models.converters import from_pass_checkpoint, pass_kind
 from passreid.models.converters.positions import stated_grid
 
 
-def main() -> None:
-    """Convert."""
+def parse_args() -> Namespace:
+    """Read the command line."""
     parser = make_parser(__doc__, 'file to write: state_dict and meta')
     parser.add_argument(
         '--kind',
@@ -22,7 +24,12 @@ def main() -> None:
         help='which of their programs wrote SRC (default: told by its content)',
     )
     add_config(parser)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Convert."""
+    args = parse_args()
     content = read_source(args)
     kind = args.kind or pass_kind(content)
     if kind is None:

@@ -4,6 +4,8 @@ Example:
     python tools/model_converters/passreid_to_pass.py epoch_100.pth vit_s.pth --kind backbone
 """
 
+from argparse import Namespace
+
 from conversion import make_parser, read_source, write_file
 
 from passreid.models.converters import to_pass_checkpoint
@@ -17,12 +19,17 @@ KINDS = {
 }
 
 
-def main() -> None:
-    """Convert."""
+def parse_args() -> Namespace:
+    """Read the command line."""
     parser = make_parser(__doc__, 'file to write')
     text = '; '.join(f'{kind}: {what}' for kind, what in KINDS.items())
     parser.add_argument('--kind', choices=KINDS, required=True, help=text)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Convert."""
+    args = parse_args()
     content = read_source(args)
     write_file(to_pass_checkpoint(content, args.kind), args, args.kind, stated_grid(content))
 

@@ -8,6 +8,8 @@ Example:
         --config configs/supervised/vit-s16_market1501-256x128.py
 """
 
+from argparse import Namespace
+
 from conversion import add_config, make_parser, print_fit, read_source, write_file
 
 from passreid.models.converters import from_vit_checkpoint
@@ -18,8 +20,8 @@ from passreid.models.converters.vit_keys import is_part_vit_key
 _MAX_NAMES = 5
 
 
-def main() -> None:
-    """Convert."""
+def parse_args() -> Namespace:
+    """Read the command line."""
     parser = make_parser(__doc__, 'file to write: state_dict with backbone.*, and meta')
     parser.add_argument(
         '--prefix', help='beginning of the names of the ViT (default: found by its cls_token)'
@@ -32,7 +34,12 @@ def main() -> None:
         help='grid of the positions, if SRC does not tell it and several are plausible',
     )
     add_config(parser)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Convert."""
+    args = parse_args()
     content = read_source(args)
     grid = stated_grid(content) or (tuple(args.grid) if args.grid else None)
     weights = from_vit_checkpoint(content, args.prefix, grid)
