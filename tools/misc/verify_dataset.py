@@ -101,8 +101,8 @@ class ImageCheck(Dataset):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> Image:
-        """Read an image."""
+    def __getitem__(self, index: int) -> tuple:
+        """Read an image; return the fields of an :class:`Image`."""
         path = self.dataset.image_name(index)
         facts = path, -1, -1, False
         try:
@@ -111,10 +111,10 @@ class ImageCheck(Dataset):
             data = info['img_bytes'] if 'img_bytes' in info else self.load.read_file(path)
             self.load(dict(info, img_bytes=data))
         except BadImageError as error:
-            return Image(*facts, problem=error.reason)
+            return *facts, '', error.reason
         except (OSError, ValueError) as error:
-            return Image(*facts, problem=getattr(error, 'strerror', None) or str(error))
-        return Image(*facts, digest=hashlib.blake2b(data, digest_size=16).hexdigest())
+            return *facts, '', getattr(error, 'strerror', None) or str(error)
+        return *facts, hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def read_images(dataset: ConfigDict, name: str, num_workers: int) -> tuple[str, list[Image]]:
@@ -125,7 +125,7 @@ def read_images(dataset: ConfigDict, name: str, num_workers: int) -> tuple[str, 
     built = DATASETS.build(dict(dataset, pipeline=[]))
     check = ImageCheck(built, load)
     batches = DataLoader(check, _BATCH, num_workers=num_workers, collate_fn=list)
-    images = [image for batch in track(batches, name, transient=True) for image in batch]
+    images = [Image(*i) for batch in track(batches, name, transient=True) for i in batch]
     return f'{type(built).__name__} in {built.data_root}', images
 
 
