@@ -7,11 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 from mmengine.config import Config
-from tiny_runs import ARCH, HEIGHT, WIDTH, pass_config, shrink
+from tiny_runs import ARCH, HEIGHT, WIDTH, shrink
 
-from passreid.apis import get_model
 from passreid.clustering import ClusterStatistics
 from passreid.datasets.storage.bad_images import TooManyBadImagesError
 
@@ -99,14 +97,10 @@ def test_one_cluster_is_reported(cluster, tmp_path):
     assert pictures('new/place') == ['cluster_0000.png']
 
 
-@pytest.mark.parametrize('kind', ['validation', 'several tests'])
-def test_pipeline_of_other_loaders(cluster, small, tmp_path, kind):
+def test_pipeline_of_several_tests(cluster, small, tmp_path):
     cfg = Config.fromfile(small.config)
-    if kind == 'validation':
-        cfg.update(test_dataloader=None, test_evaluator=None, test_cfg=None)
-    else:
-        cfg.test_dataloader = [cfg.test_dataloader] * 2
-        cfg.test_cfg = dict(type='MultiTestLoop', names=['a', 'b'])
+    cfg.test_dataloader = [cfg.test_dataloader] * 2
+    cfg.test_cfg = dict(type='MultiTestLoop', names=['a', 'b'])
     cfg.dump(tmp_path / 'other.py')
     cluster(*CLUSTER, config=tmp_path / 'other.py')
     assert clusters() == EXPECTED
@@ -122,14 +116,6 @@ def test_model_that_was_trained_on_clusters(cluster, tmp_path):
     cfg.dump(tmp_path / 'usl.py')
     cluster(*CLUSTER, config=tmp_path / 'usl.py')
     assert clusters() == EXPECTED
-
-
-def test_model_of_pre_training_sorts_too(cluster, crops, tmp_path):
-    cfg = pass_config(ROOT, crops, tmp_path / 'work')
-    cfg.dump(tmp_path / 'pass.py')
-    torch.save({'state_dict': get_model(cfg).state_dict()}, tmp_path / 'pass.pth')
-    cluster(*CLUSTER, config=tmp_path / 'pass.py', weights=tmp_path / 'pass.pth')
-    assert clusters().keys() == EXPECTED.keys()
 
 
 def test_unreadable_images_are_named_and_counted(cluster, crops, tmp_path):
