@@ -1,18 +1,20 @@
 """What the Markdown files of the project show, and small data and weights to run it on."""
 
+import importlib.util
 import json
 import re
 import shlex
 import shutil
-from dataclasses import dataclass
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
 from timm.models.vision_transformer import VisionTransformer
-from tiny_runs import ARCH, HEIGHT, WIDTH, shrink, write_people
+from tiny_runs import ARCH, shrink, shrink_model, write_people
 
 from passreid.models.converters import to_pass_checkpoint
 from passreid.registry import MODELS
@@ -24,8 +26,7 @@ PEOPLE = dict(image_size=(64, 32), train_ids=6, test_ids=4, unlabelled_ids=6)
 _FOLDERS = {'bounding_box_train': 'train', 'query': 'query', 'bounding_box_test': 'gallery'}
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """A fenced block and the marker, such as ``<!-- ci: test -->``, in the line before it."""
 
     language: str
@@ -63,6 +64,11 @@ def anchors(page):
     return {re.sub(r'[^\w\- ]', '', title.lower()).strip().replace(' ', '-') for title in titles}
 
 
+def is_command(line):
+    """Whether a line calls one of our programs, perhaps with variables of the environment."""
+    return re.match(r'(\w+=("[^"]*"|\S+) )*(python|bash) tools/', line)
+
+
 def commands(page):
     """List the calls of our programs in blocks and tables, split into words."""
     text = '\n'.join(block.text for block in read_blocks(page) if block.language == 'bash')
@@ -71,56 +77,54 @@ def commands(page):
     return [shlex.split(line) for line in lines if is_command(line)]
 
 
-def is_command(line):
-    """Whether a line calls one of our programs, perhaps with variables of the environment."""
-    return re.match(r'(\w+=("[^"]*"|\S+) )*(python|bash) tools/', line)
+def load_program(program, arguments, monkeypatch):
+    """Import a program as a module, with a command line for its ``main``."""
+    monkeypatch.syspath_prepend((ROOT / program).parent)
+    monkeypatch.setattr(sys, 'argv', [program, *arguments])
+    spec = importlib.util.spec_from_file_location('program', ROOT / program)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def read_steps(page):
     """List what a reader would run: our programs and unmarked pieces of Python, in their order.
 
-    Left out is what takes minutes and has tests of its own: a block marked ``compiles``.
+    Left out are blocks whose marker says that they take long.
     """
     steps = []
     for block in read_blocks(page):
         if block.language == 'python' and not block.marker:
             steps.append(block)
-        elif block.language == 'bash' and block.marker != 'compiles':
-            steps += [
-                Block('bash', block.marker, line)
-                for line in block.text.splitlines()
-                if is_command(line)
-            ]
+        elif block.language == 'bash' and block.marker not in ('compiles', 'takes a minute'):
+            lines = filter(is_command, block.text.splitlines())
+            steps += [block._replace(text=line) for line in lines]
     return steps
 
 
 def write_documented_files(root):
-    """Write the configs and small data sets of all layouts below a folder."""
+    """Write the configs and small data sets of the layouts that are shown below a folder."""
     shutil.copytree(config_path(), root / 'configs')
     data = root / 'data'
     market = write_people(data / 'market1501')
-    images = {folder: sorted((market / folder).iterdir()) for folder in _FOLDERS}
-    for folder, files in images.items():
-        for number, file in enumerate(files):
+    images = {split: sorted((market / folder).iterdir()) for folder, split in _FOLDERS.items()}
+    for folder, split in _FOLDERS.items():
+        for number, file in enumerate(images[split]):
             pid, camera = file.name.split('_')[0], file.name.split('_c')[1][0]
-            duke = f'{pid}_c{camera}_f{number:07d}.jpg'
-            copy(file, data / 'DukeMTMC-reID' / folder / duke)
-            copy(file, data / 'Occluded_Duke' / folder / duke)
             cuhk = data / 'cuhk03-np' / 'detected' / folder / f'{pid}_c{camera}_{number}.png'
             cuhk.parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(cuhk), cv2.imread(str(file)))
-            copy(file, data / 'my_test' / _FOLDERS[folder] / pid / file.name)
-            if folder == 'bounding_box_train':
+            copy(file, data / 'my_test' / split / pid / file.name)
+            if split == 'train':
                 copy(file, data / 'my_people' / pid / file.name)
                 copy(file, data / 'my_gate' / f'{pid}_{camera}_{number}.jpg')
+                copy(file, data / 'LUPerson' / file.name)
+                copy(file, data / 'my_crops' / file.name)
+            elif split == 'gallery':
+                copy(file, root / 'gallery' / file.name)
     write_msmt17(data / 'MSMT17', images)
-    for folder in ('LUPerson', 'my_crops', 'crops'):
-        for file in images['bounding_box_train']:
-            copy(file, data / folder / file.name)
-    names = sorted(path.name for path in (data / 'my_crops').iterdir())
+    names = [file.name for file in images['train']]
     (data / 'my_crops' / 'train.txt').write_text('\n'.join(names))
-    for file in images['bounding_box_test']:
-        copy(file, root / 'gallery' / file.name)
     copy(images['query'][0], root / 'query.jpg')
     test_set = marked_block(ROOT / 'docs' / 'unlabelled.md', 'test-set')
     (root / 'my_test.py').write_text(test_set)
@@ -158,11 +162,10 @@ def copy(file, target):
 def write_msmt17(root, images):
     """Write folders and lists as those of MSMT17."""
     lists = {'train': [], 'val': [], 'query': [], 'gallery': []}
-    for folder, files in images.items():
-        split = _FOLDERS[folder]
+    for split, files in images.items():
         for number, file in enumerate(files):
-            pid, camera = int(file.name.split('_')[0]), file.name.split('_c')[1][0]
-            name = f'{pid:04d}/{pid:04d}_{number:03d}_{int(camera):02d}_0303morning_0000_0.jpg'
+            pid, camera = int(file.name.split('_')[0]), int(file.name.split('_c')[1][0])
+            name = f'{pid:04d}/{pid:04d}_{number:03d}_{camera:02d}_0303morning_0000_0.jpg'
             copy(file, root / ('train' if split == 'train' else 'test') / name)
             part = 'val' if split == 'train' and number % 4 == 3 else split
             lists[part].append(f'{name} {pid}')
@@ -178,35 +181,24 @@ def make_small(cfg):
     """
     # A model that was exported has its own size.
     if 'backbone' in (cfg.get('model') or {}):
-        _make_model_small(cfg.model)
+        shrink_model(cfg.model)
+        backbone = cfg.model.backbone
+        if backbone.get('stem') == 'ics':
+            backbone.patch_size = 16
+        if init_cfg := backbone.get('init_cfg'):
+            provide_weights(Path(init_cfg.checkpoint), backbone, init_cfg.get('prefix', ''))
     for name in ('train', 'val', 'test'):
         loaders = cfg.get(f'{name}_dataloader') or ()
         for loader in loaders if isinstance(loaders, list | tuple) else [loaders]:
             _make_loader_small(loader)
-    for name, hook in (cfg.get('default_hooks') or {}).items():
-        if name == 'pseudo_labels' and hook:
-            hook.update(k1=6, k2=2, min_samples=3)
-            shrink(hook.pipeline)
+    if hook := (cfg.get('default_hooks') or {}).get('pseudo_labels'):
+        hook.update(k1=6, k2=2, min_samples=3)
+        shrink(hook.pipeline)
     if cfg.get('train_cfg'):
         cfg.train_cfg.max_epochs = 1
         if 'val_interval' in cfg.train_cfg:
             cfg.train_cfg.val_interval = 1
     return cfg
-
-
-def _make_model_small(model):
-    backbone = model.backbone
-    backbone.update(arch=ARCH, img_size=(HEIGHT, WIDTH), patch_size=8)
-    if backbone.get('stem') == 'ics':
-        backbone.patch_size = 16
-    for part in ('head', 'neck'):
-        if part in model and 'in_channels' in model[part]:
-            model[part].in_channels = ARCH['embed_dims']
-    if model.type == 'PASS':
-        model.neck.update(hidden_channels=24, bottleneck_channels=8, out_channels=32)
-    init_cfg = backbone.get('init_cfg')
-    if init_cfg:
-        provide_weights(Path(init_cfg.checkpoint), backbone, init_cfg.get('prefix', ''))
 
 
 def _make_loader_small(loader):
@@ -221,9 +213,6 @@ def _make_loader_small(loader):
             dataset.settings = PEOPLE
         dataset.pop('indices', None)
         shrink(dataset.pipeline)
-        for step in dataset.pipeline:
-            if step.type == 'PartAwareMultiCrop':
-                step.update(global_size=(32, 16), local_size=(16, 8), local_per_part=1)
 
 
 def provide_weights(path, backbone, prefix=''):
@@ -255,9 +244,6 @@ def provide_run(folder):
     """Write the figures of a run that was not made."""
     folder = folder / '20260101_000000' / 'vis_data'
     folder.mkdir(parents=True)
-    lines = [
-        json.dumps({'loss': 1 / step, 'teacher_information': step, 'epoch': step, 'iter': 2 * step})
-        for step in range(1, 5)
-    ]
-    lines.append(json.dumps({'reid/mAP': 50.0, 'step': 4}))
-    (folder / 'scalars.json').write_text('\n'.join(lines) + '\n')
+    figures = [dict(loss=1 / n, teacher_information=n, epoch=n, iter=2 * n) for n in range(1, 5)]
+    figures.append({'reid/mAP': 50.0, 'step': 4})
+    (folder / 'scalars.json').write_text(''.join(json.dumps(line) + '\n' for line in figures))

@@ -48,9 +48,7 @@ def _raise(error):
 # What happens to a process.
 WAYS = {
     'kill': lambda: os.kill(os.getpid(), signal.SIGKILL),
-    'bus error': lambda: os.kill(os.getpid(), signal.SIGBUS),
     'exit': lambda: os._exit(3),
-    'hang': lambda: time.sleep(60),
     'terminate': lambda: os.kill(os.getpid(), signal.SIGTERM),
     'terminate parent': lambda: os.kill(os.getppid(), signal.SIGTERM),
     'terminate group': lambda: os.killpg(0, signal.SIGTERM),
@@ -118,71 +116,20 @@ class FixedNorms(Hook):
                 module.eval()
 
 
-class Fate:
-    """A step of a pipeline at which something happens to a worker; returns the place of a sample.
-
-    Args:
-        name (str): End of the path of the sample.
-        act (Callable): What happens.
-        ends (bool): Whether to return the sample itself instead.
-    """
-
-    def __init__(self, name, act, ends=True):
-        self.name, self.act, self.ends = name, act, ends
-
-    def __call__(self, sample):
-        if sample['img_path'].endswith(self.name):
-            self.act()
-        return sample['sample_idx'] if self.ends else sample
-
-
-def killed():
-    WAYS['kill']()
-
-
-def bus_error():
-    WAYS['bus error']()
-
-
-def left():
-    WAYS['exit']()
-
-
-def hang():
-    WAYS['hang']()
-
-
 @dataclass(frozen=True)
 class Ended:
-    """How processes ended.
+    """How processes ended."""
 
-    Attributes:
-        status (int): Exit status, negative for a signal; of several processes 0 or 1.
-        output (str): What they printed.
-        report (str): What torchrun says of the failure of several; '' when there was none.
-        seconds (float): How long they took.
-    """
-
+    # Negative for a signal; of several processes 0 or 1.
     status: int
     output: str
+    # What torchrun says of the failure of several; '' when there was none.
     report: str
     seconds: float
 
-    @property
-    def root_cause(self) -> str:
-        """The part of the report on the process that failed first."""
-        return self.report.partition('Root Cause')[2]
-
 
 def run_tool(name, folder, *arguments, number=1) -> Ended:
-    """Run ``tools/NAME.py``, in several processes as torchrun does.
-
-    Args:
-        name (str): The program.
-        folder (Path): Where it runs.
-        *arguments (str): Of the program.
-        number (int): How many processes.
-    """
+    """Run ``tools/NAME.py`` in a folder, in ``number`` processes as torchrun does."""
     words = [str(ROOT / 'tools' / f'{name}.py'), *map(str, arguments)]
     if number == 1:
         return _run_one(folder, words)
@@ -190,13 +137,9 @@ def run_tool(name, folder, *arguments, number=1) -> Ended:
 
 
 def run_in_processes(program, folder, *arguments, number=2) -> None:
-    """Run a program as torchrun does, and fail when it does.
+    """Run a program, given as source, in a folder as torchrun does, and fail when it does.
 
-    Args:
-        program (str): Its source. It may import the modules beside the tests.
-        folder (Path): Where it runs.
-        *arguments (str): Of the program.
-        number (int): How many processes.
+    It may import the modules beside the tests.
     """
     ended = _run_several(folder, number, _run_source, program, *arguments)
     assert ended.status == 0, ended.output + ended.report

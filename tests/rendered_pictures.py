@@ -22,13 +22,13 @@ PICTURES = [
 
 
 def block_means(picture: Picture) -> np.ndarray:
-    """Mean colours of 8 x 4 blocks of a picture, (8, 4, 3)."""
+    """Mean colors of 8 x 4 blocks of a picture, (8, 4, 3)."""
     image, _ = render(picture)
     return cv2.resize(image.astype(np.float32), (4, 8), interpolation=cv2.INTER_AREA)
 
 
 def histogram_map(settings: SyntheticSettings) -> float:
-    """Mean average precision of nearest neighbours on HSV 8x8x8 histograms in L1 distance.
+    """Mean average precision of nearest neighbors on HSV 8x8x8 histograms in L1 distance.
 
     Market-1501 protocol: of the gallery, pictures of the same person by the same camera do not
     count. The pictures are JPEG files, as in a generated data set.

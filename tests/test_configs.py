@@ -1,4 +1,4 @@
-"""Every config must load, stay short, and name only what exists."""
+"""Every config loads, stays short, names only what exists, and keeps the published settings."""
 
 import re
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset, Compose
-from mmengine.registry import FUNCTIONS, DefaultScope
+from mmengine.registry import FUNCTIONS, DefaultScope, Registry
 
 from passreid import registry
 from passreid.utils import config_path, register_all_modules
@@ -17,52 +17,13 @@ ROOT = config_path()
 FILES = sorted(ROOT.rglob('*.py'))
 LEAVES = [path for path in FILES if '_base_' not in path.relative_to(ROOT).parts]
 MAX_LINES, MAX_DEPTH = 25, 3
+REGISTRIES = [FUNCTIONS, *(node for node in vars(registry).values() if isinstance(node, Registry))]
 
-# The registry of each place that a type may stand in, by the key that leads to it.
-PLACES = {
-    'model': registry.MODELS,
-    'data_preprocessor': registry.MODELS,
-    'backbone': registry.MODELS,
-    'neck': registry.MODELS,
-    'head': registry.MODELS,
-    'memory': registry.MODELS,
-    'sampler': registry.DATA_SAMPLERS,
-    'collate_fn': FUNCTIONS,
-    'dataset': registry.DATASETS,
-    'pipeline': registry.TRANSFORMS,
-    'train_pipeline': registry.TRANSFORMS,
-    'test_pipeline': registry.TRANSFORMS,
-    'train_pipeline_384': registry.TRANSFORMS,
-    'test_pipeline_384': registry.TRANSFORMS,
-    'pack': registry.TRANSFORMS,
-    'datasets': registry.DATASETS,
-    'train_sets': registry.DATASETS,
-    'id_loss': registry.MODELS,
-    'metric_loss': registry.MODELS,
-    'init_cfg': registry.WEIGHT_INITIALIZERS,
-    'val_evaluator': registry.METRICS,
-    'test_evaluator': registry.METRICS,
-    'optim_wrapper': registry.OPTIM_WRAPPERS,
-    'constructor': registry.OPTIM_WRAPPER_CONSTRUCTORS,
-    'optimizer': registry.OPTIMIZERS,
-    'param_scheduler': registry.PARAM_SCHEDULERS,
-    'train_cfg': registry.LOOPS,
-    'val_cfg': registry.LOOPS,
-    'test_cfg': registry.LOOPS,
-    'custom_hooks': registry.HOOKS,
-    'visualizer': registry.VISUALIZERS,
-    'vis_backends': registry.VISBACKENDS,
-}
 
-leaves = pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
-fine_tuning = pytest.mark.parametrize(
-    'path',
-    [path for path in LEAVES if path.parent.name == 'supervised'],
-    ids=lambda path: path.stem,
-)
-CLUSTERING = [path for path in LEAVES if path.parent.name in ('usl', 'uda')]
-clustering = pytest.mark.parametrize('path', CLUSTERING, ids=lambda path: path.stem)
-files = pytest.mark.parametrize('path', FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def configs(*folders):
+    """Parametrize a test over the leaf configs, of all folders or of some."""
+    paths = [path for path in LEAVES if not folders or path.parent.name in folders]
+    return pytest.mark.parametrize('path', paths, ids=lambda path: path.stem)
 
 
 @pytest.fixture(autouse=True)
@@ -72,28 +33,16 @@ def scope():
         yield
 
 
-def named_types(node, path=()):
-    """Yield the keys that lead to each type, and its name; numbers of lists are left out."""
+def named_types(node):
+    """Yield the types that a config names; those of `clip_grad` are words, not classes."""
     if isinstance(node, dict):
-        if 'type' in node:
-            yield path, node['type']
-        if 'constructor' in node:
-            yield (*path, 'constructor'), node['constructor']
+        yield from (node[key] for key in ('type', 'constructor') if key in node)
         for key, child in node.items():
-            # Its type is a word of mmengine's, or of our optimiser wrapper.
             if key != 'clip_grad':
-                yield from named_types(child, (*path, key))
+                yield from named_types(child)
     elif isinstance(node, list | tuple):
         for child in node:
-            yield from named_types(child, path)
-
-
-def registry_of(path):
-    """Return the registry that the keys lead to, or None."""
-    # Default hooks stand under names of their own, some of which are those of other places.
-    if path[0] == 'default_hooks' and len(path) == 2:
-        return registry.HOOKS
-    return PLACES.get(path[-1])
+            yield from named_types(child)
 
 
 def depth(path):
@@ -102,32 +51,36 @@ def depth(path):
     return 1 + max((depth(path.parent / base) for base in bases), default=0)
 
 
-@leaves
-def test_config_is_complete(path):
+def datasets(loaders):
+    """List the data sets of a data loader or of several."""
+    loaders = loaders if isinstance(loaders, list) else [loaders] if loaders else []
+    return [one for loader in loaders for one in loader.dataset.get('datasets', [loader.dataset])]
+
+
+def build_model(config):
+    with torch.device('meta'):
+        return registry.MODELS.build(config.model)
+
+
+@configs()
+def test_config_is_complete_and_short(path):
     config = Config.fromfile(path)
     assert config.default_scope == 'passreid'
     assert {'model', 'train_dataloader', 'optim_wrapper', 'train_cfg'} <= set(config)
-
-
-@leaves
-def test_leaf_is_short(path):
     assert len(path.read_text().splitlines()) <= MAX_LINES
-
-
-@leaves
-def test_inheritance_is_shallow(path):
     assert depth(path) <= MAX_DEPTH
+    clip_grad = dict(type='per_parameter', max_norm=3.0) if path.parent.name == 'pass' else None
+    assert config.optim_wrapper.get('clip_grad') == clip_grad
 
 
 def test_names_are_unique():
     # A run writes into the folder of this name.
-    names = [path.stem for path in LEAVES]
-    assert len(set(names)) == len(names)
+    assert len({path.stem for path in LEAVES}) == len(LEAVES)
 
 
-@files
-def test_there_are_no_absolute_paths(path):
-    assert not re.search(r"""['"](/|~|[A-Za-z]:\\)""", path.read_text())
+def test_there_are_no_absolute_paths():
+    for path in FILES:
+        assert not re.search(r"""['"](/|~|[A-Za-z]:\\)""", path.read_text()), path
 
 
 @pytest.mark.parametrize(
@@ -146,38 +99,27 @@ def test_data_sets_share_one_recipe(name):
     assert own == recipe
 
 
-@leaves
-def test_types_resolve(path):
+def test_sizes_share_one_recipe():
+    small, large = (
+        Config.fromfile(ROOT / '_base_' / 'datasets' / f'reid_{height}x128.py').to_dict()
+        for height in (256, 384)
+    )
+    assert repr(large).replace('384', '256') == repr(small)
+
+
+@configs()
+def test_types_exist(path):
     found = list(named_types(Config.fromfile(path).to_dict()))
     assert len(found) > 15
-    for keys, name in found:
-        node = registry_of(keys)
-        assert node is not None, f'{".".join(keys)}: which registry is {name} of?'
-        assert node.get(name) is not None, f'{".".join(keys)}: {name}'
+    for name in found:
+        assert any(node.get(name) for node in REGISTRIES), name
 
 
-@leaves
-def test_gradients_are_clipped_by_themselves_in_pre_training_alone(path):
-    clip_grad = Config.fromfile(path).optim_wrapper.get('clip_grad')
-    published = dict(type='per_parameter', max_norm=3.0)
-    assert clip_grad == (published if path.parent.name == 'pass' else None)
-
-
-@leaves
-def test_written_config_reads_back(path, tmp_path):
-    config = Config.fromfile(path)
-    config.dump(tmp_path / 'written.py')
-    assert Config.fromfile(tmp_path / 'written.py').to_dict() == config.to_dict()
-
-
-@leaves
+@configs()
 def test_model_and_transforms_take_their_arguments(path):
     config = Config.fromfile(path)
-    with torch.device('meta'):
-        model = registry.MODELS.build(config.model)
-    (dataset,) = config.train_dataloader.dataset.get('datasets', [config.train_dataloader.dataset])[
-        :1
-    ]
+    model = build_model(config)
+    dataset = datasets(config.train_dataloader)[0]
     assert issubclass(registry.DATASETS.get(dataset.type), BaseDataset)
     transforms = [registry.TRANSFORMS.build(step) for step in dataset.pipeline]
     if path.parent.name == 'pass':
@@ -185,48 +127,20 @@ def test_model_and_transforms_take_their_arguments(path):
         assert cut.num_parts == model.backbone.num_parts
 
 
-@fine_tuning
-def test_sizes_of_fine_tuning_agree(path):
-    config = Config.fromfile(path)
-    backbone, head = config.model.backbone, config.model.head
-    with torch.device('meta'):
-        model = registry.MODELS.build(config.model)
-    assert head.in_channels == model.backbone.embed_dims
-    assert model.head.num_parts == model.backbone.num_parts
-    height, width = backbone.img_size
-    assert path.stem.endswith('synthetic') or f'{height}x{width}' in path.stem
-    loaders = [config.train_dataloader, config.val_dataloader]
-    test = config.test_dataloader
-    loaders += test if isinstance(test, list) else [test]
-    for loader in loaders:
-        for dataset in loader.dataset.get('datasets', [loader.dataset]):
-            (resize,) = (step for step in dataset.pipeline if step.type == 'Resize')
-            assert tuple(resize.scale) == (width, height)
-            for crop in (step for step in dataset.pipeline if step.type == 'RandomCrop'):
-                assert tuple(crop.crop_size) == (height, width)
-            bicubic = dataset.get('split', 'train') == 'train'
-            assert resize.interpolation == ('bicubic' if bicubic else 'bilinear')
-
-
-def read_pipelines(config):
-    """Yield the pipelines of all data sets, and those of hooks."""
-    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        loaders = config.get(name) or []
-        for loader in loaders if isinstance(loaders, list) else [loaders]:
-            for dataset in loader.dataset.get('datasets', [loader.dataset]):
-                yield dataset.pipeline
-    if hook := config.default_hooks.get('pseudo_labels'):
-        yield hook.pipeline
-
-
-@leaves
+@configs()
 def test_images_have_the_size_of_the_model(path, tmp_path, log, monkeypatch):
     monkeypatch.setattr('passreid.utils.log_once._shown', set())
     cv2.imwrite(str(tmp_path / 'crop.png'), np.zeros((130, 60, 3), np.uint8))
     config = Config.fromfile(path)
+    height, width = config.model.backbone.img_size
+    assert path.stem.endswith(('synthetic', 'lup', 'folder')) or f'{height}x{width}' in path.stem
     arch = dict(embed_dims=8, num_layers=1, num_heads=1, feedforward_channels=8)
-    for pipeline in read_pipelines(config):
-        backbone = registry.MODELS.build(dict(config.model.backbone, arch=arch))
+    backbone = registry.MODELS.build(dict(config.model.backbone, arch=arch, init_cfg=None))
+    loaders = [config.get(f'{name}_dataloader') for name in ('train', 'val', 'test')]
+    pipelines = [dataset.pipeline for loader in loaders for dataset in datasets(loader)]
+    if hook := config.default_hooks.get('pseudo_labels'):
+        pipelines.append(hook.pipeline)
+    for pipeline in pipelines:
         transforms = Compose([registry.TRANSFORMS.build(step) for step in pipeline])
         inputs = transforms(dict(img_path=str(tmp_path / 'crop.png'), gt_label=0))['inputs']
         if isinstance(inputs, dict):
@@ -240,50 +154,39 @@ def test_images_have_the_size_of_the_model(path, tmp_path, log, monkeypatch):
     assert '17x16 pixels' in log()
 
 
-@clustering
-def test_sizes_of_clustering_agree(path):
+@configs('supervised', 'usl', 'uda')
+def test_training_is_consistent(path):
     config = Config.fromfile(path)
-    backbone, neck = config.model.backbone, config.model.neck
-    with torch.device('meta'):
-        model = registry.MODELS.build(config.model)
-    assert neck.in_channels == model.backbone.embed_dims
-    assert len(model.neck.norms) == (1 + model.backbone.num_parts if neck.multi_neck else 1)
-    assert neck.normalize
-    width, height = backbone.img_size[::-1]
-    hook = config.default_hooks.pseudo_labels
-    for pipeline in (config.train_dataloader.dataset.pipeline, hook.pipeline):
-        (resize,) = (step for step in pipeline if step.type == 'Resize')
-        assert tuple(resize.scale) == (width, height)
-    loader = config.train_dataloader
+    model, loader = build_model(config), config.train_dataloader
+    part = config.model.get('head') or config.model.neck
+    assert part.in_channels == model.backbone.embed_dims
     assert loader.batch_size % loader.sampler.images_per_id == 0
-    if config.val_dataloader:
-        assert config.val_dataloader.dataset.pipeline == hook.pipeline
-        for key in ('type', 'data_root'):
-            assert config.val_dataloader.dataset[key] == loader.dataset[key]
-            assert config.test_dataloader.dataset[key] == loader.dataset[key]
+    if path.parent.name == 'supervised':
+        assert model.head.num_parts == model.backbone.num_parts
+    else:
+        necks = 1 + model.backbone.num_parts if part.multi_neck else 1
+        assert part.normalize and len(model.neck.norms) == necks
+    hook = config.default_hooks.get('pseudo_labels')
+    for dataset in datasets(config.val_dataloader):
+        assert not hook or dataset.pipeline == hook.pipeline
+        trained = datasets(loader)[0]
+        assert (dataset.type, dataset.data_root) == (trained.type, trained.data_root)
 
 
-@pytest.mark.parametrize(
-    'path', [path for path in CLUSTERING if path.parent.name == 'uda'], ids=lambda path: path.stem
-)
-def test_adaptation_changes_weights_and_neck_only(path):
+@configs('supervised', 'usl', 'uda')
+def test_weights_to_start_from_are_those_of_another_config(path):
     config = Config.fromfile(path)
-    (base,) = config._get_base_files(str(path))
-    unsupervised = Config.fromfile(path.parent / base)
-    init_cfg = config.model.backbone.init_cfg
-    assert init_cfg.checkpoint.startswith('work_dirs/vit-')
-    assert config.model.neck.multi_neck
-    config.model.backbone.init_cfg = unsupervised.model.backbone.init_cfg
-    config.model.neck.multi_neck = unsupervised.model.neck.multi_neck
-    config.pop('init_cfg')
-    assert config.to_dict() == unsupervised.to_dict()
-    folder, name, file = init_cfg.checkpoint.split('/')
-    source = Config.fromfile(ROOT / 'supervised' / f'{name}.py')
+    folder, name, file = config.model.backbone.init_cfg.checkpoint.split('/')
     assert folder == 'work_dirs'
-    assert file == f'epoch_{source.train_cfg.max_epochs}.pth'
-    assert source.model.head.fusion == config.model.neck.fusion
-    assert source.model.head.multi_neck
-    for key in ('arch', 'patch_size', 'num_parts', 'img_size'):
+    (source,) = (Config.fromfile(leaf) for leaf in LEAVES if leaf.stem == name)
+    if path.parent.name == 'uda':
+        assert file == f'epoch_{source.train_cfg.max_epochs}.pth'
+        assert source.model.backbone.img_size == config.model.backbone.img_size
+        assert source.model.head.fusion == config.model.neck.fusion
+        assert source.model.head.multi_neck and config.model.neck.multi_neck
+    else:
+        assert file == 'teacher_backbone.pth'
+    for key in ('arch', 'patch_size', 'num_parts'):
         assert source.model.backbone.get(key) == config.model.backbone.get(key), key
 
 
@@ -296,38 +199,25 @@ def test_adaptation_changes_weights_and_neck_only(path):
 )
 def test_published_recipe_of_clustering(name, dataset, eps, fusion):
     config = Config.fromfile(ROOT / 'usl' / f'{name}.py')
-    assert config.train_dataloader.dataset.type == dataset
-    assert config.train_dataloader.batch_size == 256
-    sampler = config.train_dataloader.sampler
-    assert (sampler.images_per_id, sampler.iterations) == (8, 200)
+    model, loader, optim = config.model, config.train_dataloader, config.optim_wrapper
+    assert (loader.dataset.type, loader.batch_size) == (dataset, 256)
+    assert (loader.sampler.images_per_id, loader.sampler.iterations) == (8, 200)
     hook = dict(registry.HOOKS.build(config.default_hooks.pseudo_labels).settings)
     assert hook == dict(eps=eps, min_samples=4, k1=30, k2=6, search='exact')
-    assert config.model.neck.to_dict() == dict(
+    assert model.neck.to_dict() == dict(
         type='BNNeck', in_channels=384, fusion=fusion, multi_neck=False, normalize=True
     )
-    assert config.model.memory.to_dict() == dict(
+    assert model.memory.to_dict() == dict(
         type='ClusterMemory', temperature=0.05, momentum=0.2, use_hard=True
     )
-    assert config.model.backbone.drop_path_rate == 0.3
+    assert model.backbone.drop_path_rate == 0.3
+    assert model.data_preprocessor.erasing.to_dict() == dict(
+        prob=0.5, mode='constant', area=(0.02, 0.4), value=(0.485, 0.456, 0.406)
+    )
     optimizer = dict(type='SGD', lr=3.5e-4, momentum=0.9, weight_decay=5e-4)
-    assert config.optim_wrapper.optimizer.to_dict() == optimizer
-    assert 'paramwise_cfg' not in config.optim_wrapper
+    assert optim.optimizer.to_dict() == optimizer and 'paramwise_cfg' not in optim
     assert config.param_scheduler == [dict(type='StepLR', step_size=20, gamma=0.1)]
     assert config.train_cfg.max_epochs == 50
-    erasing = config.model.data_preprocessor.erasing
-    assert (erasing.mode, erasing.area) == ('constant', (0.02, 0.4))
-    assert erasing.value == (0.485, 0.456, 0.406)
-
-
-@fine_tuning
-def test_pre_training_of_a_fine_tuning_config_is_there(path):
-    checkpoint = Config.fromfile(path).model.backbone.init_cfg.checkpoint
-    folder, name, file = checkpoint.split('/')
-    assert (folder, file) == ('work_dirs', 'teacher_backbone.pth')
-    source = Config.fromfile(ROOT / 'pass' / f'{name}.py').model.backbone
-    backbone = Config.fromfile(path).model.backbone
-    for key in ('arch', 'patch_size', 'num_parts'):
-        assert source.get(key) == backbone.get(key), key
 
 
 @pytest.mark.parametrize(
@@ -338,10 +228,9 @@ def test_pre_training_of_a_fine_tuning_config_is_there(path):
         ('pass_vit-s16-ics_lup', 384, 128),
     ],
 )
-def test_published_sizes(name, width, batch):
+def test_published_recipe_of_pre_training(name, width, batch):
     config = Config.fromfile(ROOT / 'pass' / f'{name}.py')
-    with torch.device('meta'):
-        model = registry.MODELS.build(config.model)
+    model = build_model(config)
     assert model.backbone.embed_dims == width
     assert model.backbone.pos_embed.shape == (1, 16 * 8, width)
     assert len(model.backbone.layers) == 12

@@ -1,9 +1,9 @@
-"""Every command and every piece of Python of the documentation is run, page by page."""
+"""Every command, config and piece of Python of the documentation is run, on small data."""
 
-import importlib.util
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,24 +11,37 @@ import pytest
 from documentation import (
     PAGES,
     ROOT,
+    load_program,
     make_small,
+    marked_block,
     provide_checkpoint,
     provide_run,
+    read_blocks,
     read_steps,
     write_documented_files,
 )
+from mmengine.config import Config
 from tiny_runs import quick_start
+
+from passreid.apis import build_runner, load_config
 
 # Started by other tests, in processes of their own.
 ELSEWHERE = (
     'quickstart.py',
     'gradio_demo.py',
+    'verify_dataset.py',
     'dist_train.sh',
     'dist_test.sh',
     'slurm_train.sh',
     'slurm_test.sh',
 )
 _MODULES = ('passreid.apis.build_runner', 'passreid.apis.get_model', 'passreid.apis')
+CONFIGS = [
+    pytest.param(block.marker.removeprefix('config: '), block.text, id=f'{page.stem}-{number}')
+    for page in PAGES
+    for number, block in enumerate(read_blocks(page))
+    if block.marker.startswith('config: ')
+]
 
 
 @pytest.fixture(scope='module')
@@ -38,16 +51,39 @@ def world(tmp_path_factory):
 
 @pytest.fixture
 def place(world, tmp_path, monkeypatch):
-    """A folder with data and configs, in which configs are small when they are run."""
+    """A folder with data and configs."""
     shutil.copytree(world, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-
-    load_config = sys.modules['passreid.apis.build_runner'].load_config
-    for name in _MODULES:
-        monkeypatch.setattr(
-            sys.modules[name], 'load_config', lambda cfg: make_small(load_config(cfg))
-        )
     return tmp_path
+
+
+@pytest.mark.parametrize(('folder', 'text'), CONFIGS)
+def test_config_trains(folder, text, place):
+    path = place / 'configs' / folder / 'own.py'
+    path.write_text(text)
+    config = Config.fromfile(path)
+    for step in config.train_dataloader.dataset.pipeline:
+        if step.type == 'Resize':
+            assert tuple(step.scale[::-1]) == tuple(config.model.backbone.img_size)
+    with quick_start():
+        runner = build_runner(make_small(config))
+        runner.train()
+    assert runner.iter >= 2
+    written = {file.name.rstrip('.0123456789pth') for file in (place / 'work_dirs/own').iterdir()}
+    if folder == 'pass':
+        assert 'teacher_backbone' in written
+    else:
+        assert 0 < runner.message_hub.get_scalar('val/reid/mAP').current() <= 100
+        assert ('best_reid_mAP_epoch_' in written) == ('save_best' in text)
+
+
+def test_config_in_the_style_of_python(place):
+    path = place / 'configs' / 'supervised' / 'mine.py'
+    path.write_text(marked_block(ROOT / 'docs' / 'index.md', 'python-style'))
+    own, expected = load_config(path), load_config('configs/supervised/vit-t8_synthetic.py')
+    expected.model.head.fusion = 'mean'
+    assert own.model == expected.model
+    assert own.train_dataloader == expected.train_dataloader
 
 
 def run_command(words, place, monkeypatch):
@@ -59,13 +95,8 @@ def run_command(words, place, monkeypatch):
     if Path(program).name in ELSEWHERE:
         return
     provide_what_is_named(arguments, place)
-    monkeypatch.syspath_prepend((ROOT / program).parent)
-    monkeypatch.setattr(sys, 'argv', [program, *arguments])
-    spec = importlib.util.spec_from_file_location('program', ROOT / program)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     with quick_start():
-        module.main()
+        load_program(program, arguments, monkeypatch).main()
 
 
 def config_of(checkpoint, place):
@@ -88,8 +119,11 @@ def provide_what_is_named(arguments, place):
 @pytest.mark.slow
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: page.stem)
 def test_page_runs(page, place, monkeypatch):
-    steps = read_steps(page)
-    for step in steps:
+    for name in _MODULES:
+        monkeypatch.setattr(
+            sys.modules[name], 'load_config', lambda cfg: make_small(load_config(cfg))
+        )
+    for step in read_steps(page):
         try:
             if step.language == 'python':
                 provide_what_is_named(re.findall(r"'([^']+\.pth)'", step.text), place)
@@ -100,3 +134,12 @@ def test_page_runs(page, place, monkeypatch):
             assert not leave.code, step.text
         except Exception as error:
             raise AssertionError(f'{page.name}: {step.text}') from error
+
+
+@pytest.mark.slow
+def test_site_builds_without_a_warning(tmp_path):
+    pytest.importorskip('mkdocs', reason="needs pip install -e '.[docs]'")
+    command = [sys.executable, '-m', 'mkdocs', 'build', '--strict', '--site-dir', str(tmp_path)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    assert (tmp_path / 'pretrain' / 'index.html').is_file()

@@ -1,4 +1,8 @@
-"""Pre-training, fine-tuning and training without labels, each a matter of seconds."""
+"""Pre-training, fine-tuning and training without labels, each a matter of seconds.
+
+The configs are those of ``root``, the repository. Changes are entries by dotted key, with ``__``
+for the dots, such as ``train_cfg__max_epochs=1``.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +14,7 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
+from torch.utils.data import DataLoader
 
 from passreid.apis import build_runner
 from passreid.engine.optim_wrappers import AmpPerParameterOptimWrapper
@@ -60,21 +65,10 @@ def write_people(root, seed=0):
 
 
 def pass_config(root, crops, work_dir, **changes):
-    """Return the LUPerson recipe at a size for tests: 16 crops in batches of 4, 2 epochs.
-
-    Args:
-        root (Path): Root of the repository.
-        crops (Path): Folder of pictures.
-        work_dir (Path): Work directory.
-        **changes: Entries by dotted key, with ``__`` for the dots.
-    """
+    """Return the LUPerson recipe at a size for tests: 16 crops in batches of 4, 2 epochs."""
     cfg = Config.fromfile(root / 'configs' / 'pass' / 'pass_vit-s16_lup.py')
-    cfg.model.backbone.arch = ARCH
-    cfg.model.backbone.update(img_size=(HEIGHT, WIDTH), patch_size=8, drop_path_rate=0.2)
-    cfg.model.neck.update(hidden_channels=24, bottleneck_channels=8, out_channels=32)
-    loader = cfg.train_dataloader
-    loader.dataset.data_root = str(crops)
-    loader.dataset.pipeline[1].update(global_size=(32, 16), local_size=(16, 8), local_per_part=1)
+    shrink_model(cfg.model)
+    cfg.train_dataloader.dataset.data_root = str(crops)
     for scheduler, (begin, end) in zip(cfg.param_scheduler, ((0, 1), (1, 2), (0, 2)), strict=True):
         scheduler.update(begin=begin, end=end)
         if 'T_max' in scheduler:
@@ -82,42 +76,26 @@ def pass_config(root, crops, work_dir, **changes):
     cfg.train_cfg.max_epochs = 2
     cfg.optim_wrapper.update(amp=None)
     cfg.auto_scale_lr.enable = False
-    return _finish(cfg, work_dir, [loader], batch_size=4, lr=0.02, changes=changes)
+    return _finish(cfg, work_dir, batch_size=4, lr=0.02, changes=changes)
 
 
 def reid_config(root, people, work_dir, pretrained=None, **changes):
-    """Return the Market-1501 recipe at a size for tests: 2 epochs of 4 batches of 4 ids x 2.
-
-    Args:
-        root (Path): Root of the repository.
-        people (Path): Folder of :func:`write_people`.
-        work_dir (Path): Work directory.
-        pretrained (Path, optional): Weights of the backbone to start from.
-        **changes: Entries by dotted key, with ``__`` for the dots.
-    """
+    """Return the Market-1501 recipe at a size for tests: 2 epochs of 4 batches of 4 ids x 2."""
     cfg = Config.fromfile(root / 'configs' / 'supervised' / 'vit-s16_market1501-256x128.py')
-    init_cfg = pretrained and dict(type='Pretrained', checkpoint=str(pretrained))
-    _shrink_people(cfg, people, init_cfg)
-    cfg.model.head.in_channels = ARCH['embed_dims']
+    _shrink_people(cfg, people)
+    if pretrained:
+        cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=str(pretrained))
     (schedule,) = cfg.param_scheduler
     schedule.update(T_max=3, warmup=1)
     cfg.train_cfg.update(max_epochs=2, val_interval=2)
     cfg.optim_wrapper.update(amp=None)
-    return _finish(cfg, work_dir, _loaders(cfg), batch_size=8, lr=0.02, changes=changes)
+    return _finish(cfg, work_dir, batch_size=8, lr=0.02, changes=changes)
 
 
 def cluster_config(root, people, work_dir, **changes):
-    """Return the Market-1501 recipe of USL at a size for tests: 3 epochs of 3 batches of 4 x 2.
-
-    Args:
-        root (Path): Root of the repository.
-        people (Path): Folder of :func:`write_people`.
-        work_dir (Path): Work directory.
-        **changes: Entries by dotted key, with ``__`` for the dots.
-    """
+    """Return the Market-1501 recipe of USL at a size for tests: 3 epochs of 3 batches of 4 x 2."""
     cfg = Config.fromfile(root / 'configs' / 'usl' / 'usl_vit-s16_market1501-256x128.py')
-    _shrink_people(cfg, people, None)
-    cfg.model.neck.in_channels = ARCH['embed_dims']
+    _shrink_people(cfg, people)
     hook = cfg.default_hooks.pseudo_labels
     # A neighborhood for the 32 images of 8 people.
     hook.update(eps=0.5, k1=6, k2=2, min_samples=3)
@@ -125,33 +103,39 @@ def cluster_config(root, people, work_dir, **changes):
     cfg.train_dataloader.sampler.iterations = 3
     cfg.train_cfg.update(max_epochs=3, val_interval=3)
     cfg.param_scheduler = []
-    return _finish(cfg, work_dir, _loaders(cfg), batch_size=8, lr=0.002, changes=changes)
+    return _finish(cfg, work_dir, batch_size=8, lr=0.002, changes=changes)
 
 
-def _loaders(cfg):
-    return [cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader]
-
-
-def _shrink_people(cfg, people, init_cfg):
-    cfg.model.backbone.update(
-        arch=ARCH, img_size=(HEIGHT, WIDTH), patch_size=8, drop_path_rate=0.2, init_cfg=init_cfg
-    )
-    for loader in _loaders(cfg):
-        loader.dataset.data_root = str(people)
-        shrink(loader.dataset.pipeline)
+def _shrink_people(cfg, people):
+    shrink_model(cfg.model)
+    cfg.model.backbone.init_cfg = None
+    for name in ('train', 'val', 'test'):
+        cfg[f'{name}_dataloader'].dataset.data_root = str(people)
     cfg.train_dataloader.sampler.images_per_id = 2
 
 
-def _finish(cfg, work_dir, loaders, batch_size, lr, changes):
-    for loader in loaders:
-        loader.update(
-            batch_size=batch_size, num_workers=0, persistent_workers=False, pin_memory=False
-        )
+def _finish(cfg, work_dir, batch_size, lr, changes):
+    small = dict(batch_size=batch_size, num_workers=0, persistent_workers=False, pin_memory=False)
+    for name in ('train', 'val', 'test'):
+        if loader := cfg.get(f'{name}_dataloader'):
+            loader.update(small)
+            shrink(loader.dataset.pipeline)
+    cfg.model.backbone.drop_path_rate = 0.2
     cfg.optim_wrapper.optimizer.lr = lr
     cfg.default_hooks.logger.interval = 1
     cfg.work_dir = str(work_dir)
     cfg.merge_from_dict({key.replace('__', '.'): value for key, value in changes.items()})
     return cfg
+
+
+def shrink_model(model):
+    """Make the model of a config small, for images of 32 x 16 pixels, in place."""
+    model.backbone.update(arch=ARCH, img_size=(HEIGHT, WIDTH), patch_size=8)
+    for part in ('head', 'neck'):
+        if part in model and 'in_channels' in model[part]:
+            model[part].in_channels = ARCH['embed_dims']
+    if model.type == 'PASS':
+        model.neck.update(hidden_channels=24, bottleneck_channels=8, out_channels=32)
 
 
 def shrink(pipeline):
@@ -161,6 +145,8 @@ def shrink(pipeline):
             step.scale = (WIDTH, HEIGHT)
         elif step.type == 'RandomCrop':
             step.update(crop_size=(HEIGHT, WIDTH), padding=2)
+        elif step.type == 'PartAwareMultiCrop':
+            step.update(global_size=(32, 16), local_size=(16, 8), local_per_part=1)
 
 
 def without_randomness(cfg):
@@ -209,7 +195,14 @@ def train(cfg, *hooks):
     runner = build_runner(cfg)
     for hook in hooks:
         runner.register_hook(hook)
-    runner.train()
+    try:
+        runner.train()
+    finally:
+        # Left to the garbage collection, persistent workers are waited for, for seconds each.
+        for holder in runner.train_loop, *runner.hooks:
+            for loader in vars(holder).values():
+                if isinstance(loader, DataLoader):
+                    loader._iterator = None
     return runner
 
 

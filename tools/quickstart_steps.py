@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-PRE_TRAINED = {'pass': 'pass_vit-t16_synthetic.py', 'cls': 'pass_vit-t16-cls_synthetic.py'}
+PRE_TRAINED = {'pass': 'pass_vit-t8_synthetic.py', 'cls': 'pass_vit-t8-cls_synthetic.py'}
 NAMES = {'scratch': 'a fresh network', 'cls': 'the control', 'pass': 'the PASS weights'}
 # Fewer pictures, people and iterations: shows that everything works, not how well.
 FAST_DATA = ('settings.unlabelled_ids=850', 'settings.test_ids=60')

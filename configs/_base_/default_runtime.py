@@ -1,4 +1,4 @@
-# What every run shares.
+# Shared by all runs.
 custom_imports = dict(imports=['passreid.registry'], allow_failed_imports=False)
 default_scope = 'passreid'
 

@@ -1,4 +1,4 @@
-# Published recipe of PASS, ViT-S/16: 8 GPUs x 128 images, 100 epochs of LUPerson.
+# Published recipe of PASS, ViT-S/16: 100 epochs on LUPerson, 8 GPUs x 128 images.
 _base_ = [
     '../_base_/models/pass_vit_s16.py',
     '../_base_/datasets/luperson_views.py',

@@ -1,10 +1,5 @@
 # Published: 93.0 mAP, 96.8 Rank-1.
-_base_ = [
-    '../_base_/models/reid_vit_s16.py',
-    '../_base_/datasets/market1501.py',
-    '../_base_/schedules/sgd_120e.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = './vit-s16_market1501-256x128.py'
 
 model = dict(
     backbone=dict(

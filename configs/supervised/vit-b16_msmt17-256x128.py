@@ -1,10 +1,5 @@
 # Published: 71.8 mAP, 88.2 Rank-1.
-_base_ = [
-    '../_base_/models/reid_vit_s16.py',
-    '../_base_/datasets/msmt17.py',
-    '../_base_/schedules/sgd_120e.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = './vit-s16_msmt17-256x128.py'
 
 model = dict(
     backbone=dict(

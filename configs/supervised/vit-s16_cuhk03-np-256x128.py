@@ -1,4 +1,4 @@
-# The recipe of MSMT17; there is no published figure.
+# Same recipe as MSMT17; no published figure.
 _base_ = [
     '../_base_/models/reid_vit_s16.py',
     '../_base_/datasets/cuhk03_np.py',

@@ -1,10 +1,5 @@
-# Train on Market-1501 and MSMT17 together, test on both.
-_base_ = [
-    '../_base_/models/reid_vit_s16.py',
-    '../_base_/datasets/market1501.py',
-    '../_base_/schedules/sgd_120e.py',
-    '../_base_/default_runtime.py',
-]
+# Train on Market-1501 and MSMT17 together; test on both.
+_base_ = './vit-s16_market1501-256x128.py'
 
 datasets = [
     dict(type='Market1501', data_root='data/market1501'),

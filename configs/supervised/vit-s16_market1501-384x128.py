@@ -1,13 +1,13 @@
 # Published: 92.6 mAP, 96.8 Rank-1.
 _base_ = [
     '../_base_/models/reid_vit_s16.py',
-    '../_base_/datasets/market1501.py',
-    '../_base_/datasets/pipelines_384x128.py',
+    '../_base_/datasets/reid_384x128.py',
     '../_base_/schedules/sgd_120e.py',
     '../_base_/default_runtime.py',
 ]
 
+dataset = dict(type='Market1501', data_root='data/market1501')
+train_dataloader = dict(dataset=dataset)
+val_dataloader = dict(dataset=dataset)
+test_dataloader = dict(dataset=dataset)
 model = dict(backbone=dict(img_size=(384, 128)))
-train_dataloader = dict(dataset=dict(pipeline={{_base_.train_pipeline_384}}))
-val_dataloader = dict(dataset=dict(pipeline={{_base_.test_pipeline_384}}))
-test_dataloader = dict(dataset=dict(pipeline={{_base_.test_pipeline_384}}))

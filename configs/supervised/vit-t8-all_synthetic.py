@@ -1,4 +1,4 @@
-# Fine-tuning with all 100 people of domain a, where `../uda/uda_vit-t8_synthetic.py` starts.
+# Fine-tune with the labels of all 100 people of domain a: the source of uda_vit-t8_synthetic.py.
 _base_ = [
     '../_base_/models/reid_vit_t8.py',
     '../_base_/datasets/reid_synthetic.py',

@@ -1,6 +1,6 @@
 # Published: 90.2 mAP, 95.8 Rank-1.
 _base_ = ['../usl/usl_vit-s16_market1501-256x128.py']
 
-# What was learned with labels on MSMT17.
+# The source model, fine-tuned with labels on MSMT17.
 init_cfg = dict(checkpoint='work_dirs/vit-s16_msmt17-256x128/epoch_120.pth')
 model = dict(backbone=dict(init_cfg=init_cfg), neck=dict(multi_neck=True))

@@ -1,4 +1,4 @@
-# From what was learned with labels on domain a to domain b without.
+# UDA from labelled domain a to unlabelled domain b, on a CPU.
 _base_ = ['../usl/usl_vit-t8_synthetic.py']
 
 init_cfg = dict(checkpoint='work_dirs/vit-t8-all_synthetic/epoch_30.pth')

@@ -1,4 +1,4 @@
-# A folder of your own, flat or nested, without labels and cameras: give it as `--data-root`.
+# USL on your own folder of unlabelled crops, flat or nested: pass it as `--data-root`.
 _base_ = [
     '../_base_/models/cluster_vit_s16.py',
     '../_base_/datasets/clusters_256x128.py',
@@ -11,6 +11,6 @@ train_dataloader = dict(dataset=dict(dataset, pipeline=_base_.train_pipeline))
 default_hooks = dict(
     pseudo_labels=dict(type='PseudoLabelHook', pipeline=_base_.test_pipeline, eps=0.6)
 )
-# There are no labels to evaluate with; docs/unlabelled.md says how to use those of another folder.
+# No labels, so no evaluation; docs/unlabelled.md shows how to add a labelled test set.
 val_dataloader = val_evaluator = val_cfg = None
 test_dataloader = test_evaluator = test_cfg = None

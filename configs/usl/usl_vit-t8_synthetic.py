@@ -1,4 +1,4 @@
-# Training on clusters of unlabelled rendered people of another domain, on a CPU.
+# USL on rendered pedestrians of domain b, on a CPU.
 _base_ = [
     '../_base_/models/cluster_vit_t8.py',
     '../_base_/datasets/reid_synthetic.py',
@@ -14,4 +14,4 @@ optim_wrapper = dict(optimizer=dict(lr=1e-3))
 default_hooks = dict(
     pseudo_labels=dict(type='PseudoLabelHook', pipeline=_base_.test_pipeline, eps=0.5, k1=12)
 )
-custom_hooks = [dict(type='NonFiniteHook'), dict(type='GainHook')]
+custom_hooks = [dict(type='NonFiniteHook'), dict(type='EvaluationGainHook')]

@@ -62,7 +62,7 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
 
     Examples:
         >>> from passreid.apis import build_runner
-        >>> runner = build_runner('configs/pass/pass_vit-t16_synthetic.py')  # doctest: +SKIP
+        >>> runner = build_runner('configs/pass/pass_vit-t8_synthetic.py')  # doctest: +SKIP
         >>> runner.train()  # doctest: +SKIP
     """
     given = load_config(cfg)

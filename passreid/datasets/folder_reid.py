@@ -75,13 +75,10 @@ class FolderReID(ReIDDataset):
         self.test_ids = test_ids
         self.split_seed = split_seed
         self.ignore_unmatched = ignore_unmatched
-        found = {name: name for name in SPLITS if osp.isdir(osp.join(data_root, name))}
-        self.folders = dict(folders or (found and {name: name for name in SPLITS}))
+        found = any(osp.isdir(osp.join(data_root, name)) for name in SPLITS)
+        self.folders = dict(folders or ({name: name for name in SPLITS} if found else {}))
         if self.folders and test_ids is not None:
-            raise ValueError(
-                f'test_ids would divide {data_root}, but it is divided into the folders '
-                f'{sorted(folders or found)} already'
-            )
+            raise ValueError(f'test_ids would divide {data_root}, but it has folders of splits')
         if split == 'test' and not self.folders and test_ids is None:
             raise ValueError(
                 "split='test' needs to know query from gallery: give folders or test_ids, or "
@@ -181,18 +178,12 @@ def hold_out(
     # Sorted by person and camera, in random order within.
     order = np.lexsort((generator.random(len(pids)), cam_ids, pids))
     order = order[is_test[order]]
-    is_query = np.zeros(len(pids), bool)
-    is_query[order] = _are_queries(pids[order], cam_ids[order])
-    return np.where(is_query, 'query', np.where(is_test | (pids == -1), 'gallery', 'train'))
-
-
-def _are_queries(pids: np.ndarray, cam_ids: np.ndarray) -> np.ndarray:
-    """Tell for images sorted by person and camera which become queries, (N,) bool."""
-    new_person = np.diff(pids, prepend=pids[:1] - 1) != 0
-    new_camera = new_person | (np.diff(cam_ids, prepend=cam_ids[:1] - 1) != 0)
-    # The first of several images of a person and camera.
-    queries = new_camera & np.append(~new_camera[1:], False)[: len(pids)]
-    # Persons without such a camera: their first image, if there is another.
-    person = np.cumsum(new_person) - 1
-    lacks_query = np.bincount(person, weights=queries) == 0
-    return queries | (new_person & (lacks_query & (np.bincount(person) > 1))[person])
+    pids_and_cams = np.stack([pids, cam_ids])[:, order]
+    _, first, count = np.unique(pids_and_cams, axis=1, return_index=True, return_counts=True)
+    queries = order[first[count > 1]]
+    # Persons without several images of a camera: their first image, if there is another.
+    ids, first, count = np.unique(pids[order], return_index=True, return_counts=True)
+    single = order[first[~np.isin(ids, pids[queries]) & (count > 1)]]
+    splits = np.where(is_test | (pids == -1), 'gallery', 'train')
+    splits[[*queries, *single]] = 'query'
+    return splits

@@ -10,7 +10,7 @@ from mmengine.dataset import force_full_init
 from passreid.registry import DATASETS
 
 from .robust_dataset import RobustDataset
-from .storage.image_lists import read_keys, read_path_list
+from .storage.image_files import read_keys, read_path_list
 from .storage.lmdb_reader import read_lmdb
 from .storage.name_table import NameTable, cached_names
 

@@ -6,7 +6,7 @@ import re
 from passreid.registry import DATASETS
 
 from .reid_dataset import ReIDDataset, Sample
-from .storage.image_lists import read_labelled_list
+from .storage.image_files import read_labelled_list
 
 _LISTS = {
     'train': ('list_train.txt', 'list_val.txt'),

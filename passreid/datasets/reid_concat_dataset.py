@@ -1,34 +1,32 @@
 """Training on several labelled data sets together."""
 
-import copy
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-from mmengine.dataset import ConcatDataset
 
 from passreid.registry import DATASETS
 from passreid.utils.log_once import log_once
 
-from .reid_dataset import IdentityColumns, ReIDDataset
-from .samplers.grouped_sampler import RepeatedIndex
+from .reid_dataset import IdentityColumns, ReIDDataset, known_values
+from .robust_dataset import RobustDataset
 
 
 @DATASETS.register_module()
-class ReIDConcatDataset(IdentityColumns, ConcatDataset):
+class ReIDConcatDataset(IdentityColumns, RobustDataset):
     """Several labelled data sets, of different persons and cameras, as one.
 
     The persons of the first data set become 0, 1, ... in the order of their pids, those of the
     second follow, and so on; so do the cameras. -1 (no person, unknown camera) stays. A person
     who is in two of the data sets becomes two. ``sample_idx`` counts through all data sets, and
-    so do the indices that determine the random numbers of a sample.
+    so do the indices that determine the random numbers of a sample, which goes through the
+    pipeline of its own data set. It also has ``dataset`` (int), its place among the data sets.
 
     Args:
-        datasets (Sequence[ReIDDataset | dict]): The data sets, or their configs. They are not
-            changed: the concatenation has copies that share their lists of samples.
+        datasets (Sequence[ReIDDataset | dict]): The data sets, or their configs. The largest of
+            their ``max_bad_share`` and ``bad_grace`` hold for all.
         seed (int): Seed of the samples' random numbers, instead of those of the data sets.
             Defaults to 0.
-        **kwargs: The other arguments of :class:`mmengine.dataset.ConcatDataset`.
+        **kwargs: The other arguments of :class:`.RobustDataset`.
     """
 
     def __init__(self, datasets: Sequence[ReIDDataset | dict], seed: int = 0, **kwargs) -> None:
@@ -37,57 +35,33 @@ class ReIDConcatDataset(IdentityColumns, ConcatDataset):
         for entry in built:
             if not isinstance(entry, ReIDDataset):
                 raise TypeError(f'{type(entry).__name__} is no ReIDDataset: it has no persons')
-        self._seed = seed
-        super().__init__(built, **kwargs)
+        self.parts = built
+        limits: dict[str, Any] = dict(
+            max_bad_share=max(dataset.max_bad_share for dataset in built),
+            bad_grace=max(dataset.bad_grace for dataset in built),
+            test_mode=any(dataset.test_mode for dataset in built),
+        )
+        super().__init__(pipeline=[self._run_own_pipeline], seed=seed, **limits | kwargs)
 
-    def full_init(self) -> None:
-        """Load the data sets and number their persons and cameras through."""
-        if self._fully_initialized:
-            return
-        super().full_init()
-        num_ids = num_cameras = first = 0
-        for position, dataset in enumerate(self.datasets):
-            self.datasets[position] = dataset.as_part(first, num_ids, num_cameras)
-            num_ids += dataset.num_ids
-            num_cameras += dataset.num_cameras
-            first += len(dataset)
-        self.set_seed(self._seed)
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """List the samples of all data sets, their persons and cameras numbered through."""
+        samples = []
+        firsts = {'gt_label': 0, 'cam_id': 0}
+        for position, dataset in enumerate(self.parts):
+            infos = [dataset.get_data_info(idx) for idx in range(len(dataset))]
+            for name, first in firsts.items():
+                values = known_values(info[name] for info in infos)
+                numbers = {-1: -1} | {old: new for new, old in enumerate(values, first)}
+                for info in infos:
+                    info[name] = numbers[info[name]]
+                firsts[name] += len(values)
+            samples += [info | {'dataset': position} for info in infos]
         log_once(
             logging.INFO,
-            f'{len(self.datasets)} data sets joined: {num_ids} ids, {first} images, '
-            f'{num_cameras} cameras',
+            f'{len(self.parts)} data sets joined: {firsts["gt_label"]} ids, {len(samples)} '
+            f'images, {firsts["cam_id"]} cameras',
         )
+        return samples
 
-    def with_pipeline(self, pipeline: Sequence[dict | Callable]) -> 'ReIDConcatDataset':
-        """Return a copy whose samples go through another pipeline; see :class:`ReIDDataset`."""
-        self.full_init()
-        other = copy.copy(self)
-        other.datasets = [part.with_pipeline(pipeline) for part in self.datasets]
-        return other
-
-    def set_seed(self, seed: int) -> None:
-        """Change the seed of the samples' random numbers; see :class:`ReIDDataset`."""
-        self._seed = seed
-        for dataset in self.datasets:
-            dataset.set_seed(seed)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Give every sample the random numbers of an epoch; see :class:`ReIDDataset`."""
-        for dataset in self.datasets:
-            dataset.set_epoch(epoch)
-
-    def bad_image_summary(self) -> dict[str, Any]:
-        """Return what the workers of this process have met so far; see :class:`ReIDDataset`."""
-        first, *others = [dataset.bad_image_summary() for dataset in self.datasets]
-        for part in others:
-            first = {key: value + part[key] for key, value in first.items()}
-        return first
-
-    def image_name(self, idx: int) -> str:
-        """Return the path of an image, found without reading it."""
-        return self.get_data_info(idx)['img_path']
-
-    def _get_ori_dataset_idx(self, idx: int) -> tuple[int, int]:
-        position, local = super()._get_ori_dataset_idx(int(idx))
-        visit = getattr(idx, 'visit', 0)
-        return position, RepeatedIndex(local, visit) if visit else local
+    def _run_own_pipeline(self, results: dict[str, Any]) -> Any:
+        return self.parts[results['dataset']].pipeline(results)

@@ -40,16 +40,17 @@ class IdentityColumns:
     @property
     def num_ids(self) -> int:
         """How many different pids there are, -1 not counted."""
-        return len(_known(self.pids))
+        return len(known_values(self.pids.tolist()))
 
     @property
     def num_cameras(self) -> int:
         """How many different cameras there are, the unknown one not counted."""
-        return len(_known(self.cam_ids))
+        return len(known_values(self.cam_ids.tolist()))
 
 
-def _known(values: np.ndarray) -> list[int]:
-    return sorted(set(values.tolist()) - {-1})
+def known_values(values: Iterable[int]) -> list[int]:
+    """Return the different values, ascending, -1 (unknown) not among them."""
+    return sorted(set(values) - {-1})
 
 
 @DATASETS.register_module()
@@ -85,8 +86,6 @@ class ReIDDataset(IdentityColumns, RobustDataset):
     expected_counts: dict[str, tuple[int, int]] = {}
     # Pids that stand for many people: nothing to train on.
     distractor_pids: tuple[int, ...] = ()
-    # In a joint data set: the numbers there of the values of each field, see :meth:`as_part`.
-    _numbers: dict[str, dict[int, int]] = {}
 
     def __init__(
         self,
@@ -192,27 +191,3 @@ class ReIDDataset(IdentityColumns, RobustDataset):
                     f'{split} split; {root} has {num_images} of {ids}: its results cannot be '
                     'compared with published ones',
                 )
-
-    def get_data_info(self, idx: int) -> dict[str, Any]:
-        """Return the fields of a sample."""
-        info = super().get_data_info(idx)
-        if self._numbers:
-            info['sample_idx'] += self.first_index
-            info.update((name, known[info[name]]) for name, known in self._numbers.items())
-        return info
-
-    def as_part(self, first_index: int, first_pid: int, first_camera: int) -> 'ReIDDataset':
-        """Return a copy that is part of a joint data set, see :meth:`with_pipeline`.
-
-        Its samples, persons and cameras are numbered through from these numbers on, in the order of
-        their numbers here; -1 stays.
-        """
-        part = self.with_pipeline(self.pipeline.transforms)
-        assert isinstance(part, ReIDDataset)
-        part.first_index = first_index
-        columns = {'gt_label': (self.pids, first_pid), 'cam_id': (self.cam_ids, first_camera)}
-        part._numbers = {
-            name: {-1: -1} | {old: new for new, old in enumerate(_known(values), first)}
-            for name, (values, first) in columns.items()
-        }
-        return part

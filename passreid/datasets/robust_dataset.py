@@ -27,7 +27,7 @@ class RobustDataset(BaseDataset):
 
     While the pipeline runs on sample ``i``, numpy, ``random`` and torch's CPU generator are seeded
     from (seed, epoch, i), whichever worker runs it and whatever ran before; an index that is drawn
-    again in an epoch brings its own ``visit``. In training, a sample whose pipeline raises
+    again in an epoch brings its own ``repeat``. In training, a sample whose pipeline raises
     :class:`.BadImageError` is counted, logged by name and replaced by another that its own seed
     determines; too many of them stop the training. In test mode a bad image is an error.
 
@@ -40,9 +40,6 @@ class RobustDataset(BaseDataset):
         **kwargs: The other arguments of :class:`mmengine.dataset.BaseDataset`.
     """
 
-    # Place of the first sample in a joint data set: samples are seeded by their place there.
-    first_index = 0
-
     def __init__(
         self,
         *,
@@ -54,6 +51,7 @@ class RobustDataset(BaseDataset):
     ) -> None:
         # Shared with workers, so that those that are already running follow.
         self._seed_epoch = torch.tensor([seed, 0]).share_memory_()
+        self.max_bad_share, self.bad_grace = max_bad_share, bad_grace
         self._bad_images = BadImageCounter(0, max_bad_share, bad_grace)
         super().__init__(pipeline=_build(pipeline).transforms, **kwargs)
 
@@ -64,8 +62,7 @@ class RobustDataset(BaseDataset):
             self._start_counts()
 
     def _start_counts(self) -> None:
-        limits = self._bad_images
-        self._bad_images = BadImageCounter(len(self), limits.max_share, limits.grace)
+        self._bad_images = BadImageCounter(len(self), self.max_bad_share, self.bad_grace)
         self._seed_epoch = self._seed_epoch.clone().share_memory_()
 
     def with_pipeline(self, pipeline: Sequence[dict | Callable]) -> 'RobustDataset':
@@ -75,14 +72,6 @@ class RobustDataset(BaseDataset):
         other.pipeline = _build(pipeline)
         other._start_counts()
         return other
-
-    def get_subset(self, indices: Sequence[int] | int) -> 'RobustDataset':
-        """Return a data set of some of the samples; see :class:`mmengine.dataset.BaseDataset`."""
-        self.full_init()
-        subset = copy.copy(self)
-        subset.get_subset_(indices)
-        subset._start_counts()
-        return subset
 
     def set_seed(self, seed: int) -> None:
         """Change the seed of the samples' random numbers, which is not negative."""
@@ -119,12 +108,12 @@ class RobustDataset(BaseDataset):
 
     def __getitem__(self, idx: int) -> Any:
         """Run the pipeline on a sample, in training on another if its image is bad."""
-        visit, idx = getattr(idx, 'visit', 0), int(idx)
+        repeat, idx = getattr(idx, 'repeat', 0), int(idx)
         if not -len(self) <= idx < len(self):
             raise IndexError(f'sample {idx} of {len(self)} samples')
         idx %= len(self)
-        key = (*self._seed_epoch.tolist(), self.first_index + idx)
-        with seeded(*key, visit) if visit else seeded(*key):
+        key = (*self._seed_epoch.tolist(), idx)
+        with seeded(*key, repeat) if repeat else seeded(*key):
             return super().__getitem__(idx)
 
 

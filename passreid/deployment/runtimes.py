@@ -8,7 +8,7 @@ from mmengine.model import BaseModel
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
-from passreid.models.put_features import put_features
+from passreid.models.utils import put_features
 from passreid.registry import MODELS
 
 from .exportable_model import ExportInfo

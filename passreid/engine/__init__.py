@@ -1,9 +1,14 @@
-"""Engine parts: loops, hooks and optimiser wrappers."""
+"""Engine parts: the runner, loops, hooks, optimizer wrappers and schedules."""
 
 import mmpretrain.engine  # noqa: F401  (parents never import lazily)
 
 from .feature_extraction import extract_features as extract_features
 from .hooks import *  # noqa: F403
-from .optim_wrappers import *  # noqa: F403
-from .runners import *  # noqa: F403
-from .schedulers import *  # noqa: F403
+from .loops import MultiTestLoop as MultiTestLoop
+from .loops import ResumableEpochLoop as ResumableEpochLoop
+from .optim_wrappers import AmpPerParameterOptimWrapper as AmpPerParameterOptimWrapper
+from .optim_wrappers import AutoAmpOptimWrapper as AutoAmpOptimWrapper
+from .optim_wrappers import GroupedOptimWrapperConstructor as GroupedOptimWrapperConstructor
+from .optim_wrappers import PerParameterOptimWrapper as PerParameterOptimWrapper
+from .runners import SafeRunner as SafeRunner
+from .schedulers import WarmupCosineLR as WarmupCosineLR

@@ -24,7 +24,7 @@ def extract_features(
         model (BaseModel): The model, or a distributed wrapper of it; its ``test_step`` puts
             ``feature`` into the samples. Whether it trains is the same afterwards.
         dataloader (DataLoader): The images.
-        what (str): How the log calls it.
+        what (str): What the log calls it.
 
     Returns:
         PersonFeatures | None: In the first process the features of all images, each once, in the

@@ -105,19 +105,14 @@ def _write_pictures(folder: Path, files: list[PlannedFile], num_workers: int | N
         for _ in show(map(write, chunks)):
             pass
         return
-    with multiprocessing.Pool(min(workers, len(chunks)), _use_one_thread) as pool:
+    with multiprocessing.Pool(min(workers, len(chunks)), cv2.setNumThreads, (0,)) as pool:
         for _ in show(pool.imap_unordered(write, chunks)):
             pass
 
 
 def _usable_cores() -> int:
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _use_one_thread() -> None:
-    cv2.setNumThreads(0)
+    # Not every system can tell which cores a process may use.
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 def _write_chunk(folder: Path, files: list[PlannedFile]) -> None:

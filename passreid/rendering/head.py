@@ -2,12 +2,10 @@
 
 import numpy as np
 
-from .canvas import Canvas, Colour
+from .canvas import Canvas, Color, View, shaded
 from .identity import Identity
 from .pose import NECK, Skeleton
-from .projection import View
 from .solids import HALF_TURN, Limb, Tube
-from .trunk import trunk_rise
 
 _HALF_HEIGHT, _HALF_WIDTH, _HALF_DEPTH = 0.066, 0.048, 0.056
 _STEPS = np.linspace(-1, 1, 11)
@@ -24,25 +22,18 @@ _STYLES = {
     'bun': (1.07, -0.5),
     'afro': (1.5, -0.75),
 }
-_DARK: Colour = (40.0, 38.0, 42.0)
+_DARK: Color = (40.0, 38.0, 42.0)
 
 
 class HeadPainter:
-    """Draws one head; its parts are separate because hair may hang before or behind the trunk.
-
-    Args:
-        canvas: Where to draw.
-        view: The view it is drawn in.
-        identity: Whose head it is.
-        skeleton: Joint positions.
-    """
+    """Draws one head; its parts are separate because hair may hang before or behind the trunk."""
 
     def __init__(self, canvas: Canvas, view: View, identity: Identity, skeleton: Skeleton) -> None:
         self.canvas, self.view, self.head = canvas, view, identity.head
         self.size = identity.body.head
-        rise = trunk_rise(identity.body, skeleton)
+        rise = skeleton.rise
         self.unit = _HALF_HEIGHT * self.size
-        self.centre = NECK + 0.02 + self.unit + rise
+        self.center = NECK + 0.02 + self.unit + rise
         self.forward = float(skeleton.shoulder[0, 2]) + 0.014
         self.shoulder = 0.8 + rise
         jaw = np.where(_STEPS < 0, 1 + 0.22 * _STEPS, 1.0)
@@ -57,12 +48,12 @@ class HeadPainter:
             self.cover = self._tube(_HAIR_STEPS, _HAIR_PROFILE, cover)
 
     def _tube(self, steps: np.ndarray, profile: np.ndarray, volume: float) -> Tube:
-        heights = self.centre + self.unit * steps * (1 + 0.5 * (volume - 1))
+        heights = self.center + self.unit * steps * (1 + 0.5 * (volume - 1))
         width, depth = (half * self.size * profile for half in (_HALF_WIDTH, _HALF_DEPTH))
         return Tube(self.view, heights, volume * width, volume * depth, (0.0, self.forward))
 
     def _at(self, step: float) -> float:
-        return self.centre + self.unit * step
+        return self.center + self.unit * step
 
     @property
     def hair_hangs_in_front(self) -> bool:
@@ -72,7 +63,7 @@ class HeadPainter:
     def draw_hanging_hair(self) -> None:
         """Draw long hair, a ponytail or a bun."""
         back = self.forward - _HALF_DEPTH
-        colour = self.head.hair_colour
+        color = self.head.hair_color
         if self.head.hat == 'hijab':
             return
         if self.head.hair == 'long':
@@ -80,16 +71,14 @@ class HeadPainter:
             widths = 1.1 * np.array([0.052, 0.06, 0.058, 0.05]) * self.size
             shift = np.array([-0.062, -0.052, self.forward - 0.02, self.forward - 0.01])
             fall = Tube(self.view, ends, widths, (0.025, 0.03, 0.045, 0.045), (0.0, shift))
-            fall.paint(self.canvas, colour)
+            fall.paint(self.canvas, color)
         elif self.head.hair == 'ponytail':
             root = (0.0, self._at(0.35), back)
             tip = (0.0, self.shoulder - 0.03, back - 0.035)
-            Limb(self.view, root, tip, (0.026, 0.016)).paint(self.canvas, colour)
+            Limb(self.view, root, tip, (0.026, 0.016)).paint(self.canvas, color)
         elif self.head.hair == 'bun':
             knot = np.array([0.0, self._at(0.85), back + 0.02])
-            Limb(self.view, knot, knot + (0, 0.012, -0.01), (0.03, 0.028)).paint(
-                self.canvas, colour
-            )
+            Limb(self.view, knot, knot + (0, 0.012, -0.01), (0.03, 0.028)).paint(self.canvas, color)
 
     def draw(self) -> None:
         """Draw neck, face, the hair that lies on the head, and hat."""
@@ -114,15 +103,15 @@ class HeadPainter:
         if self.head.hat:
             self._draw_hat()
 
-    def _patch(self, tube: Tube, half: float, top: float, bottom: float, colour: Colour, at=0.0):
-        self.canvas.paint(tube.patch(at, half, self._at(top), self._at(bottom)), colour)
+    def _patch(self, tube: Tube, half: float, top: float, bottom: float, color: Color, at=0.0):
+        self.canvas.paint(tube.patch(at, half, self._at(top), self._at(bottom)), color)
 
     def _draw_face(self) -> None:
         skull, skin = self.skull, self.head.skin
         if self.view.cos < -0.6:
             return
         if self.head.beard:
-            self._patch(skull, 1.15, -0.3, -0.98, self.head.hair_colour)
+            self._patch(skull, 1.15, -0.3, -0.98, self.head.hair_color)
         for side in (-0.42, 0.42):
             self._patch(skull, 0.19, 0.13, -0.04, _DARK, at=side)
         if self.head.glasses:
@@ -140,12 +129,12 @@ class HeadPainter:
     def _draw_hair(self) -> None:
         if not self.volume:
             return
-        colour, hair = self.head.hair_colour, self.hair
+        color, hair = self.head.hair_color, self.hair
         loose = self.head.hair in ('bob', 'long', 'afro')
-        self._patch(hair, HALF_TURN, 1.25, 0.46, colour)
-        self._patch(hair, HALF_TURN - (0.95 if loose else 1.45), 0.47, self.nape, colour, HALF_TURN)
+        self._patch(hair, HALF_TURN, 1.25, 0.46, color)
+        self._patch(hair, HALF_TURN - (0.95 if loose else 1.45), 0.47, self.nape, color, HALF_TURN)
         # A fringe or parting at one side of the forehead.
-        self._patch(hair, 0.5, 0.5, 0.3, colour, at=0.7)
+        self._patch(hair, 0.5, 0.5, 0.3, color, at=0.7)
 
     def _draw_brim(self) -> None:
         cap = self.head.hat == 'cap'
@@ -156,20 +145,19 @@ class HeadPainter:
         outer[:, 1] += drop * self.unit * self.view.scale
         inner = self.cover.project(arc[::-1], np.full(len(arc), level + 0.004), 1.0 if cap else 1.7)
         outline = np.vstack([outer, inner])[None]
-        self.canvas.paint(outline, self.head.hat_colour)
+        self.canvas.paint(outline, self.head.hat_color)
         self.canvas.darken(outline, 92)
 
     def _draw_hat(self) -> None:
-        hat, colour, cover = self.head.hat, self.head.hat_colour, self.cover
+        hat, color, cover = self.head.hat, self.head.hat_color, self.cover
         if hat == 'hijab':
-            self._patch(cover, HALF_TURN, 1.25, 0.5, colour)
-            self._patch(cover, HALF_TURN - 0.9, 0.52, -1.3, colour, at=HALF_TURN)
-            self._patch(cover, 0.9, -0.8, -1.3, colour)
+            self._patch(cover, HALF_TURN, 1.25, 0.5, color)
+            self._patch(cover, HALF_TURN - 0.9, 0.52, -1.3, color, at=HALF_TURN)
+            self._patch(cover, 0.9, -0.8, -1.3, color)
             return
         lower = {'cap': 0.4, 'brim': 0.4, 'beanie': 0.25}[hat or '']
         if hat in ('cap', 'brim') and self.view.cos >= 0:
             self._draw_brim()
-        self._patch(cover, HALF_TURN, 1.25, lower, colour)
+        self._patch(cover, HALF_TURN, 1.25, lower, color)
         if hat == 'beanie':
-            darker = (0.75 * colour[0], 0.75 * colour[1], 0.75 * colour[2])
-            self._patch(cover, HALF_TURN, lower + 0.24, lower, darker)
+            self._patch(cover, HALF_TURN, lower + 0.24, lower, shaded(color, 0.75))

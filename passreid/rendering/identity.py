@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import palette, wardrobe
-from .canvas import Colour
+from . import wardrobe
+from .canvas import Color
 from .wardrobe import choose
 
 DOMAINS = ('a', 'b')
@@ -26,14 +26,14 @@ class Body:
 class Head:
     """Skin, hair and what is worn on the head; ``None`` where there is no such thing."""
 
-    skin: Colour
+    skin: Color
     hair: str
-    hair_colour: Colour
+    hair_color: Color
     hat: str | None
-    hat_colour: Colour
+    hat_color: Color
     beard: bool
     glasses: bool
-    scarf: Colour | None
+    scarf: Color | None
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Garment:
 
     Args:
         kind: Cut, a key of the wardrobe.
-        colour: Main colour.
-        second: Colour of stripes, checks, print, or of what an open jacket shows below.
+        color: Main color.
+        second: Color of stripes, checks, print, or of what an open jacket shows below.
         texture: 'plain', 'stripes', 'bars' (upright), 'checks', 'logo', 'block', 'open' (a jacket
             that shows second) or 'piping' (a line down each leg).
         pitch: Width of one stripe or check in body units.
@@ -53,8 +53,8 @@ class Garment:
     """
 
     kind: str
-    colour: Colour
-    second: Colour
+    color: Color
+    second: Color
     texture: str
     pitch: float
     length: float
@@ -67,7 +67,7 @@ class Bag:
     """A bag of some kind and the side (-1 right, 1 left) at which it is carried."""
 
     kind: str
-    colour: Colour
+    color: Color
     side: int
 
 
@@ -79,27 +79,19 @@ class Identity:
     head: Head
     upper: Garment
     lower: Garment
-    legs: Colour
-    shoes: Colour
-    sole: Colour
+    legs: Color
+    shoes: Color
+    sole: Color
     boots: bool
     bag: Bag | None
 
 
 def sample_identity(rng: np.random.Generator, domain: str) -> Identity:
-    """Draw a person from the wardrobe of a domain.
-
-    Args:
-        rng: Source of randomness; the same state gives the same person.
-        domain: 'a' (summer) or 'b' (winter).
-
-    Returns:
-        The person.
-    """
+    """Draw a person from the wardrobe of domain 'a' (summer) or 'b' (winter)."""
     column = DOMAINS.index(domain)
-    upper = _sample_upper(rng, domain, column)
-    lower = _sample_lower(rng, domain, column)
-    skin = palette.jitter(palette.SKIN[rng.integers(len(palette.SKIN))], rng, 5)
+    upper = _sample_garment(rng, domain, wardrobe.UPPER, 0.05)
+    lower = _sample_garment(rng, domain, wardrobe.LOWER, 0.045)
+    skin = wardrobe.jitter(wardrobe.SKIN[rng.integers(len(wardrobe.SKIN))], rng, 5)
     tights = rng.random() < (0.25, 0.85)[column]
     return Identity(
         body=Body(
@@ -112,63 +104,49 @@ def sample_identity(rng: np.random.Generator, domain: str) -> Identity:
         head=_sample_head(rng, column, skin),
         upper=upper,
         lower=lower,
-        legs=palette.draw_colour(palette.BOTTOM_COLOURS['b'], rng) if tights else skin,
-        shoes=palette.draw_colour(palette.SHOE_COLOURS[domain], rng),
-        sole=palette.CLOTH['white'] if rng.random() < 0.4 else palette.CLOTH['black'],
+        legs=wardrobe.draw_color(wardrobe.BOTTOM_COLORS['b'], rng) if tights else skin,
+        shoes=wardrobe.draw_color(wardrobe.SHOE_COLORS[domain], rng),
+        sole=wardrobe.CLOTH['white'] if rng.random() < 0.4 else wardrobe.CLOTH['black'],
         boots=bool(rng.random() < (0.05, 0.3)[column]),
         bag=_sample_bag(rng, column),
     )
 
 
-def _sample_upper(rng: np.random.Generator, domain: str, column: int) -> Garment:
-    shares = palette.TOP_COLOURS[domain]
-    kind = choose(wardrobe.UPPER_SHARES, column, rng)
-    texture = choose(wardrobe.UPPER_TEXTURES, column, rng)
+def _sample_garment(
+    rng: np.random.Generator, domain: str, part: wardrobe.Part, widest_pitch: float
+) -> Garment:
+    column = DOMAINS.index(domain)
+    kind = choose(part.shares, column, rng)
+    texture = choose(part.textures, column, rng)
     if kind in ('jacket', 'coat', 'puffer') and texture in ('logo', 'block'):
         texture = 'open'
-    colour = palette.draw_colour(shares, rng)
-    length, sleeve, width = (rng.uniform(*bounds) for bounds in wardrobe.UPPER_CUTS[kind])
+    color = wardrobe.draw_color(part.colors[domain], rng)
+    length, *sleeve, width = (rng.uniform(*bounds) for bounds in part.cuts[kind])
     return Garment(
         kind=kind,
-        colour=colour,
-        second=palette.contrasting(colour, shares, rng),
+        color=color,
+        second=wardrobe.contrasting(color, wardrobe.TOP_COLORS[domain], rng),
         texture=texture,
-        pitch=rng.uniform(0.022, 0.05),
+        pitch=rng.uniform(0.022, widest_pitch),
         length=length,
-        sleeve=sleeve,
+        sleeve=sleeve[0] if sleeve else 0.0,
         width=width,
     )
 
 
-def _sample_lower(rng: np.random.Generator, domain: str, column: int) -> Garment:
-    shares = palette.BOTTOM_COLOURS[domain]
-    kind = choose(wardrobe.LOWER_SHARES, column, rng)
-    texture = choose(wardrobe.LOWER_TEXTURES, column, rng)
-    colour = palette.draw_colour(shares, rng)
-    length, width = (rng.uniform(*bounds) for bounds in wardrobe.LOWER_CUTS[kind])
-    return Garment(
-        kind=kind,
-        colour=colour,
-        second=palette.contrasting(colour, palette.TOP_COLOURS[domain], rng),
-        texture=texture,
-        pitch=rng.uniform(0.022, 0.045),
-        length=length,
-        sleeve=0.0,
-        width=width,
-    )
-
-
-def _sample_head(rng: np.random.Generator, column: int, skin: Colour) -> Head:
+def _sample_head(rng: np.random.Generator, column: int, skin: Color) -> Head:
     hair = choose(wardrobe.HAIR, column, rng)
-    hair_colour = palette.HAIR[rng.choice(len(palette.HAIR), p=palette.HAIR_WEIGHTS)]
+    hair_color = wardrobe.HAIR_COLORS[
+        rng.choice(len(wardrobe.HAIR_COLORS), p=wardrobe.HAIR_WEIGHTS)
+    ]
     hat = choose(wardrobe.HATS, column, rng) or None
-    scarf = palette.draw_colour(palette.TOP_COLOURS['b'], rng)
+    scarf = wardrobe.draw_color(wardrobe.TOP_COLORS['b'], rng)
     return Head(
         skin=skin,
         hair=hair,
-        hair_colour=palette.jitter(hair_colour, rng, 4),
+        hair_color=wardrobe.jitter(hair_color, rng, 4),
         hat=hat,
-        hat_colour=palette.draw_colour(palette.BAG_COLOURS, rng),
+        hat_color=wardrobe.draw_color(wardrobe.BAG_COLORS, rng),
         beard=bool(hair in ('bald', 'short', 'crop') and rng.random() < 0.25),
         glasses=bool(rng.random() < 0.15),
         scarf=scarf if rng.random() < (0.02, 0.25)[column] else None,
@@ -177,6 +155,6 @@ def _sample_head(rng: np.random.Generator, column: int, skin: Colour) -> Head:
 
 def _sample_bag(rng: np.random.Generator, column: int) -> Bag | None:
     kind = choose(wardrobe.BAGS, column, rng)
-    colour = palette.draw_colour(palette.BAG_COLOURS, rng)
+    color = wardrobe.draw_color(wardrobe.BAG_COLORS, rng)
     side = int(rng.choice((-1, 1)))
-    return Bag(kind, colour, side) if kind else None
+    return Bag(kind, color, side) if kind else None

@@ -1,13 +1,12 @@
 """Which pictures a synthetic data set has and what their files are called."""
 
 import os.path as osp
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .identity import DOMAINS
 from .picture import Picture
 from .randomness import generator
-
-LABELLED, POOL = 'labelled', 'pool'
 
 
 @dataclass(frozen=True)
@@ -47,10 +46,7 @@ class SyntheticSettings:
         if self.domain not in DOMAINS:
             raise ValueError(f'domain must be one of {DOMAINS}, but is {self.domain!r}')
         if len(self.image_size) != 2 or min(self.image_size) < 16:
-            raise ValueError(
-                'image_size must be height and width of at least 16 pixels, '
-                f'but is {self.image_size}'
-            )
+            raise ValueError(f'image_size must be two sides of 16 or more, not {self.image_size}')
         for name, value in vars(self).items():
             lowest = 0 if name == 'seed' else 1
             if name not in ('domain', 'image_size') and value < lowest:
@@ -80,35 +76,16 @@ class PlannedFile:
 def plan_files(settings: SyntheticSettings) -> list[PlannedFile]:
     """List the files of a data set.
 
-    Args:
-        settings: What is asked for.
-
-    Returns:
-        The files: training, query and gallery as in Market-1501, then the unlabelled pool in
-        random order under names without ids.
+    Training, query and gallery are as in Market-1501; the unlabelled pool follows in random order,
+    under names without ids.
     """
-    first_train, first_test = 1, 1 + settings.train_ids
-    first_unlabelled = first_test + settings.test_ids
-    files = [
-        PlannedFile(osp.join('bounding_box_train', _name(picture, pid)), picture, pid)
-        for pid, picture in _pictures(
-            settings, 'train', settings.train_ids, settings.train_images_per_id, first_train
-        )
-    ]
-    for pid, picture in _pictures(
-        settings, 'test', settings.test_ids, settings.test_images_per_id, first_test
-    ):
+    files = []
+    for pid, picture in _pictures(settings, 'train', 1):
+        files.append(PlannedFile(osp.join('bounding_box_train', _name(picture, pid)), picture, pid))
+    for pid, picture in _pictures(settings, 'test', 1 + settings.train_ids):
         folder = 'query' if picture.index < settings.queries_per_id else 'bounding_box_test'
         files.append(PlannedFile(osp.join(folder, _name(picture, pid)), picture, pid))
-    pool = list(
-        _pictures(
-            settings,
-            'unlabelled',
-            settings.unlabelled_ids,
-            settings.unlabelled_images_per_id,
-            first_unlabelled,
-        )
-    )
+    pool = list(_pictures(settings, 'unlabelled', 1 + settings.train_ids + settings.test_ids))
     order = generator(settings.seed, settings.domain, 'order').permutation(len(pool))
     for number, position in enumerate(order):
         pid, picture = pool[position]
@@ -117,29 +94,19 @@ def plan_files(settings: SyntheticSettings) -> list[PlannedFile]:
     return files
 
 
-def _pictures(settings: SyntheticSettings, split: str, people: int, each: int, first_pid: int):
+def _pictures(
+    settings: SyntheticSettings, split: str, first_pid: int
+) -> Iterator[tuple[int, Picture]]:
     """Yield pid and picture; the pictures of a person go round the cameras in random order."""
     pool = split == 'unlabelled'
+    network = 'pool' if pool else 'labelled'
     cameras = settings.unlabelled_cameras if pool else settings.num_cameras
-    for person in range(people):
-        order = generator(settings.seed, settings.domain, split, person, 'cameras').permutation(
-            cameras
-        )
-        for index in range(each):
-            yield (
-                first_pid + person,
-                Picture(
-                    seed=settings.seed,
-                    domain=settings.domain,
-                    split=split,
-                    person=person,
-                    index=index,
-                    network=POOL if pool else LABELLED,
-                    camera=int(order[index % cameras]),
-                    num_cameras=cameras,
-                    size=settings.image_size,
-                ),
-            )
+    seed, domain, size = settings.seed, settings.domain, settings.image_size
+    for person in range(getattr(settings, f'{split}_ids')):
+        order = generator(seed, domain, split, person, 'cameras').permutation(cameras).tolist()
+        for index in range(getattr(settings, f'{split}_images_per_id')):
+            place = network, order[index % cameras], cameras
+            yield first_pid + person, Picture(seed, domain, split, person, index, *place, size)
 
 
 def _name(picture: Picture, pid: int) -> str:

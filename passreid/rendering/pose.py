@@ -40,6 +40,7 @@ class Skeleton:
     shoulder: np.ndarray
     elbow: np.ndarray
     wrist: np.ndarray
+    rise: float  # How far the walking trunk is above (below: negative) its standing height.
 
 
 def sample_pose(rng: np.random.Generator) -> Pose:
@@ -59,15 +60,7 @@ def sample_pose(rng: np.random.Generator) -> Pose:
 
 
 def build_skeleton(body: Body, pose: Pose) -> Skeleton:
-    """Place the joints of a walking body so that its lower foot stands on the ground.
-
-    Args:
-        body: Proportions.
-        pose: The moment of the walk.
-
-    Returns:
-        The joint positions.
-    """
+    """Place the joints of a walking body so that its lower foot stands on the ground."""
     sides = np.array([-1.0, 1.0])
     phases = pose.phase + np.array([0.0, np.pi])
     hip = np.stack([0.052 * body.hips * sides, np.full(2, HIP + body.legs), np.zeros(2)], axis=1)
@@ -87,18 +80,13 @@ def build_skeleton(body: Body, pose: Pose) -> Skeleton:
         joints[:, 1] -= drop
 
     swing = -pose.swing * np.sin(phases)
-    shoulder = np.stack(
-        [
-            0.108 * body.shoulders * sides,
-            np.full(2, SHOULDER - 0.016 - drop),
-            np.full(2, pose.lean),
-        ],
-        axis=1,
-    )
+    height, lean = np.full(2, SHOULDER - 0.016 - drop), np.full(2, pose.lean)
+    shoulder = np.stack([0.108 * body.shoulders * sides, height, lean], axis=1)
     outwards = (0.025 + 0.03 * (body.girth - 0.8)) * sides
     elbow = shoulder + _segment(swing, _UPPER_ARM, outwards)
     wrist = elbow + _segment(swing + np.array(pose.elbows), _FOREARM, outwards * -0.2)
-    return Skeleton(hip, knee, ankle, toe, shoulder, elbow, wrist)
+    rise = float(hip[0, 1]) - HIP - body.legs
+    return Skeleton(hip, knee, ankle, toe, shoulder, elbow, wrist, rise)
 
 
 def _segment(angle: np.ndarray, length: float, sideways: np.ndarray) -> np.ndarray:

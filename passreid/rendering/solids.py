@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .canvas import Canvas, Colour
-from .projection import View
+from .canvas import Canvas, Color, View
 
 HALF_TURN = np.pi
 _SIDE_SAMPLES = 6
@@ -56,9 +55,9 @@ class Tube:
         half_widths, half_depths = np.asarray(half_widths), np.asarray(half_depths)
         axis = np.empty((len(self.heights), 3))
         axis[:, 0], axis[:, 1], axis[:, 2] = shift[0], self.heights, shift[1]
-        # Projection is linear, so each cross-section is an ellipse of the picture: its centre
+        # Projection is linear, so each cross-section is an ellipse of the picture: its center
         # and the vectors that sine and cosine of the angle multiply, as complex numbers.
-        self._centre = _as_complex(view.project(axis))
+        self._center = _as_complex(view.project(axis))
         self._sideways = half_widths * view.axis_x
         self._forwards = half_depths * view.axis_z
         ratio = float(half_widths.sum() / half_depths.sum())
@@ -70,7 +69,7 @@ class Tube:
         known = self.heights
         across = np.interp(heights, known, self._sideways) * np.sin(angles)
         across += np.interp(heights, known, self._forwards) * np.cos(angles)
-        return _as_pairs(np.interp(heights, known, self._centre) + inflate * across)
+        return _as_pairs(np.interp(heights, known, self._center) + inflate * across)
 
     def patch(self, middle: float, half: float, top: float, bottom: float) -> np.ndarray:
         """Outline the visible part of one patch around an angle; see :meth:`patches`."""
@@ -133,13 +132,13 @@ class Tube:
             top, bottom = top[:, None], bottom[:, None]
         return self.project(angles, top + (bottom - top) * _OUTLINE_DOWN)
 
-    def paint(self, canvas: Canvas, colour: Colour) -> None:
+    def paint(self, canvas: Canvas, color: Color) -> None:
         """Paint the visible surface and round it by shading."""
         bands = _BANDS * HALF_TURN / 2
         outlines = self.outline(
             bands[:, 0], bands[:, 1], float(self.heights[-1]), float(self.heights[0])
         )
-        canvas.paint_rounded(outlines, colour, _LEVELS)
+        canvas.paint_rounded(outlines, color, _LEVELS)
 
 
 class Limb:
@@ -168,10 +167,10 @@ class Limb:
         outlines[..., _CAP_SAMPLES:] += start
         self._outlines = _as_pairs(outlines)
 
-    def paint(self, canvas: Canvas, colour: Colour, which: slice | list[int] = slice(None)) -> None:
+    def paint(self, canvas: Canvas, color: Color, which: slice | list[int] = slice(None)) -> None:
         """Paint segments in the order of ``which``, each rounded by shading."""
         for outlines in self._outlines[which]:
-            canvas.paint_rounded(outlines, colour, _LEVELS)
+            canvas.paint_rounded(outlines, color, _LEVELS)
 
     def bands(
         self, index: int, edges: np.ndarray, across: tuple[float, float] = (-1.0, 1.0)

@@ -1,11 +1,120 @@
-"""What people wear and carry, and how often in domain 'a' (summer) and 'b' (winter)."""
+"""What people wear and carry, of which colors, and how often in summer ('a') and winter ('b')."""
+
+from typing import NamedTuple
 
 import numpy as np
+
+from .canvas import Color
+
+SKIN: tuple[Color, ...] = (
+    (152, 178, 220),
+    (136, 166, 212),
+    (125, 160, 208),
+    (95, 130, 182),
+    (60, 90, 140),
+    (40, 58, 92),
+)
+HAIR_COLORS: tuple[Color, ...] = (
+    (22, 20, 22),
+    (26, 28, 38),
+    (30, 42, 62),
+    (45, 70, 105),
+    (90, 140, 180),
+    (50, 70, 140),
+    (150, 150, 152),
+)
+HAIR_WEIGHTS = (0.3, 0.2, 0.2, 0.1, 0.1, 0.04, 0.06)
+
+CLOTH: dict[str, Color] = {
+    'black': (34, 32, 34),
+    'charcoal': (66, 62, 60),
+    'gray': (128, 126, 124),
+    'silver': (190, 188, 186),
+    'white': (238, 238, 238),
+    'cream': (200, 222, 234),
+    'navy': (82, 46, 34),
+    'denim': (140, 100, 70),
+    'pale denim': (196, 166, 138),
+    'blue': (190, 96, 40),
+    'sky': (222, 178, 128),
+    'teal': (132, 128, 36),
+    'green': (70, 126, 46),
+    'olive': (56, 92, 98),
+    'lime': (70, 190, 160),
+    'khaki': (124, 160, 182),
+    'brown': (44, 64, 96),
+    'camel': (88, 136, 184),
+    'mustard': (48, 160, 208),
+    'yellow': (70, 206, 236),
+    'orange': (44, 118, 226),
+    'red': (46, 40, 196),
+    'burgundy': (52, 30, 104),
+    'pink': (188, 160, 230),
+    'magenta': (140, 50, 190),
+    'purple': (128, 62, 104),
+    'lilac': (206, 170, 184),
+}
+
+# Share of each color in the wardrobe of a domain: 'a' is summer, 'b' is winter.
+TOP_COLORS: dict[str, dict[str, float]] = {
+    'a': {
+        'white': 5, 'black': 4, 'gray': 3, 'silver': 2, 'cream': 2, 'navy': 3, 'blue': 3, 'sky': 3,
+        'teal': 2, 'green': 2, 'olive': 1, 'lime': 1, 'khaki': 1, 'mustard': 1, 'yellow': 2,
+        'orange': 2, 'red': 3, 'burgundy': 1, 'pink': 2, 'magenta': 1, 'purple': 1, 'lilac': 1,
+    },
+    'b': {
+        'black': 5, 'charcoal': 4, 'gray': 3, 'white': 1, 'cream': 2, 'navy': 4, 'denim': 2,
+        'teal': 1, 'green': 1, 'olive': 3, 'khaki': 2, 'brown': 3, 'camel': 3, 'mustard': 2,
+        'red': 2, 'burgundy': 3, 'blue': 2, 'purple': 2, 'orange': 1, 'lilac': 1, 'pink': 1,
+    },
+}  # fmt: skip
+BOTTOM_COLORS: dict[str, dict[str, float]] = {
+    'a': {
+        'denim': 5, 'pale denim': 3, 'navy': 3, 'black': 4, 'gray': 2, 'white': 2, 'cream': 1,
+        'khaki': 3, 'olive': 1, 'red': 1, 'pink': 1, 'sky': 1, 'green': 1, 'mustard': 1, 'brown': 1,
+    },
+    'b': {
+        'black': 6, 'charcoal': 4, 'navy': 4, 'denim': 4, 'gray': 2, 'brown': 3, 'olive': 2,
+        'camel': 1, 'burgundy': 1, 'khaki': 1, 'teal': 1,
+    },
+}  # fmt: skip
+SHOE_COLORS: dict[str, dict[str, float]] = {
+    'a': {'white': 5, 'black': 3, 'gray': 2, 'brown': 2, 'red': 1, 'blue': 1, 'yellow': 1},
+    'b': {'black': 5, 'brown': 4, 'charcoal': 2, 'white': 2, 'camel': 2, 'burgundy': 1},
+}
+BAG_COLORS: dict[str, float] = {
+    'black': 4, 'charcoal': 2, 'navy': 2, 'red': 2, 'brown': 2, 'camel': 2, 'olive': 1, 'teal': 1,
+    'mustard': 1, 'pink': 1, 'blue': 2, 'purple': 1, 'white': 1, 'orange': 1,
+}  # fmt: skip
+
+
+def jitter(color: Color, rng: np.random.Generator, spread: float = 10.0) -> Color:
+    """Return the color of one real thing of this name: brighter, darker or another tint."""
+    shifted = np.array(color) * rng.uniform(0.85, 1.12) + rng.uniform(-spread, spread, 3)
+    blue, green, red = np.clip(shifted, 12, 246).tolist()
+    return blue, green, red
+
+
+def draw_color(shares: dict[str, float], rng: np.random.Generator) -> Color:
+    """Draw a color of the wardrobe by its shares."""
+    weights = np.array(list(shares.values()))
+    name = list(shares)[rng.choice(len(weights), p=weights / weights.sum())]
+    return jitter(CLOTH[name], rng)
+
+
+def contrasting(color: Color, shares: dict[str, float], rng: np.random.Generator) -> Color:
+    """Draw a second color that can be told from the first one in a small picture."""
+    for _ in range(8):
+        other = draw_color(shares, rng)
+        if np.abs(np.subtract(other, color)).sum() > 160:
+            return other
+    return (235.0, 235.0, 235.0) if sum(color) < 380 else (30.0, 30.0, 34.0)
+
 
 Shares = dict[str, tuple[float, float]]
 Bounds = tuple[float, float]
 
-UPPER_SHARES: Shares = {
+_UPPER_SHARES: Shares = {
     'tank': (1.0, 0.0),
     'tee': (5.0, 0.5),
     'shirt': (2.5, 1.5),
@@ -16,7 +125,7 @@ UPPER_SHARES: Shares = {
     'dress': (2.2, 0.6),
 }
 # Bounds of hem height in body units, of the covered share of the arm and of looseness.
-UPPER_CUTS: dict[str, tuple[Bounds, Bounds, Bounds]] = {
+_UPPER_CUTS: dict[str, tuple[Bounds, ...]] = {
     'tank': ((0.49, 0.53), (0.0, 0.0), (1.0, 1.08)),
     'tee': ((0.46, 0.51), (0.3, 0.45), (1.04, 1.2)),
     'shirt': ((0.45, 0.51), (0.75, 1.0), (1.06, 1.2)),
@@ -26,7 +135,7 @@ UPPER_CUTS: dict[str, tuple[Bounds, Bounds, Bounds]] = {
     'coat': ((0.24, 0.4), (1.0, 1.0), (1.15, 1.4)),
     'dress': ((0.24, 0.37), (0.0, 0.5), (1.02, 1.12)),
 }
-UPPER_TEXTURES: Shares = {
+_UPPER_TEXTURES: Shares = {
     'plain': (0.4, 0.55),
     'stripes': (0.17, 0.1),
     'bars': (0.07, 0.05),
@@ -34,7 +143,7 @@ UPPER_TEXTURES: Shares = {
     'logo': (0.17, 0.06),
     'block': (0.1, 0.12),
 }
-LOWER_SHARES: Shares = {
+_LOWER_SHARES: Shares = {
     'trousers': (4.0, 6.5),
     'leggings': (1.2, 2.0),
     'shorts': (3.0, 0.0),
@@ -42,19 +151,32 @@ LOWER_SHARES: Shares = {
     'long skirt': (0.8, 0.5),
 }
 # Bounds of hem height in body units and of looseness.
-LOWER_CUTS: dict[str, tuple[Bounds, Bounds]] = {
+_LOWER_CUTS: dict[str, tuple[Bounds, ...]] = {
     'trousers': ((0.05, 0.08), (1.05, 1.35)),
     'leggings': ((0.05, 0.1), (0.92, 1.0)),
     'shorts': ((0.29, 0.36), (1.2, 1.45)),
     'skirt': ((0.27, 0.38), (1.05, 1.4)),
     'long skirt': ((0.08, 0.18), (1.1, 1.5)),
 }
-LOWER_TEXTURES: Shares = {
+_LOWER_TEXTURES: Shares = {
     'plain': (0.84, 0.84),
     'piping': (0.1, 0.1),
     'checks': (0.03, 0.03),
     'stripes': (0.03, 0.03),
 }
+
+
+class Part(NamedTuple):
+    """The garments of one part of the body: how often each is worn, its textures and sizes."""
+
+    shares: Shares
+    textures: Shares
+    cuts: dict[str, tuple[Bounds, ...]]
+    colors: dict[str, dict[str, float]]
+
+
+UPPER = Part(_UPPER_SHARES, _UPPER_TEXTURES, _UPPER_CUTS, TOP_COLORS)
+LOWER = Part(_LOWER_SHARES, _LOWER_TEXTURES, _LOWER_CUTS, BOTTOM_COLORS)
 HAIR: Shares = {
     'bald': (1, 1),
     'short': (8, 8),
@@ -83,15 +205,6 @@ BAGS: Shares = {
 
 
 def choose(shares: Shares, column: int, rng: np.random.Generator) -> str:
-    """Draw a name by its share in a domain.
-
-    Args:
-        shares: For each name its weights in the domains.
-        column: Which domain, from 0.
-        rng: Source of randomness.
-
-    Returns:
-        The name.
-    """
+    """Draw a name by its share in the domain of a column."""
     weights = np.array([share[column] for share in shares.values()], dtype=np.float64)
     return list(shares)[rng.choice(len(weights), p=weights / weights.sum())]

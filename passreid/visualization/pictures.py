@@ -63,6 +63,11 @@ def similarity_text(similarity: float) -> str:
     return f'{similarity:.{2 + (similarity >= 0.9) + (similarity >= 0.99)}f}'
 
 
+def camera_text(cam_id: int) -> str:
+    """Write the number of a camera, a question mark when it is unknown (-1)."""
+    return 'cam ?' if cam_id < 0 else f'cam {cam_id}'
+
+
 def time_text(time: float) -> str:
     """Write a time: seconds of Unix as date and time (UTC), fewer than 10^8 as h:mm:ss."""
     if abs(time) < _EARLIEST_UNIX_TIME:

@@ -1,10 +1,10 @@
 """Queries beside what was found for them."""
 
-import math
 import os.path as osp
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from passreid.utils.printable import printable
 
-from .pictures import read_image, similarity_text, time_text
+from .pictures import camera_text, read_image, similarity_text, time_text
 
 # Told apart by those who see no difference between red and green too.
 _RIGHT, _WRONG, _DARK, _UNKNOWN = '#008a5e', '#d0310e', '#333333', '#8a8a8a'
@@ -133,12 +133,9 @@ def _header(query: RankedQuery) -> str:
     if query.pid is not None:
         parts.append(f'id {query.pid}')
     if query.pid is not None or query.cam_id >= 0:
-        parts.append(_camera(query.cam_id))
-    if query.average_precision is not None:
-        unmatched = math.isnan(query.average_precision)
-        parts.append(
-            'no match in the gallery' if unmatched else f'AP {query.average_precision:.1%}'
-        )
+        parts.append(camera_text(query.cam_id))
+    if (precision := query.average_precision) is not None:
+        parts.append('no match in the gallery' if isnan(precision) else f'AP {precision:.1%}')
     return '    '.join(parts)
 
 
@@ -149,10 +146,6 @@ def _caption(item: RankedItem) -> list[str]:
         lines.append(f'similarity {similarity_text(item.similarity)}')
     elif item.distance is not None:
         lines.append(f'{item.distance:.3g}')
-    camera = _camera(item.cam_id)
+    camera = camera_text(item.cam_id)
     lines.append(camera if item.pid is None else f'id {item.pid}, {camera}')
     return lines if item.time is None else [*lines, time_text(item.time)]
-
-
-def _camera(cam_id: int) -> str:
-    return 'cam ?' if cam_id < 0 else f'cam {cam_id}'

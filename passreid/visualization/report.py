@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from passreid.search import Match
 
-from .pictures import similarity_text, thumbnail_uri, time_text
+from .pictures import camera_text, similarity_text, thumbnail_uri, time_text
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 62rem; margin: 2rem auto;
@@ -112,8 +112,7 @@ def html_report(title: str, sections: Sequence[Section], style: str = '') -> str
         sections (Sequence[Section]): Its parts.
         style (str): More CSS. Defaults to ''.
     """
-    heading = _text(title)
-    body = '\n'.join(section.to_html() for section in sections)
+    heading, body = _text(title), '\n'.join(section.to_html() for section in sections)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -154,13 +153,12 @@ def match_page(results: Sequence[QueryResult], gallery: Sequence[str]) -> str:
 
 def _card(rank: int, match: Match) -> str:
     record = match.record
-    camera = f'cam {record.cam_id}' if record.cam_id >= 0 else 'cam ?'
     lines = [] if record.time is None else [time_text(record.time)]
     for name, value in record.fields.items():
         lines.append(f'{name}: {str(value).lower() if isinstance(value, bool) else value}')
     facts = (
         f'<div class="facts"><span class="score">{similarity_text(match.similarity)}</span>'
-        f'<span>{camera}</span></div>'
+        f'<span>{camera_text(record.cam_id)}</span></div>'
     )
     badge = f'<span class="rank">{rank}</span>'
     return _figure(record.path, facts + ''.join(_line(line, line) for line in lines), badge)

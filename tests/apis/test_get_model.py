@@ -25,7 +25,7 @@ def test_name_of_the_zoo():
 @pytest.mark.parametrize(
     ('config', 'kind'),
     [
-        ('pass/pass_vit-t16_synthetic.py', PASS),
+        ('pass/pass_vit-t8_synthetic.py', PASS),
         ('usl/usl_vit-t8_synthetic.py', ClusterContrast),
         # Several test sets, and none: mmpretrain.get_model takes neither.
         ('supervised/vit-s16_joint-256x128.py', ImageClassifier),
@@ -39,7 +39,7 @@ def test_config_file(config, kind):
 
 
 def test_weights_are_drawn_as_for_a_training_from_scratch(capsys):
-    model = get_model(config_path('pass/pass_vit-t16_synthetic.py'))
+    model = get_model(config_path('pass/pass_vit-t8_synthetic.py'))
     student, teacher = model.backbone.state_dict(), model.teacher['backbone'].state_dict()
     for name, value in student.items():
         assert torch.equal(teacher[name], value), name

@@ -20,7 +20,7 @@ def resize(cfg):
         # No test set, but the pipeline that clusters.
         ('usl/usl_vit-s16_folder.py', ((128, 256), 'bicubic')),
         # Pre-training with and without a validation.
-        ('pass/pass_vit-t16-watched_synthetic.py', ((32, 64), 'bilinear')),
+        ('pass/pass_vit-t8-watched_synthetic.py', ((32, 64), 'bilinear')),
         ('pass/pass_vit-s16_lup.py', ((128, 256), 'bilinear')),
     ],
 )

@@ -119,7 +119,7 @@ def test_cluster_contrast(base, tmp_path):
 
 
 def test_pre_training_gives_the_features_of_the_teacher(base, tmp_path):
-    cfg, weights = small('pass/pass_vit-t16_synthetic.py', tmp_path)
+    cfg, weights = small('pass/pass_vit-t8_synthetic.py', tmp_path)
     inferencer = ReIDInferencer(cfg, weights, gallery=queries(base), flip=True)
     assert inferencer.dim == 32
     assert len(inferencer.gallery) == 6

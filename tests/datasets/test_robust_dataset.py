@@ -7,8 +7,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from passreid.datasets import LUPerson
-from passreid.datasets.robust_dataset import RobustDataset, seeded
-from passreid.datasets.samplers.grouped_sampler import RepeatedIndex
+from passreid.datasets.robust_dataset import seeded
+from passreid.datasets.samplers.grouped_sampler import RedrawnIndex
 from passreid.datasets.storage.bad_images import BadImageError, TooManyBadImagesError
 
 LOAD = {'type': 'LoadPersonImage'}
@@ -33,21 +33,15 @@ def build(root, pipeline=(LOAD, add_draws), **kwargs):
 
 
 def read(dataset, num_workers=0, **options):
-    batches = iter(DataLoader(dataset, 3, num_workers=num_workers, collate_fn=list, **options))
-    try:
-        return [sample for batch in batches for sample in batch]
-    except Exception:
-        # After an error PyTorch would wait five seconds for each worker.
-        for worker in getattr(batches, '_workers', []):
-            worker.terminate()
-        raise
+    loader = DataLoader(dataset, 3, num_workers=num_workers, collate_fn=list, **options)
+    return [sample for batch in loader for sample in batch]
 
 
 def draws(dataset, num_workers=0):
     return [sample['draws'] for sample in read(dataset, num_workers)]
 
 
-@pytest.mark.parametrize('other', [(0, 2, 3), (1, 0, 3), (1, 2, 0), (3, 2, 1), (1, 2, 3, 1)])
+@pytest.mark.parametrize('other', [(0, 2, 3), (1, 0, 3), (1, 2, 0), (1, 2, 3, 1)])
 def test_numbers_depend_on_all_of_the_key_and_nothing_else(other):
     with seeded(1, 2, 3):
         first = draw()
@@ -73,16 +67,11 @@ def test_outer_states_are_restored_nested_ones_too(fails):
     assert got == expected
 
 
-def test_worker_count_and_order_do_not_matter(root):
-    alone = draws(build(root))
-    assert alone == draws(build(root), num_workers=2)
-    assert len(set(alone)) == 20
+def test_workers_follow_seed_and_epoch_in_any_order(root):
     dataset = build(root)
+    alone = draws(dataset)
     assert [dataset[idx]['draws'] for idx in reversed(range(20))] == alone[::-1]
-
-
-def test_persistent_workers_follow_seed_and_epoch(root):
-    dataset = build(root)
+    assert len(set(alone)) == 20
     loader = DataLoader(dataset, 3, num_workers=2, collate_fn=list, persistent_workers=True)
     seen = []
     for seed, epoch in ((0, 0), (0, 1), (7, 1), (0, 0)):
@@ -95,22 +84,14 @@ def test_persistent_workers_follow_seed_and_epoch(root):
     assert seen[0] == seen[3] and len(set(map(tuple, seen))) == 3
 
 
-def test_negative_index_is_the_same_sample(root):
-    dataset = build(root)
-    assert dataset[-1]['draws'] == dataset[19]['draws']
-    assert dataset[np.int64(3)]['sample_idx'] == 3
-    with pytest.raises(IndexError, match='sample 20 of 20'):
-        dataset[20]
-
-
 def test_copies_of_a_sample_in_an_epoch_differ(root):
     dataset = build(root)
-    visits = [dataset[RepeatedIndex(4, visit)]['draws'] for visit in range(4)]
-    assert len(set(visits)) == 4
-    assert visits[0] == dataset[4]['draws']
-    order = [4, RepeatedIndex(4, 1), 4, RepeatedIndex(4, 2)]
+    copies = [dataset[RedrawnIndex(4, repeat)]['draws'] for repeat in range(3)]
+    assert len(set(copies)) == 3
+    # On the way to a worker too.
+    order = [4, RedrawnIndex(4, 1), RedrawnIndex(4, 2)]
     got = [sample['draws'] for sample in read(dataset, num_workers=1, sampler=order)]
-    assert got == [visits[0], visits[1], visits[0], visits[2]]
+    assert got == copies
 
 
 @pytest.fixture
@@ -132,61 +113,21 @@ def test_bad_images_are_counted_named_and_replaced(damaged, num_workers, log):
     assert summary['names'] == [str(damaged / name) for name in ('03.jpg', '05.jpg', '11.jpg')]
     # A replacement may be bad as well, so there may be more attempts than samples.
     assert summary['seen'] == 20 + summary['bad']
-    read(dataset, num_workers)
+    again = read(dataset, num_workers)
+    assert [sample['draws'] for sample in again] == [sample['draws'] for sample in samples]
     for name in ('03.jpg: the file is empty', '05.jpg: image file is trunc', '11.jpg: not an im'):
         assert log().count(f'bad image {damaged}/{name}') == 1
 
 
-def test_replacement_is_determined_by_seed_epoch_and_sample(damaged):
-    def replacements(epoch, num_workers):
-        dataset = build(damaged, max_bad_share=1)
-        dataset.set_epoch(epoch)
-        samples = read(dataset, num_workers)
-        return [(samples[idx]['sample_idx'], samples[idx]['draws']) for idx in (3, 5, 11)]
-
-    assert replacements(0, 0) == replacements(0, 2)
-    assert replacements(0, 0) != replacements(1, 0)
-
-
-@pytest.mark.parametrize('num_workers', [0, 2])
-def test_too_many_bad_images_stop_the_training(damaged, num_workers):
-    with pytest.raises(TooManyBadImagesError, match='max_bad_share=0.01'):
-        read(build(damaged, bad_grace=8), num_workers)
+def test_too_many_bad_images_stop_the_training(damaged):
+    with pytest.raises(TooManyBadImagesError, match='max_bad_share'):
+        read(build(damaged, bad_grace=8))
     # Not before enough were loaded, and not at the limit.
-    read(build(damaged, bad_grace=100, max_bad_share=0.3), num_workers)
-    with pytest.raises(ValueError, match='max_bad_share must lie between 0 and 1'):
+    read(build(damaged, bad_grace=100, max_bad_share=0.3))
+    with pytest.raises(ValueError, match='max_bad_share'):
         build(damaged, max_bad_share=1.1)
-
-
-@pytest.mark.parametrize('num_workers', [0, 1])
-def test_in_test_mode_a_bad_image_is_an_error(damaged, num_workers):
-    dataset = build(damaged, test_mode=True)
     with pytest.raises(BadImageError, match=r'03\.jpg: the file is empty'):
-        read(dataset, num_workers)
-
-
-@pytest.mark.slow
-def test_counts_over_persistent_and_spawned_workers(damaged):
-    dataset = build(damaged, [LOAD], max_bad_share=1)
-    options = dict(persistent_workers=True, multiprocessing_context='spawn')
-    loader = DataLoader(dataset, 5, num_workers=1, collate_fn=list, **options)
-    bad = []
-    for epoch in range(2):
-        dataset.set_epoch(epoch)
-        assert sum(len(batch) for batch in loader) == 20
-        bad.append(dataset.bad_image_summary()['bad'])
-    assert bad[0] >= 3
-    assert bad[1] >= bad[0] + 3
-    assert dataset.bad_image_summary()['seen'] == 40 + bad[1]
-    assert len(dataset.bad_image_summary()['names']) == 3
-
-
-def test_subset_counts_for_itself(damaged):
-    dataset = build(damaged, max_bad_share=1)
-    subset = dataset.get_subset([3, 0])
-    subset[0]
-    assert len(dataset) == 20 and dataset.bad_image_summary()['seen'] == 0
-    assert subset.bad_image_summary()['names'] == [str(damaged / '03.jpg')]
+        read(build(damaged, test_mode=True))
 
 
 def test_error_of_a_transform_names_the_sample(root, log):
@@ -196,11 +137,6 @@ def test_error_of_a_transform_names_the_sample(root, log):
     with pytest.raises(ZeroDivisionError):
         build(root, [fail])[7]
     assert f'{root}/07.jpg, could not be made' in log()
-
-
-class Numbers(RobustDataset):
-    def load_data_list(self):
-        return [{'img_path': f'{number}.jpg'} for number in range(6)]
 
 
 def test_copy_with_another_pipeline(root):

@@ -1,9 +1,7 @@
 import csv
 
-import numpy as np
 import pytest
 
-from passreid.datasets import SyntheticReID
 from passreid.registry import DATASETS
 
 SETTINGS = dict(
@@ -24,18 +22,13 @@ def root(tmp_path_factory):
 
 
 def make(root, **kwargs):
-    return SyntheticReID(root, settings=SETTINGS, num_workers=1, **kwargs)
+    options = dict(data_root=root, settings=SETTINGS, num_workers=1)
+    return DATASETS.build(dict(type='SyntheticReID', **options, **kwargs))
 
 
 @pytest.mark.parametrize(
     ('split', 'length', 'labels', 'queries'),
-    [
-        ('train', 12, {0, 1, 2}, 0),
-        ('query', 4, {4, 5}, 4),
-        ('gallery', 4, {4, 5}, 0),
-        ('test', 8, {4, 5}, 4),
-        ('unlabelled', 12, {-1}, 0),
-    ],
+    [('train', 12, {0, 1, 2}, 0), ('test', 8, {4, 5}, 4), ('unlabelled', 12, {-1}, 0)],
 )
 def test_splits(root, split, length, labels, queries):
     dataset = make(root, split=split)
@@ -53,23 +46,3 @@ def test_cameras_of_the_pool_are_those_of_the_side_file(root):
         expected = {row['file']: int(row['camera']) - 1 for row in csv.DictReader(stream)}
     infos = [dataset.get_data_info(index) for index in range(len(dataset))]
     assert {info['img_path'].rpartition('/')[2]: info['cam_id'] for info in infos} == expected
-
-
-def test_seed_of_loading_is_not_the_seed_of_the_people(root):
-    same = make(root, seed=5)
-    other = SyntheticReID(root, settings=SETTINGS | {'seed': 5}, num_workers=1)
-    assert same.data_root == make(root).data_root != other.data_root
-
-
-def test_built_from_a_config(root):
-    cfg = dict(type='SyntheticReID', data_root=root, domain='b', settings=SETTINGS, num_workers=1)
-    dataset = DATASETS.build(cfg | {'pipeline': [dict(type='LoadPersonImage')]})
-    np.testing.assert_array_equal(np.bincount(dataset.pids), [4, 4, 4])
-    assert dataset[5]['img'].shape == (32, 16, 3)
-
-
-def test_wrong_arguments(root):
-    with pytest.raises(TypeError, match="'people'"):
-        SyntheticReID(root, settings={'people': 3})
-    with pytest.raises(ValueError, match="'val'"):
-        make(root, split='val')

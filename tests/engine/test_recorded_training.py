@@ -136,7 +136,8 @@ def trained(recorded, tmp_path_factory):
     )
     runner = build_runner(base)
     start = {k.removeprefix('init/'): v for k, v in recorded.items() if k.startswith('init/')}
-    print(runner.model.load_state_dict(from_pass_checkpoint(start), strict=False))
+    runner.model.load_state_dict(from_pass_checkpoint(start), strict=False)
+    runner.model.sync_teacher()
     runner.model._is_init = True
     recorder = Recorder()
     runner.register_hook(recorder)

@@ -1,8 +1,8 @@
 """Learning figures are only comparable when they come from the same pictures.
 
 A checksum of pixels would differ between builds of opencv, which round the edge of a polygon or a
-resized pixel differently. So 120 pictures are held by the mean colours of 8 x 4 blocks, before
-JPEG encoding, within 2 grey levels; a change of wardrobe, pose, camera or random numbers moves
+resized pixel differently. So 120 pictures are held by the mean colors of 8 x 4 blocks, before
+JPEG encoding, within 2 gray levels; a change of wardrobe, pose, camera or random numbers moves
 blocks by more. Who changes pictures on purpose raises ``GENERATOR_VERSION`` and runs
 ``python tests/rendered_pictures.py``.
 """
@@ -17,28 +17,15 @@ from rendered_pictures import FINGERPRINT, PICTURES, block_means, histogram_map
 from passreid.rendering import DOMAINS, GENERATOR_VERSION, SyntheticSettings, render
 
 
-@pytest.fixture(scope='module')
-def recorded():
-    return json.loads(FINGERPRINT.read_text())
-
-
-def test_version_is_the_recorded_one(recorded):
+def test_pictures_are_the_recorded_ones():
+    recorded = json.loads(FINGERPRINT.read_text())
     assert recorded['generator_version'] == GENERATOR_VERSION
-
-
-def test_pictures_are_the_recorded_ones(recorded):
     means = np.stack([block_means(picture) for picture in PICTURES])
     difference = np.abs(means - np.array(recorded['block_means'])).max(axis=(1, 2, 3))
     changed = {
         index: round(float(difference[index]), 1) for index in np.flatnonzero(difference > 2)
     }
     assert not changed, 'picture: largest difference'
-
-
-def test_fingerprint_tells_pictures_apart(recorded):
-    means = np.array(recorded['block_means'])
-    difference = np.abs(means[:, None] - means[None]).max(axis=(2, 3, 4))
-    assert difference[~np.eye(len(means), dtype=bool)].min() > 10
 
 
 def test_a_picture_depends_on_its_numbers_alone():
@@ -59,7 +46,7 @@ def test_every_number_matters(change):
     assert np.abs(image.astype(int) - other).mean() > 3
 
 
-@pytest.mark.parametrize('size', [(32, 16), (96, 48), (256, 128), (384, 128)])
+@pytest.mark.parametrize('size', [(32, 16), (256, 128)])
 def test_other_sizes_show_the_same_scene(size):
     image, _ = render(replace(PICTURES[0], size=size))
     assert image.shape == (*size, 3)
@@ -70,7 +57,7 @@ def test_other_sizes_show_the_same_scene(size):
 def test_domains_differ_in_light_and_wardrobe():
     means = {}
     for domain in DOMAINS:
-        pictures = [replace(PICTURES[0], domain=domain, person=n, camera=n % 4) for n in range(40)]
+        pictures = [replace(PICTURES[0], domain=domain, person=n, camera=n % 4) for n in range(20)]
         means[domain] = np.mean([render(picture)[0].mean(axis=(0, 1)) for picture in pictures], 0)
     assert means['a'].mean() - means['b'].mean() > 20
     # Daylight is warm, the station is cold: red minus blue.
@@ -78,12 +65,5 @@ def test_domains_differ_in_light_and_wardrobe():
 
 
 @pytest.mark.parametrize('domain', DOMAINS)
-def test_colour_histogram_is_neither_useless_nor_enough(domain):
-    # With a third of the people, the mean average precision is higher than in full size.
+def test_color_histogram_is_neither_useless_nor_enough(domain):
     assert 0.15 < histogram_map(SyntheticSettings(domain=domain, test_ids=50)) < 0.60
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize('domain', DOMAINS)
-def test_difficulty_of_the_default_size(domain):
-    assert 0.15 < histogram_map(SyntheticSettings(domain=domain)) < 0.60

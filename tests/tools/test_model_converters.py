@@ -100,12 +100,11 @@ def test_a_container_gets_meta_of_its_own(convert, tmp_path):
 
 
 def test_the_grid_goes_along(convert, tmp_path):
-    """As many positions as a square has; the text of a config tells the grid of our file."""
-    meta = {'cfg': 'model = dict(backbone=dict(img_size=(256, 64), patch_size=16))'}
+    """As many positions as a square has; a state_dict of ours tells their grid."""
     source = part_vit(num_parts=3, img_size=(256, 64))
     convert(
         'passreid_to_pass',
-        saved({'state_dict': source.state_dict(), 'meta': meta}, tmp_path / 'ours.pth'),
+        saved({'state_dict': source.state_dict()}, tmp_path / 'ours.pth'),
         *(tmp_path / 'bare.pth', '--kind', 'backbone'),
     )
     convert('pass_to_passreid', tmp_path / 'bare.pth', tmp_path / 'again.pth')

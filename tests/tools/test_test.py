@@ -161,7 +161,7 @@ def test_what_cannot_be_tested_is_named(call, small):
 
 def test_watched_pre_training(call, small, tmp_path):
     """A config of pre-training with test data: the features are those of the teacher."""
-    watched = Config.fromfile(ROOT / 'configs' / 'pass' / 'pass_vit-t16-watched_synthetic.py')
+    watched = Config.fromfile(ROOT / 'configs' / 'pass' / 'pass_vit-t8-watched_synthetic.py')
     loader = watched.test_dataloader
     shrink(loader.dataset.pipeline)
     people = dict(type='Market1501', data_root=str(small.people), split='test')

@@ -18,7 +18,7 @@ from passreid.utils.model_zoo import register_model_zoo
 CONFIGS = config_path()
 # Other ways to train or test a model that the zoo has; the last one has nothing but a folder.
 VARIANTS = {
-    'pass_vit-t16-watched_synthetic',
+    'pass_vit-t8-watched_synthetic',
     'vit-s16_joint-256x128',
     'vit-s16_market1501-256x128_cross-domain',
     'usl_vit-s16_folder',
@@ -91,7 +91,7 @@ def test_name_says_task_and_config(folder, entry):
 @pytest.mark.parametrize(
     ('name', 'kind'),
     [
-        ('pass_vit-t16_synthetic', PASS),
+        ('pass_vit-t8_synthetic', PASS),
         ('pass-supervised_vit-t8_synthetic', mmpretrain.models.ImageClassifier),
         ('pass-usl_vit-t8_synthetic', ClusterContrast),
         ('pass-uda_vit-t8_synthetic', ClusterContrast),

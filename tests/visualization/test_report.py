@@ -45,9 +45,6 @@ def test_report_is_whole_and_needs_no_other_file():
     (source,) = page.sources
     assert base64.b64decode(source.removeprefix('data:image/png;base64,')) == b'\x89PNG'
     assert re.findall(r'<tr class="best"><td>(\w+)', text) == ['PASS']
-
-
-def test_table_as_text():
     assert TABLE.to_text() == 'model          mAP\nscratch <b>   40.0\nPASS         100.0'
 
 
@@ -80,12 +77,7 @@ def test_everything_that_is_known_of_matches_is_shown(image):
 
 
 def test_text_is_only_text():
-    record = GalleryRecord(f'folder/{EVIL}', 1, 0.0, dict(note=EVIL))
+    record = GalleryRecord(f'\udcff/{EVIL}', 1, 0.0, dict(note=EVIL))
     page = Page(match_page([QueryResult(EVIL, [Match(record, 0.1)])], [EVIL]))
     assert 'script' not in page.tags and page.text.count(EVIL.split('/')[-1]) >= 2
-    assert f'note: {EVIL}' in page.text and record.path in page.titles
-
-
-def test_names_that_are_no_utf8():
-    text = match_page([QueryResult('a\udcff.jpg', [Match(GalleryRecord('b\udcff.jpg'), 1.0)])], [])
-    assert text.encode() and 'a?.jpg' in text
+    assert f'note: {EVIL}' in page.text and record.path.replace('\udcff', '?') in page.titles

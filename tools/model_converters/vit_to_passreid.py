@@ -13,9 +13,9 @@ from argparse import Namespace
 from conversion import add_config, make_parser, print_fit, read_source, write_file
 
 from passreid.models.converters import from_vit_checkpoint
+from passreid.models.converters.names import is_part_vit_key
 from passreid.models.converters.positions import stated_grid
 from passreid.models.converters.vit_checkpoint import vit_weights
-from passreid.models.converters.vit_keys import is_part_vit_key
 
 _MAX_NAMES = 5
 

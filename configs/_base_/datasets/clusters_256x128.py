@@ -1,4 +1,4 @@
-# Batches of 32 clusters x 8 images, whose labels come from PseudoLabelHook.
+# Batches of 32 clusters x 8 images; the labels come from PseudoLabelHook.
 pack = dict(type='PackInputs', meta_keys=('img_path', 'cam_id', 'is_query', 'sample_idx'))
 train_pipeline = [
     dict(type='LoadPersonImage'),
@@ -13,7 +13,7 @@ test_pipeline = [
     pack,
 ]
 
-# 256 images in all: with N GPUs, 256 / N here.
+# 256 images in total: with N GPUs, set 256 / N.
 train_dataloader = dict(
     batch_size=256,
     num_workers=8,

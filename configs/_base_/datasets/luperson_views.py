@@ -1,5 +1,5 @@
-# Unlabelled person crops, cut into 2 global and 3 x 3 local views.
-# data_root: the LMDB as distributed, or a folder of images, nested or not.
+# Unlabelled person crops: 2 global and 3 x 3 local views of each.
+# data_root: the LMDB as distributed, or a folder of images, flat or nested.
 train_pipeline = [
     dict(type='LoadPersonImage'),
     dict(

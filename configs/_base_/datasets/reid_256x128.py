@@ -1,4 +1,4 @@
-# How labelled crops are loaded; the file of a data set adds type and data_root.
+# Labelled crops at 256x128 pixels; a config adds type and data_root of the data set.
 train_pipeline = [
     dict(type='LoadPersonImage'),
     dict(type='Resize', scale=(128, 256), interpolation='bicubic', backend='pillow'),

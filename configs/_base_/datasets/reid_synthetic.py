@@ -1,4 +1,4 @@
-# Labelled rendered pedestrians of 64x32 pixels, generated on first use.
+# Labelled rendered pedestrians at 64x32 pixels, rendered on first use.
 pack = dict(type='PackInputs', meta_keys=('img_path', 'cam_id', 'is_query', 'sample_idx'))
 train_pipeline = [
     dict(type='LoadPersonImage'),

@@ -1,4 +1,4 @@
-# Rendered pedestrians without labels, generated on first use, cut into small views.
+# Unlabelled pedestrians, rendered on first use, cut into small views.
 train_pipeline = [
     dict(type='LoadPersonImage'),
     dict(

@@ -1,6 +1,6 @@
-# ViT-S/16 with part tokens for training on clusters: one BN-neck, unit features, a memory.
+# USL and UDA with ViT-S/16: one BN-neck, unit-length features, cluster memory.
 model = dict(
-    # For programs whose scope is another, such as `mmpretrain.get_model`.
+    # For programs with another default scope, such as `mmpretrain.get_model`.
     _scope_='passreid',
     type='ClusterContrast',
     data_preprocessor=dict(
@@ -8,7 +8,7 @@ model = dict(
         mean=[127.5, 127.5, 127.5],
         std=[127.5, 127.5, 127.5],
         to_rgb=True,
-        # The published value: a light grey after normalisation.
+        # The published value: light grey after normalization.
         erasing=dict(prob=0.5, mode='constant', area=(0.02, 0.4), value=(0.485, 0.456, 0.406)),
     ),
     backbone=dict(

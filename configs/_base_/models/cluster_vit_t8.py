@@ -1,6 +1,6 @@
-# The backbone of `pass_vit_t8.py`, trained on clusters of 64x32 pixels.
+# USL and UDA with the backbone of `pass_vit_t8.py`, at 64x32 pixels.
 model = dict(
-    # For programs whose scope is another, such as `mmpretrain.get_model`.
+    # For programs with another default scope, such as `mmpretrain.get_model`.
     _scope_='passreid',
     type='ClusterContrast',
     data_preprocessor=dict(
@@ -21,7 +21,7 @@ model = dict(
         linear_std=0.08,
         spatial_prior=3.0,
         init_cfg=dict(
-            type='Pretrained', checkpoint='work_dirs/pass_vit-t16_synthetic/teacher_backbone.pth'
+            type='Pretrained', checkpoint='work_dirs/pass_vit-t8_synthetic/teacher_backbone.pth'
         ),
     ),
     neck=dict(type='BNNeck', in_channels=128, fusion='cat', multi_neck=False, normalize=True),

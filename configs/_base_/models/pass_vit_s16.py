@@ -1,6 +1,6 @@
 # PASS on ViT-S/16 with [CLS] and three [PART] tokens.
 model = dict(
-    # For programs whose scope is another, such as `mmpretrain.get_model`.
+    # For programs with another default scope, such as `mmpretrain.get_model`.
     _scope_='passreid',
     type='PASS',
     data_preprocessor=dict(type='PASSDataPreprocessor'),

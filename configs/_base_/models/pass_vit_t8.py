@@ -1,8 +1,8 @@
 # PASS for a CPU: 64x32 pixels, patches of 8, three layers of 128 channels.
-# Not published: the batch normalisation of the projectors, and the spatial prior, without which
-# the parts do not separate in a short run.
+# Not part of the published recipe: batch normalization in the projectors, and the spatial prior,
+# without which the parts do not separate in a short run.
 model = dict(
-    # For programs whose scope is another, such as `mmpretrain.get_model`.
+    # For programs with another default scope, such as `mmpretrain.get_model`.
     _scope_='passreid',
     type='PASS',
     data_preprocessor=dict(

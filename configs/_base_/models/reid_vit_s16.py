@@ -1,6 +1,6 @@
-# ViT-S/16 with part tokens, fused and normalised by a BN-neck.
+# Fine-tuning with ViT-S/16: part tokens fused, BN-neck, cross-entropy and triplet loss.
 model = dict(
-    # For programs whose scope is another, such as `mmpretrain.get_model`.
+    # For programs with another default scope, such as `mmpretrain.get_model`.
     _scope_='passreid',
     type='ImageClassifier',
     data_preprocessor=dict(

@@ -1,6 +1,6 @@
-# The backbone of `pass_vit_t8.py`, fine-tuned on 64x32 pixels.
+# Fine-tuning with the backbone of `pass_vit_t8.py`, at 64x32 pixels.
 model = dict(
-    # For programs whose scope is another, such as `mmpretrain.get_model`.
+    # For programs with another default scope, such as `mmpretrain.get_model`.
     _scope_='passreid',
     type='ImageClassifier',
     data_preprocessor=dict(
@@ -21,7 +21,7 @@ model = dict(
         linear_std=0.08,
         spatial_prior=3.0,
         init_cfg=dict(
-            type='Pretrained', checkpoint='work_dirs/pass_vit-t16_synthetic/teacher_backbone.pth'
+            type='Pretrained', checkpoint='work_dirs/pass_vit-t8_synthetic/teacher_backbone.pth'
         ),
     ),
     # num_classes is read from the data set.

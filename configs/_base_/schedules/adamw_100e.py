@@ -1,7 +1,7 @@
-# AdamW of PASS: linear warm-up over 10 epochs, cosine over 100, stepped per iteration.
-# The learning rate is that of 256 images an optimiser step and follows the actual number.
+# Published recipe of PASS: AdamW, 10 epochs of linear warm-up, then a cosine, by iteration.
+# The learning rate is for 256 images per optimizer step and scales with the actual number.
 optim_wrapper = dict(
-    type='PASSOptimWrapper',
+    type='AutoAmpOptimWrapper',
     amp='float16',
     constructor='GroupedOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.04, fused=True),

@@ -1,6 +1,6 @@
-# A short run on a CPU: warm-up over 100 iterations, times a cosine over the two epochs.
+# Short pre-training on a CPU: 100 iterations of warm-up times a cosine over two epochs.
 optim_wrapper = dict(
-    type='PASSOptimWrapper',
+    type='AutoAmpOptimWrapper',
     amp=None,
     constructor='GroupedOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.04, fused=True),

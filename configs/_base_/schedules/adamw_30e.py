@@ -1,6 +1,6 @@
-# Fine-tuning within seconds on a CPU.
+# Fine-tuning in seconds on a CPU.
 optim_wrapper = dict(
-    type='PASSOptimWrapper',
+    type='AutoAmpOptimWrapper',
     amp=None,
     constructor='GroupedOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=3e-3, weight_decay=0.05, fused=True),

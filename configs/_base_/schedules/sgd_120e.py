@@ -1,6 +1,6 @@
-# The published recipe of supervised fine-tuning: batches of 16 ids x 4 images.
+# Published recipe of supervised fine-tuning: batches of 16 identities x 4 images.
 optim_wrapper = dict(
-    type='PASSOptimWrapper',
+    type='AutoAmpOptimWrapper',
     amp='float16',
     constructor='GroupedOptimWrapperConstructor',
     optimizer=dict(type='SGD', lr=4e-4, momentum=0.9, weight_decay=1e-4),
@@ -9,8 +9,8 @@ optim_wrapper = dict(
 auto_scale_lr = dict(enable=False, base_batch_size=64)
 
 param_scheduler = [dict(type='WarmupCosineLR', T_max=120, warmup=20)]
-# The test set is looked at once, at the end: to choose checkpoints by it, as
-# `train_cfg.val_interval=10 default_hooks.checkpoint.save_best=reid/mAP` would, is to train on it.
+# Tested once, after the last epoch. Selecting checkpoints on the test set, with
+# `train_cfg.val_interval=10 default_hooks.checkpoint.save_best=reid/mAP`, biases the result.
 train_cfg = dict(type='ResumableEpochLoop', max_epochs=120, val_interval=120)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

@@ -52,15 +52,12 @@ class CrossCameraIdentitySampler(GroupedSampler):
 
     def set_labels(self, labels: Sequence[int] | np.ndarray) -> None:
         """Give the cluster of each image, (N,) int, -1 for none, for the iterations that follow."""
-        array = np.asarray(labels)
-        if array.shape != (len(self.dataset),) or array.dtype.kind not in 'iu':
-            raise ValueError(
-                f'labels must be {len(self.dataset)} integers, one for each sample, but are '
-                f'{array.dtype} of shape {array.shape}'
-            )
+        array = np.asarray(labels).astype(np.int64, casting='same_kind')
+        if array.shape != (len(self.dataset),):
+            raise ValueError(f'{len(self.dataset)} samples, but labels of shape {array.shape}')
         if not (array >= 0).any():
             raise ValueError('no image has a label: all are left out (-1)')
-        self._labels = array.astype(np.int64)
+        self._labels = array
 
     def draw_epoch(self, generator: np.random.Generator) -> np.ndarray:
         """Draw the indices of all ranks, (steps, world_size, batch_size) int64."""

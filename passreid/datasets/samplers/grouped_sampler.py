@@ -7,19 +7,19 @@ import numpy as np
 from .resumable_sampler import ResumableSampler
 
 
-class RepeatedIndex(int):
-    """Index of a sample that was drawn before in this epoch, ``visit`` times.
+class RedrawnIndex(int):
+    """Index of a sample that was drawn before in this epoch, ``repeat`` times.
 
     The random numbers of a sample depend on (seed, epoch, index), so copies would be augmented
-    alike: a data set of passreid lets ``visit`` change them. Elsewhere it is an int.
+    alike: a data set of passreid lets ``repeat`` change them. Elsewhere it is an int.
     """
 
-    visit: int
+    repeat: int
 
-    def __new__(cls, index: int, visit: int = 0) -> 'RepeatedIndex':
-        """Make an int that carries ``visit``, on the way to a worker too."""
+    def __new__(cls, index: int, repeat: int = 0) -> 'RedrawnIndex':
+        """Make an int that carries ``repeat``, on the way to a worker too."""
         number = super().__new__(cls, index)
-        number.visit = visit
+        number.repeat = repeat
         return number
 
 
@@ -27,7 +27,7 @@ class GroupedSampler(ResumableSampler):
     """Sampler whose batches are P groups of K images of one identity each.
 
     All ranks derive the same epoch from (seed, epoch), of which each takes its own batches. An
-    image that is drawn again in an epoch comes as :class:`RepeatedIndex`.
+    image that is drawn again in an epoch comes as :class:`RedrawnIndex`.
 
     Args:
         dataset (Sized): The data set.
@@ -58,11 +58,11 @@ class GroupedSampler(ResumableSampler):
     def iterate(self, start: int) -> Iterator[int]:
         """Return the indices of this rank from a place in the epoch on."""
         epoch = self.draw_epoch(np.random.default_rng((self.seed, self.epoch)))
-        visits = count_visits(epoch.ravel()).reshape(epoch.shape)
-        own, own_visits = (array[:, self.rank].ravel()[start:] for array in (epoch, visits))
+        repeats = count_repeats(epoch.ravel()).reshape(epoch.shape)
+        own, own_repeats = (array[:, self.rank].ravel()[start:] for array in (epoch, repeats))
         return (
-            RepeatedIndex(index, visit) if visit else index
-            for index, visit in zip(own.tolist(), own_visits.tolist(), strict=True)
+            RedrawnIndex(index, repeat) if repeat else index
+            for index, repeat in zip(own.tolist(), own_repeats.tolist(), strict=True)
         )
 
 
@@ -74,11 +74,8 @@ def read_column(dataset: Sized, name: str) -> np.ndarray:
             f'{type(dataset).__name__} has no `{name}` to draw identities by: use a ReIDDataset, '
             'joint ones in a ReIDConcatDataset'
         )
-    column = np.asarray(column)
-    if column.dtype.kind not in 'iu':
-        raise TypeError(f'`{name}` of {type(dataset).__name__} are no integers, but {column.dtype}')
-    column = column.astype(np.int64)
-    if column.shape != (len(dataset),):
+    column = np.asarray(column).astype(np.int64, casting='same_kind')
+    if len(column) != len(dataset):
         raise ValueError(
             f'{len(dataset)} samples, but {len(column)} entries in `{name}`: a wrapper such as '
             'num_batch_per_epoch does not go with a sampler of identities'
@@ -86,10 +83,10 @@ def read_column(dataset: Sized, name: str) -> np.ndarray:
     return column
 
 
-def count_visits(indices: np.ndarray) -> np.ndarray:
+def count_repeats(indices: np.ndarray) -> np.ndarray:
     """Count for each of (N,) integers how often it occurred before."""
     order = np.argsort(indices, kind='stable')
     _, first, counts = np.unique(indices[order], return_index=True, return_counts=True)
-    visits = np.empty(len(indices), np.int64)
-    visits[order] = np.arange(len(indices)) - np.repeat(first, counts)
-    return visits
+    repeats = np.empty(len(indices), np.int64)
+    repeats[order] = np.arange(len(indices)) - np.repeat(first, counts)
+    return repeats

@@ -104,9 +104,9 @@ class IdentitySampler(GroupedSampler):
 
 
 def count_batches(groups: np.ndarray, ids_per_batch: int) -> int:
-    """Count the batches of different ids that (N,) groups of each id can fill at most.
+    """Return the largest B for which ``min(groups, B).sum() >= ids_per_batch * B``.
 
-    It is the largest B for which the sum of ``min(groups, B)`` is at least ``ids_per_batch`` x B.
+    So many batches of different ids can (N,) groups of each id fill at most.
     """
     batches = np.arange(1, groups.sum() // ids_per_batch + 1)
     with_as_many = len(groups) - np.searchsorted(np.sort(groups), batches)

@@ -23,11 +23,6 @@ class ResumableSampler(DefaultSampler):
 
     def set_start(self, num_samples: int) -> None:
         """Let the next iteration, and only that, begin after some samples of this rank."""
-        if not 0 <= num_samples <= self.num_samples:
-            raise ValueError(
-                f'the start must lie between 0 and {self.num_samples}, the samples of an epoch '
-                f'of this rank, but is {num_samples}'
-            )
         self._start = num_samples
 
     def __iter__(self) -> Iterator[int]:

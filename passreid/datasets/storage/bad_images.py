@@ -52,17 +52,14 @@ class BadImageCounter:
         """Return the samples found bad so far, ascending."""
         return self._is_bad.nonzero().flatten().tolist()
 
-    def _add(self, column: int) -> None:
+    def count_seen(self, column: int = 0) -> None:
+        """Count an image that is about to be loaded."""
         worker = get_worker_info()
         self._counts.numpy()[worker.id % _MAX_WORKERS + 1 if worker else 0, column] += 1
 
-    def count_seen(self) -> None:
-        """Count an image that is about to be loaded."""
-        self._add(0)
-
     def count_bad(self, idx: int, error: BadImageError) -> None:
         """Count a bad image, log it the first time and raise an error when there are too many."""
-        self._add(1)
+        self.count_seen(column=1)
         if not self._is_bad[idx]:
             self._is_bad[idx] = True
             # mmengine shows nothing below an error on the other ranks.

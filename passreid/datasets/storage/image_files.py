@@ -1,7 +1,9 @@
-"""Finding the images of a folder."""
+"""Finding the images of a folder, and reading lists of them that come as a file."""
 
 import logging
 import os
+import pickle
+import re
 import stat
 from collections.abc import Iterator
 
@@ -76,3 +78,87 @@ def _images(folder: str, names: list[str]) -> list[str]:
             f'{", ".join(IMAGE_EXTENSIONS)}: {", ".join(map(printable, others[:3]))}',
         )
     return [name for name in visible if name.lower().endswith(IMAGE_EXTENSIONS)]
+
+
+# More digits would not fit into 64 bits.
+_PID = re.compile('-1|[0-9]{1,18}')
+_SHOWN = 200
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Imports nothing, so that it can run nothing."""
+
+    def find_class(self, module: str, name: str):
+        raise pickle.UnpicklingError(f'it wants to import {module}.{name}, so it is no key list')
+
+
+def read_keys(path: str) -> list[str]:
+    """Read LUPerson's ``keys.pkl``: a pickled list of str, or a dict whose ``keys`` is one.
+
+    Raises:
+        ValueError: When the file is anything else, or wants to import something.
+    """
+    with open(path, 'rb') as file:
+        try:
+            content = _PlainUnpickler(file).load()
+            keys = content['keys'] if isinstance(content, dict) else content
+            if not isinstance(keys, list):
+                raise TypeError(f'{type(keys).__name__} instead of a list of str')
+            # Names in UTF-8, or the bytes of one that is not.
+            ''.join(keys).encode(errors='surrogateescape')
+        # A damaged pickle raises nearly anything.
+        except Exception as error:
+            raise ValueError(f'cannot read the key list {path}: {error!r}') from error
+    return keys
+
+
+def read_path_list(path: str) -> Iterator[str]:
+    """Read a list of image paths relative to the data root, one a line.
+
+    Raises:
+        ValueError: For a line that is no such path; names it.
+    """
+    for place, line in _lines(path):
+        _check_path(line, place)
+        yield line
+
+
+def read_labelled_list(path: str) -> Iterator[tuple[str, str, int]]:
+    """Read a list of which each line has the path of an image, which may contain spaces, and a pid.
+
+    Yields:
+        tuple: Place of the line, to be named in an error, path of the image and pid.
+
+    Raises:
+        ValueError: For a line without both, or with a path that was listed before; names it.
+    """
+    seen: dict[str, str] = {}
+    for place, line in _lines(path):
+        name, pid = [*line.strip().rsplit(None, 1), ''][:2]
+        if not _PID.fullmatch(pid):
+            raise ValueError(
+                f'{place}, {line[:_SHOWN]!r}, is not the path of an image and a pid, like '
+                '"0001/0001_000_01_0303morning_0015_0.jpg 1"'
+            )
+        _check_path(name, place)
+        if name in seen:
+            raise ValueError(f'{place}: {name!r} stands in {seen[name]} already')
+        seen[name] = place
+        yield place, name, int(pid)
+
+
+def _lines(path: str) -> Iterator[tuple[str, str]]:
+    with open(path, encoding='utf-8-sig', errors='surrogateescape', newline='\n') as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                yield f'line {number} of {path}', line.rstrip('\r\n')
+
+
+def _check_path(name: str, place: str) -> None:
+    odd = len(name) > 4096 or name != name.strip() or re.search(r'[\\\0\r]', name)
+    outside = not {'', '..'}.isdisjoint(name.split('/'))
+    if odd or outside or not name.lower().endswith(IMAGE_EXTENSIONS):
+        raise ValueError(
+            f'{place}: {name[:_SHOWN]!r} is not the path of an image below the data root: folders '
+            f'are divided by "/", none is "..", and the end is one of {", ".join(IMAGE_EXTENSIONS)}'
+        )

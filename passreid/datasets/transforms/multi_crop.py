@@ -55,14 +55,9 @@ class PartAwareMultiCrop(BaseTransform):
         aspect_ratio: Range = (3 / 4, 4 / 3),
         keep_boxes: bool = False,
     ) -> None:
-        if num_parts < 0:
-            raise ValueError(f'num_parts must be 0 or more, got {num_parts}')
-        ranges = {'global_scale': global_scale, 'local_scale': local_scale}
-        for name, (low, high) in (ranges | {'aspect_ratio': aspect_ratio}).items():
-            if not 0 < low <= high or (high > 1 and name in ranges):
-                raise ValueError(
-                    f'{name} must be a rising pair of positive shares, got {low, high}'
-                )
+        for name, (low, high) in dict(global_scale=global_scale, local_scale=local_scale).items():
+            if not 0 < low <= high <= 1:
+                raise ValueError(f'{name} must be a rising pair of shares, but is {low, high}')
         self.global_size = tuple(global_size)
         self.local_size = tuple(local_size)
         self.num_parts = num_parts
@@ -77,8 +72,8 @@ class PartAwareMultiCrop(BaseTransform):
         image = results['img']
         if image.dtype != np.uint8 or image.shape[2:] != (3,):
             raise TypeError(
-                f'PartAwareMultiCrop needs (H, W, 3) uint8, got {image.dtype} of {image.shape} for '
-                f'{results.get("img_path")}: load it in color'
+                f'PartAwareMultiCrop needs (H, W, 3) uint8, but {results.get("img_path")} is '
+                f'{image.dtype} of shape {image.shape}: load it in color'
             )
         boxes = self._draw_boxes(*image.shape[:2])
         global_boxes, local_boxes = boxes[: self.num_global], boxes[self.num_global :]

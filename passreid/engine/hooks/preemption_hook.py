@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 
 from passreid.registry import HOOKS
 
-from ..runners.resumable_epoch_loop import can_resume_at
+from ..loops import can_resume_at
 from .safe_checkpoint_hook import SafeCheckpointHook, is_within_step
 
 
@@ -27,10 +27,10 @@ class Preempted(SystemExit):
 class PreemptionHook(Hook):
     """Save a checkpoint and exit when the process receives SIGTERM, as schedulers send it.
 
-    After the current optimiser step all processes save one checkpoint, from which
+    After the current optimizer step all processes save one checkpoint, from which
     ``resume='auto'`` goes on within the epoch, and raise :class:`Preempted`. It is enough that one
     of them received the signal. During a validation or a clustering it takes effect after the next
-    iteration.
+    iteration. A training in a side thread cannot listen.
 
     Args:
         interval (int): Iterations after which several processes ask each other. Defaults to 10.
@@ -41,29 +41,17 @@ class PreemptionHook(Hook):
 
     def __init__(self, interval: int = 10) -> None:
         self.interval = interval
-        self._received = self._agreed = False
         self._former: Any = None
 
     def before_train(self, runner: Runner) -> None:
-        """Begin to listen.
-
-        Args:
-            runner (Runner): The runner.
-        """
+        """Begin to listen."""
         self._received = self._agreed = False
         self._process = os.getpid()
         if threading.current_thread() is threading.main_thread():
             self._former = signal.signal(signal.SIGTERM, self._receive) or signal.SIG_DFL
-        else:
-            runner.logger.warning('SIGTERM is not handled: training runs in a side thread.')
 
     def after_train_iter(self, runner: Runner, *args, **kwargs) -> None:
         """Save and exit, if any process received the signal.
-
-        Args:
-            runner (Runner): The runner.
-            *args: Not used.
-            **kwargs: Not used.
 
         Raises:
             Preempted: Then.
@@ -74,23 +62,22 @@ class PreemptionHook(Hook):
             flag = torch.tensor(float(self._received or self._agreed))
             all_reduce(flag, 'max')
             self._agreed = bool(flag)
-        if self._agreed and not is_within_step(runner):
-            self._exit(runner, runner.iter + 1)
-
-    def after_train(self, runner: Runner) -> None:
-        """Restore the former handler of the signal; mmengine's Runner calls this.
-
-        Args:
-            runner (Runner): The runner.
-        """
-        self.after_train_or_failure(runner)
+        if not self._agreed or is_within_step(runner):
+            return
+        iteration = runner.iter + 1
+        outcome = 'Nothing was saved: that takes SafeCheckpointHook and ResumableEpochLoop'
+        for hook in runner.hooks:
+            if isinstance(hook, SafeCheckpointHook) and can_resume_at(runner, iteration):
+                hook.save_preempted(runner, iteration)
+                outcome = f'Saved {hook.last_ckpt}'
+        runner.logger.warning(
+            f'Received SIGTERM: training ends after iteration {iteration}. {outcome}. The same '
+            'command with --resume goes on.'
+        )
+        raise Preempted
 
     def after_train_or_failure(self, runner: Runner) -> None:
-        """Restore the former handler of the signal; :class:`SafeRunner` calls this.
-
-        Args:
-            runner (Runner): The runner.
-        """
+        """Restore the former handler of the signal; :class:`SafeRunner` calls this."""
         if self._former is not None:
             signal.signal(signal.SIGTERM, self._former)
             self._former = None
@@ -101,18 +88,3 @@ class PreemptionHook(Hook):
         else:  # A process that this one has forked, as a pool does, ends as it would without.
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGTERM)
-
-    def _exit(self, runner: Runner, iteration: int) -> None:
-        hook = next((one for one in runner.hooks if isinstance(one, SafeCheckpointHook)), None)
-        if hook is None:
-            outcome = 'Nothing was saved, since there is no SafeCheckpointHook'
-        elif not can_resume_at(runner, iteration):
-            outcome = 'Nothing was saved, since only ResumableEpochLoop resumes within an epoch'
-        else:
-            hook.save_preempted(runner, iteration)
-            outcome = f'Saved {hook.last_ckpt}'
-        runner.logger.warning(
-            f'Received SIGTERM: training ends after iteration {iteration}. {outcome}. The same '
-            'command with --resume goes on.'
-        )
-        raise Preempted

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.dataset import DefaultSampler
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
@@ -17,9 +18,8 @@ from passreid.clustering import (
     cluster_pseudo_labels,
     cluster_statistics,
 )
-from passreid.evaluation.metrics.person_features import PersonFeatures
 from passreid.evaluation.metrics.progress_log import ProgressLog
-from passreid.registry import DATA_SAMPLERS, HOOKS
+from passreid.registry import HOOKS
 from passreid.utils.device import array_device
 from passreid.utils.distributed import run_in_first
 from passreid.utils.unwrap import unwrap_model
@@ -52,9 +52,9 @@ class PseudoLabelHook(Hook):
         eps (float): Jaccard distance up to which two images are near. Defaults to 0.6.
         min_samples (int): Images near an image, itself counted, that make it grow a cluster.
             Defaults to 4.
-        k1 (int): Size of the neighbourhood, an image itself counted. Defaults to 30.
-        k2 (int): Neighbours to average over, an image itself counted. Defaults to 6.
-        search (str): ``'exact'``, or ``'faiss'`` for approximate neighbours of many hundred
+        k1 (int): Size of the neighborhood, an image itself counted. Defaults to 30.
+        k2 (int): Neighbors to average over, an image itself counted. Defaults to 6.
+        search (str): ``'exact'``, or ``'faiss'`` for approximate neighbors of many hundred
             thousand images. Defaults to ``'exact'``.
         batch_size (int, optional): Images of a process to extract features of at once. Defaults
             to that of the training.
@@ -79,7 +79,7 @@ class PseudoLabelHook(Hook):
         )
         self.batch_size = batch_size
         self.timeout = timeout
-        # Epoch and labels (N,) of the last clustering; from a checkpoint centres (K, D) as well.
+        # Epoch and labels (N,) of the last clustering; from a checkpoint the memory as well.
         self._state: dict[str, Any] | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -100,24 +100,12 @@ class PseudoLabelHook(Hook):
 
         Raises:
             ImportError: When faiss is wanted and not installed.
-            TypeError: When data set, sampler or model cannot take labels.
             ValueError: When the checkpoint that is resumed belongs to other images, or a setting
                 of the clustering is out of range.
         """
         # Two images show what is wrong with the settings before the features of all are extracted.
         cluster_pseudo_labels(np.eye(2, dtype=np.float32), **self.settings)
         loader = runner.train_dataloader
-        for part, method, advice in (
-            (loader.sampler, 'set_labels', 'use CrossCameraIdentitySampler'),
-            (unwrap_model(runner.model), 'set_pseudo_labels', 'use ClusterContrast'),
-            (loader.dataset, 'with_pipeline', 'use a data set of passreid, without wrappers'),
-            (loader.dataset, 'pids', 'use a ReIDDataset, or LUPerson for a folder'),
-        ):
-            if not hasattr(part, method):
-                raise TypeError(
-                    f'PseudoLabelHook cannot work with {type(part).__name__}, which has no '
-                    f'{method}: {advice}'
-                )
         if self._state is not None and len(self._state['labels']) != len(loader.dataset):
             raise ValueError(
                 f'The checkpoint has labels of {len(self._state["labels"])} images, the data set '
@@ -127,10 +115,7 @@ class PseudoLabelHook(Hook):
         self._loader = DataLoader(
             dataset,
             batch_size=self.batch_size or loader.batch_size,
-            sampler=DATA_SAMPLERS.build(
-                dict(type='DefaultSampler', shuffle=False, round_up=False),
-                default_args=dict(dataset=dataset),
-            ),
+            sampler=DefaultSampler(dataset, shuffle=False, round_up=False),
             num_workers=loader.num_workers,
             persistent_workers=loader.num_workers > 0,
             pin_memory=loader.pin_memory,
@@ -155,94 +140,68 @@ class PseudoLabelHook(Hook):
                 'resume from one that PseudoLabelHook took part in'
             )
         else:
-            labels, centres = self._cluster(runner, None if state is None else state['labels'])
-            model.set_pseudo_labels(labels, centres)
+            people = extract_features(runner.model, self._loader, 'features to cluster')
+            labels, centers = run_in_first(
+                partial(self._cluster, runner, people),
+                f'Clustering {len(runner.train_dataloader.dataset)} images',
+                self.timeout,
+                'timeout of PseudoLabelHook',
+            )
+            model.set_pseudo_labels(labels, centers)
             state = self._state = dict(epoch=runner.epoch, labels=labels)
         runner.train_dataloader.sampler.set_labels(state['labels'].cpu().numpy())
 
-    def _cluster(
-        self, runner: Runner, previous: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return labels (N,) and centres (K, D), the same in all processes."""
-        people = extract_features(runner.model, self._loader, 'features to cluster')
-        labels, centres = run_in_first(
-            partial(self._find_clusters, runner, people, previous),
-            f'Clustering {len(runner.train_dataloader.dataset)} images',
-            self.timeout,
-            'timeout of PseudoLabelHook',
-        )
-        return torch.from_numpy(labels), torch.from_numpy(centres)
-
-    def _find_clusters(
-        self,
-        runner: Runner,
-        people: PersonFeatures | None,
-        previous: torch.Tensor | None,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        assert people is not None
-        dataset: Any = self._loader.dataset
+    def _cluster(self, runner: Runner, people: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return labels (N,) and centers (K, D); log what was found, and check it."""
         start = time.perf_counter()
         found = cluster_pseudo_labels(
             people.features,
             **self.settings,
             device=array_device(),
-            progress=ProgressLog('neighbours'),
+            progress=ProgressLog('neighbors'),
         )
+        dataset: Any = self._loader.dataset
         labels = np.full(len(dataset), -1)
         labels[people.sample_ids] = found
-        statistics = cluster_statistics(
-            labels, None if previous is None else previous.cpu(), dataset.pids, dataset.cam_ids
-        )
+        previous = None if self._state is None else self._state['labels'].cpu()
+        statistics = cluster_statistics(labels, previous, dataset.pids, dataset.cam_ids)
+        text = _summary(statistics, len(labels), len(labels) - len(found))
         seconds = time.perf_counter() - start
-        self._report(runner, statistics, len(labels), len(labels) - len(found), seconds)
-        self._check(statistics)
-        return labels, cluster_centers(people.features, found)
-
-    def _report(
-        self,
-        runner: Runner,
-        found: ClusterStatistics,
-        num_images: int,
-        num_unreadable: int,
-        seconds: float,
-    ) -> None:
-        """Log what a clustering found."""
-        text = (
-            f'Epoch {runner.epoch + 1}: {found.num_clusters} clusters of {found.smallest} to '
-            f'{found.largest} images (median {found.median:g}), {found.num_outliers} of '
-            f'{num_images} images in none'
-        )
-        if num_unreadable:
-            text += f' ({num_unreadable} of them cannot be read)'
-        if found.moved is not None:
-            text += f'; {found.moved:.1%} moved'
-        if found.one_camera is not None:
-            text += f'; {found.one_camera:.0%} of the clusters hold one camera'
-        if found.ari is not None:
-            text += f'; true ids, not used in training: ARI {found.ari:.3f}, NMI {found.nmi:.3f}'
-        runner.logger.info(f'{text}; {seconds:.1f} s')
-        if found.one_camera is not None and found.one_camera > _MANY:
+        runner.logger.info(f'Epoch {runner.epoch + 1}: {text}; {seconds:.1f} s')
+        figures = {f'clusters/{k}': v for k, v in statistics._asdict().items() if v is not None}
+        runner.visualizer.add_scalars(figures, step=runner.epoch + 1)
+        if (statistics.one_camera or 0) > _MANY:
             runner.logger.warning(
                 'Most clusters hold the images of one camera: training on them teaches the model '
                 'to tell cameras apart instead of persons. Start from weights that know people '
                 'better, as of a model that was fine-tuned with labels of any set'
             )
-        figures = {f'clusters/{name}': value for name, value in found._asdict().items()}
-        runner.visualizer.add_scalars(
-            {name: value for name, value in figures.items() if value is not None},
-            step=runner.epoch + 1,
-        )
+        if statistics.num_clusters < 2:
+            eps, min_samples = self.settings['eps'], self.settings['min_samples']
+            outcome, advice = (
+                ('All images with a cluster are in one', 'Lower eps, raise min_samples')
+                if statistics.num_clusters
+                else ('No image has a cluster', 'Raise eps, lower min_samples')
+            )
+            raise ValueError(
+                f'{outcome}, with eps={eps} and min_samples={min_samples}. {advice}, or start from '
+                'weights that know people better'
+            )
+        centers = cluster_centers(people.features, found)
+        return torch.from_numpy(labels), torch.from_numpy(centers)
 
-    def _check(self, found: ClusterStatistics) -> None:
-        """Raise an error when there is nothing to tell apart."""
-        eps, min_samples = self.settings['eps'], self.settings['min_samples']
-        if not found.num_clusters:
-            raise ValueError(
-                f'No image has a cluster: none has {min_samples} images within eps={eps} of it. '
-                'Raise eps, lower min_samples, or start from weights that know people better'
-            )
-        if found.num_clusters == 1:
-            raise ValueError(
-                f'All images with a cluster are in one: with eps={eps} they hang together. Lower '
-                'eps, raise min_samples, or start from weights that know people better'
-            )
+
+def _summary(found: ClusterStatistics, num_images: int, num_unreadable: int) -> str:
+    text = (
+        f'{found.num_clusters} clusters of {found.smallest} to {found.largest} images (median '
+        f'{found.median:g}), {found.num_outliers} of {num_images} images in none'
+    )
+    if num_unreadable:
+        text += f' ({num_unreadable} of them cannot be read)'
+    if found.moved is not None:
+        text += f'; {found.moved:.1%} moved'
+    if found.one_camera is not None:
+        text += f'; {found.one_camera:.0%} of the clusters hold one camera'
+    if found.ari is not None:
+        text += f'; true ids, not used in training: ARI {found.ari:.3f}, NMI {found.nmi:.3f}'
+    return text

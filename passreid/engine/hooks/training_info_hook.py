@@ -49,9 +49,9 @@ class TrainingInfoHook(RuntimeInfoHook):
         self._last = now
         if outputs:
             self._outputs.append({name: value.detach() for name, value in outputs.items()})
-        logger = next((hook for hook in runner.hooks if isinstance(hook, LoggerHook)), None)
         on_cpu = all(v.device.type == 'cpu' for v in (outputs or {}).values())
-        if on_cpu or logger is None or self.every_n_train_iters(runner, logger.interval):
+        intervals = [hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)]
+        if on_cpu or any(self.every_n_train_iters(runner, n) for n in intervals or [1]):
             self._flush(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

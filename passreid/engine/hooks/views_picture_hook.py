@@ -45,12 +45,12 @@ class ViewsPictureHook(Hook):
         self._drawn = True
         preprocessor = unwrap_model(runner.model).data_preprocessor
         kinds = {kind: views[: self.num_images] for kind, views in data_batch['inputs'].items()}
+        batch = len(kinds['global_views'])
         with torch.random.fork_rng(devices=[]):
             views = preprocessor({'inputs': kinds}, training=True)['inputs']
-        batch = len(kinds['global_views'])
         columns: list[Tensor] = []
-        for normalised in views.values():
-            pixels = (normalised * preprocessor.std + preprocessor.mean).clamp(0, 255)
+        for normalized in views.values():
+            pixels = (normalized * preprocessor.std + preprocessor.mean).clamp(0, 255)
             width = round(self.height * pixels.shape[3] / pixels.shape[2])
             pixels = F.interpolate(pixels, (self.height, width), mode='bilinear', antialias=True)
             framed = F.pad(pixels, (0, _GAP, 0, _GAP), value=255)

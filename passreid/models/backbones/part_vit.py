@@ -97,7 +97,6 @@ class PartViT(VisionTransformer):
         super().__init__(arch=arch, img_size=img_size, **kwargs)
         self.num_extra_tokens = 1 + num_parts
         self.patch_size = kwargs.get('patch_size', 16)
-        self._known_sizes: set[tuple[int, ...]] = set()
         self.interpolate_offset = interpolate_offset
         self.pos_embed_grid = pos_embed_grid
         self.linear_std = linear_std
@@ -232,29 +231,16 @@ class PartViT(VisionTransformer):
             param_name = f'{prefix}cls_token'
         return super().get_layer_depth(param_name, prefix)
 
-    def _check_size(self, height: int, width: int, whole: bool) -> None:
-        """Warn, when a size is met first, of images that the model is not made for."""
-        sizes = f'Images are {height}x{width} pixels (height x width), '
-        expected = tuple(self.img_size)
-        if whole and expected != (height, width):
-            swapped = ' with height and width swapped' if expected == (width, height) else ''
-            log_once(
-                logging.WARNING,
-                f'{sizes}img_size of the backbone is {expected[0]}x{expected[1]}{swapped}: '
-                'positions are resized; change img_size or the sizes in the pipeline',
-            )
-        if height % self.patch_size or width % self.patch_size:
-            log_once(
-                logging.WARNING,
-                f'{sizes}no multiple of a patch of {self.patch_size}: they are padded or cut',
-            )
-        self._known_sizes.add((height, width))
-
     def _embed(self, x: Tensor, part_ids: Tensor | None) -> tuple[Tensor, tuple[int, int]]:
-        if not torch.compiler.is_compiling() and x.shape[2:] not in self._known_sizes:
-            # Without parts, those that come second in training are local views.
-            second = self.training and not self.num_parts and self._known_sizes
-            self._check_size(x.shape[2], x.shape[3], part_ids is None and not second)
+        # Without parts, those of another size in training may be local views.
+        whole = part_ids is None and (self.num_parts or not self.training)
+        if whole and not torch.compiler.is_compiling() and x.shape[2:] != tuple(self.img_size):
+            log_once(
+                logging.WARNING,
+                f'Images are {x.shape[2]}x{x.shape[3]} pixels (height x width), img_size of the '
+                f'backbone is {self.img_size[0]}x{self.img_size[1]}: positions are resized; change '
+                'img_size or the sizes in the pipeline',
+            )
         patches, grid = self.patch_embed(x)
         patches = patches + resize_table(
             self.pos_embed,

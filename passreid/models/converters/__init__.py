@@ -1,14 +1,13 @@
-"""Conversion of weights between name styles, and the one way of loading them."""
+"""Weights of any origin: read, flatten, recognise, convert, fit, load, report."""
 
 from .fit_part_vit import fit_part_vit
 from .flatten import flatten
-from .load import LoadReport, fill_model, load_weights
-from .pass_checkpoint import from_pass_checkpoint, pass_kind
+from .load import fill_model, load_weights
+from .names import part_vit_key
+from .pass_checkpoint import from_pass_checkpoint, pass_kind, to_pass_checkpoint
 from .positions import GRID_KEY
-from .to_pass import to_pass_checkpoint
-from .to_vit import to_vit_checkpoint
-from .vit_checkpoint import from_vit_checkpoint
-from .vit_keys import part_vit_key
+from .report import LoadReport
+from .vit_checkpoint import from_vit_checkpoint, to_vit_checkpoint
 
 __all__ = [
     'GRID_KEY',

@@ -1,23 +1,21 @@
 """Fitting of weights to a :class:`PartViT` that is about to load them."""
 
-from collections.abc import Iterable
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..layers import resize_table
-from ..layers.position_table import Grid
-from .layer_scale import add_layer_scale, fold_layer_scale, is_layer_scale
-from .patch_kernel import resize_patch_kernel
-from .positions import resolve_positions
-from .vit_checkpoint import refuse_other_networks
-from .vit_keys import to_part_vit_keys
+from ..layers import Grid, resize_patch_kernel, resize_table
+from .names import part_vit_key
+from .positions import split_positions
+from .refusals import refuse_other_settings, refuse_strange
 
 _KERNEL = 'patch_embed.projection.weight'
-_FROM_CLS = 'started from [CLS]'
-_NO_BIAS = 'zero (no bias in the file)'
+_SCALE = re.compile(r'^(layers\.\d+\.)(attn\.gamma1|ffn\.gamma2)\.weight$')
+# The linear layer whose output a LayerScale multiplies.
+_SCALED = {'attn.gamma1': 'attn.proj', 'ffn.gamma2': 'ffn.layers.1'}
 
 Shape = tuple[int, ...]
 
@@ -59,32 +57,69 @@ def fit_part_vit(weights: dict[str, Tensor], model: Any, grid: Grid | None = Non
             or the grid of the positions is not clear.
     """
     notes = FitNotes()
-    to_part_vit_keys(weights)
+    for key in list(weights):
+        weights[part_vit_key(key)] = weights.pop(key)
     own = model.state_dict()
-    refuse_other_networks(weights, own)
+    refuse_strange(name for name in weights if name not in own)
     _check_parts(weights, model.num_parts, notes)
     if 'cls_token' in weights:
-        _check_structure(weights, own)
-    scales = [name for name in own if is_layer_scale(name)]
-    if scales:
-        for name in add_layer_scale(weights, scales):
-            notes.initialised[name] = 'one (no LayerScale in the file)'
-    else:
-        notes.merged += fold_layer_scale(weights)
-    for name in own.keys() - weights.keys():
+        refuse_other_settings(weights, own)
+    _fit_layer_scale(weights, own, notes)
+    for name in own:
         weight = weights.get(f'{name.removesuffix(".bias")}.weight')
-        if name.endswith('.bias') and weight is not None:
+        if name.endswith('.bias') and name not in weights and weight is not None:
             weights[name] = torch.zeros_like(own[name], device=weight.device)
-            notes.initialised[name] = _NO_BIAS
+            notes.initialised[name] = 'zero (no bias in the file)'
     _resize(weights, model, grid, notes)
     _start_parts(weights, model.num_parts, notes)
     return notes
 
 
+def fold_layer_scale(weights: dict[str, Tensor]) -> list[str]:
+    """Multiply LayerScale into the linear layers before it, in place.
+
+    Exact: ``gamma * (W x + b) = (gamma * W) x + gamma * b``.
+
+    Source: `Going deeper with Image Transformers <https://arxiv.org/abs/2103.17239>`_, section 2.
+
+    Args:
+        weights (dict[str, Tensor]): Of one PartViT, under its names. Changed: the scales are gone,
+            and ``attn.proj`` and ``ffn.layers.1`` are float32 or wider.
+
+    Returns:
+        list[str]: Names of the scales.
+    """
+    scales = {name: _linear_before(name) for name in weights if _SCALE.match(name)}
+    for name, linear in scales.items():
+        scale = weights.pop(name)
+        scale = scale.to(torch.promote_types(scale.dtype, torch.float32))
+        weights[f'{linear}.weight'] = weights[f'{linear}.weight'] * scale[:, None]
+        if f'{linear}.bias' in weights:
+            weights[f'{linear}.bias'] = weights[f'{linear}.bias'] * scale
+    return list(scales)
+
+
+def _linear_before(name: str) -> str:
+    return _SCALE.sub(lambda match: match[1] + _SCALED[match[2]], name)
+
+
+def _fit_layer_scale(weights: dict[str, Tensor], own: dict[str, Tensor], notes: FitNotes) -> None:
+    """Merge LayerScale for a model without; give weights without scales of 1 for one with."""
+    wanted = [name for name in own if _SCALE.match(name)]
+    if not wanted:
+        notes.merged += fold_layer_scale(weights)
+    for name in wanted:
+        if name not in weights and f'{_linear_before(name)}.weight' in weights:
+            weights[name] = torch.ones_like(own[name])
+            notes.initialised[name] = 'one (no LayerScale in the file)'
+
+
 def _resize(weights: dict[str, Tensor], model: Any, stated: Grid | None, notes: FitNotes) -> None:
     """Resize patch embedding and positions."""
-    before: Any = weights.get('pos_embed'), 'cls_position' in weights
-    found = resolve_positions(weights, model, stated)
+    rows, had_position = len(weights.get('pos_embed', [[]])[0]), 'cls_position' in weights
+    told = ((stated, 'as the file says'), (model.pos_embed_grid, 'as pos_embed_grid says'))
+    target = tuple(model.patch_resolution)
+    found = split_positions(weights, [(grid, how) for grid, how in told if grid], target)
     kernel, own = weights.get(_KERNEL), model.patch_embed.projection.weight.shape
     # Other channels are another embedding (the ICS stem), not another size of patch.
     if kernel is not None and kernel.shape[:2] == own[:2] and kernel.shape != own:
@@ -93,13 +128,13 @@ def _resize(weights: dict[str, Tensor], model: Any, stated: Grid | None, notes: 
     if found is None:
         return
     source, how = found
-    table, target = weights['pos_embed'], tuple(model.patch_resolution)
-    if not before[1] and table.shape == before[0].shape:
+    patches = weights['pos_embed']
+    if not had_position and patches.shape[1] == rows:
         notes.initialised['cls_position'] = 'zero (no position of [CLS] in the file)'
     text = f'Positions: {source[0]}x{source[1]}, {how}'
     if tuple(source) != target:
-        weights['pos_embed'] = resize_table(table, source, target, model.interpolate_mode)
-        notes.resized['pos_embed'] = tuple(table.shape), tuple(weights['pos_embed'].shape)
+        weights['pos_embed'] = resize_table(patches, source, target, model.interpolate_mode)
+        notes.resized['pos_embed'] = tuple(patches.shape), tuple(weights['pos_embed'].shape)
         text += f'; resized to {target[0]}x{target[1]}'
     notes.remarks.append(f'{text}.')
 
@@ -120,48 +155,22 @@ def _check_parts(weights: dict[str, Tensor], num_parts: int, notes: FitNotes) ->
         )
 
 
-def _check_structure(weights: dict[str, Tensor], own: dict[str, Tensor]) -> None:
-    """Refuse weights for a model of another structure, and say how to set it."""
-
-    def has(names: Iterable[str], start: str) -> bool:
-        return any(name.startswith(start) for name in names)
-
-    found = has(weights, 'pre_norm.')
-    if found != has(own, 'pre_norm.'):
-        raise ValueError(
-            f'The weights have {"a" if found else "no"} normalisation before the blocks: set '
-            f'pre_norm={found} of the backbone'
-        )
-    found = has(weights, 'patch_embed.stem.')
-    if found != has(own, 'patch_embed.stem.') and has(weights, 'patch_embed.'):
-        stem = 'ics' if found else 'patch'
-        raise ValueError(f'The weights have another embedding of patches: set stem={stem!r}')
-    depth, wanted = (
-        len({name.split('.')[1] for name in names if name.startswith('layers.')})
-        for names in (weights, own)
-    )
-    if depth > wanted:
-        raise ValueError(
-            f'The weights have {depth} layers, the model has {wanted}: set arch of the backbone'
-        )
-
-
 def _start_parts(weights: dict[str, Tensor], num_parts: int, notes: FitNotes) -> None:
     """Give missing parts the [CLS] values plus noise, each its own.
 
     Equal tokens would get equal gradients and stay equal for ever.
     """
-    if not {'cls_token', 'cls_position'} <= weights.keys():
-        return
+    started = False
     for parts, source in (('part_tokens', 'cls_token'), ('part_positions', 'cls_position')):
-        if f'{parts}.0' in weights:
+        if source not in weights or f'{parts}.0' in weights:
             continue
         start = weights[source]
         for part in range(num_parts):
             noise = torch.randn_like(start, dtype=torch.float32) * 0.02
             weights[f'{parts}.{part}'] = start + noise.to(start.dtype)
-            notes.initialised[f'{parts}.{part}'] = _FROM_CLS
-    if _FROM_CLS in notes.initialised.values():
+            notes.initialised[f'{parts}.{part}'] = 'started from [CLS]'
+            started = True
+    if started:
         notes.remarks.append(
             'The file has no part tokens: they start from [CLS] and change its features. For the '
             'network as it was trained set num_parts=0 of the backbone.'

@@ -31,7 +31,7 @@ def flatten(checkpoint: Mapping[str, Any], prefix: str | None = None) -> dict[st
         dict[str, Tensor]: Weights by name.
 
     Raises:
-        ValueError: If a name is no text, or no name begins with ``prefix``.
+        ValueError: If no name begins with ``prefix``.
     """
     if prefix is not None:
         return _below_prefix(checkpoint, prefix)
@@ -113,8 +113,6 @@ def _holds_tensors(value: Any) -> bool:
 
 def _tensors(content: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return the tensors without names of wrappers."""
-    if strange := [name for name in content if not isinstance(name, str)]:
-        raise ValueError(f'a weight is called {strange[0]!r}, but a name has to be text')
     return {_WRAPPERS.sub('', k): v for k, v in content.items() if isinstance(v, Tensor)}
 
 

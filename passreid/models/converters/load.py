@@ -2,11 +2,9 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.logging import print_log
 from mmengine.runner.checkpoint import load_state_dict
 from torch import Tensor, nn
@@ -15,123 +13,14 @@ from passreid.registry import TASK_UTILS
 from passreid.utils.checkpoint_loading import read_checkpoint
 from passreid.utils.unwrap import unwrap_model
 
-from .fit_part_vit import FitNotes, Shape, fit_part_vit
-from .flatten import best_prefix, flatten, vit_prefixes, weights_below
-from .pass_checkpoint import pass_kind, rename_pass
+from ..layers import Grid
+from .convert import convert
+from .fit_part_vit import FitNotes, fit_part_vit
+from .flatten import weights_below
 from .positions import stated_grid
-from .vit_keys import is_part_vit_key, part_vit_key
+from .report import MISSHAPEN, MISSING, NOT_NEEDED, LoadReport
 
-MISSING = 'missing in the file'
-MISSHAPEN = 'shape mismatch'
-NOT_NEEDED = 'not needed'
-_BACKBONE, _TEACHER = 'backbone.', 'teacher.backbone.'
 _COUNTER = 'num_batches_tracked'
-_AUTHORS = {
-    'pretrain': "a pre-training checkpoint of the authors' code",
-    'supervised': "a fine-tuning checkpoint of the authors' code",
-    'usl': "a USL or UDA checkpoint of the authors' code",
-}
-
-
-@dataclass(frozen=True)
-class LoadReport:
-    """What a file gave a model.
-
-    Args:
-        source (str): The file.
-        model (str): What was filled, such as ``'PartViT'``.
-        loaded (tuple[str, ...]): Tensors of the model that come from the file.
-        resized (dict[str, tuple]): Those of them that had another shape: file and model.
-        initialised (dict[str, str]): The other tensors of the model and why they are not from the
-            file: a few words, then perhaps a colon and particulars of the tensor.
-        merged (tuple[str, ...]): Weights of the file that were multiplied into others.
-        unused (tuple[str, ...]): Weights of the file that the model has no use for.
-        share (float): How much of the backbone was loaded, in [0, 1], counted in values, not in
-            tensors; of the whole model when it has no ``backbone``. What follows a backbone (neck,
-            classifier) may well start fresh, and so may small tensors such as part tokens.
-        has_loaded_parameters (bool): False when at best buffers were loaded.
-        expected (frozenset[str]): Initialised tensors that the model's own rules account for:
-            no reason for a warning.
-        remarks (tuple[str, ...]): What the file was taken for, the grid of its positions and other
-            things to know, a sentence each.
-
-    Examples:
-        >>> from passreid.models.converters import LoadReport
-        >>> missing = {'b': 'missing in the file'}
-        >>> report = LoadReport('a.pth', 'Net', ('w',), {}, missing, (), (), share=0.9)
-        >>> print(report.table())
-        1 of 2 tensors of Net loaded from a.pth
-          missing in the file (initialised)    1: b
-    """
-
-    source: str
-    model: str
-    loaded: tuple[str, ...]
-    resized: dict[str, tuple[Shape, Shape]]
-    initialised: dict[str, str]
-    merged: tuple[str, ...]
-    unused: tuple[str, ...]
-    share: float
-    has_loaded_parameters: bool = True
-    expected: frozenset[str] = frozenset()
-    remarks: tuple[str, ...] = ()
-
-    @property
-    def clean(self) -> bool:
-        """Whether all was as it should be: nothing is missing, misshapen or unused."""
-        return not self.unused and self.initialised.keys() <= self.expected
-
-    def table(self, max_names: int | None = 5) -> str:
-        """Return the report as text: a headline, remarks, then one row for each outcome.
-
-        Args:
-            max_names (int, optional): Names shown in each row; None shows all. Defaults to 5.
-        """
-        total = len(self.loaded) + len(self.initialised)
-        rows: dict[str, list[str]] = {
-            'resized': [f'{n} {old} -> {new}' for n, (old, new) in self.resized.items()],
-            'merged into others': list(self.merged),
-            f'{MISSING} (initialised)': [],
-            f'{MISSHAPEN} (initialised)': [],
-        }
-        for name, reason in self.initialised.items():
-            why, _, particulars = reason.partition(': ')
-            if why != NOT_NEEDED:
-                rows.setdefault(f'{why} (initialised)', []).append(f'{name} {particulars}'.strip())
-        rows['unused of the file'] = list(self.unused)
-        lines = [f'{len(self.loaded)} of {total} tensors of {self.model} loaded from {self.source}']
-        lines += [f'  {remark}' for remark in self.remarks]
-        rows = {label: names for label, names in rows.items() if names}
-        width = max(map(len, rows), default=0)
-        for label, names in rows.items():
-            shown = names[:max_names]
-            more = f', and {len(names) - len(shown)} more' if len(names) > len(shown) else ''
-            lines.append(f'  {label:<{width}}{len(names):>5}: {", ".join(shown)}{more}')
-        return '\n'.join(lines)
-
-    def check(self, min_share: float = 0.0) -> None:
-        """Fail when nothing, or not enough, was loaded.
-
-        Args:
-            min_share (float): Least :attr:`share`.
-
-        Raises:
-            RuntimeError: When no parameter was loaded, or less than ``min_share``.
-        """
-        if not self.has_loaded_parameters:
-            problem = f'No parameter of {self.model} was loaded'
-        elif self.share < min_share:
-            problem = (
-                f'Only {self.share:.1%} of the backbone (or of a model without one) was loaded, '
-                f'less than min_share={min_share:g}'
-            )
-        else:
-            return
-        raise RuntimeError(
-            f'{problem}. {self.table()}\nThe file is that of another model. If it holds several '
-            'networks, choose one by init_cfg.prefix of the backbone; if so little is what you '
-            'want, lower init_cfg.min_share there'
-        )
 
 
 def load_weights(
@@ -193,7 +82,8 @@ def fill_model(
 ) -> LoadReport:
     """Load what fits of the content of a file, of whatever kind.
 
-    Nothing is raised when little or nothing fits: see :meth:`LoadReport.check`.
+    A teacher of which the file has nothing becomes equal to its student. Nothing is raised when
+    little or nothing fits: see :meth:`LoadReport.check`.
 
     Args:
         model (nn.Module): The model, without a distributed wrapper.
@@ -209,29 +99,31 @@ def fill_model(
     """
     try:
         return _fill(model, checkpoint, source, prefix)
-    # A crafted or foreign file may make the conversion raise nearly anything.
+    # A damaged or foreign file may make the conversion raise nearly anything.
     except Exception as error:
         kind = '' if isinstance(error, ValueError) else f'{type(error).__name__}: '
         raise ValueError(f'the weights of {source} cannot be used: {kind}{error}') from error
 
 
-def _fill(
-    model: nn.Module, checkpoint: Mapping[str, Any], source: str, prefix: str | None
-) -> LoadReport:
-    own = _tensors(model)
-    versions = {name: value._version for name, value in own.items()}
-    weights, remarks = convert(checkpoint, model.state_dict().keys(), prefix)
+def _fill(model: Any, checkpoint: Mapping[str, Any], source: str, prefix: str | None) -> LoadReport:
+    state = model.state_dict(keep_vars=True)
+    own = {name: value for name, value in state.items() if not name.endswith(_COUNTER)}
+    weights, remarks = convert(checkpoint, state.keys(), prefix)
     unneeded = {
         f'{owner}.{key}'.lstrip('.')
         for owner, module in model.named_modules()
         for key in getattr(module, 'unneeded_keys', ())
     }
     weights = {k: v for k, v in weights.items() if k in own or k not in unneeded}
-    check_weights({k: v for k, v in weights.items() if _matters(k, own)})
     file_shapes = {k: tuple(v.shape) for k, v in weights.items() if not k.endswith(_COUNTER)}
     notes = _fit(weights, model, stated_grid(checkpoint))
+    check_weights({k: v for k, v in weights.items() if k in own and v.shape == own[k].shape})
+    versions = {name: value._version for name, value in own.items()}
     load_state_dict(model, weights, strict=False, logger='silent')
     written = {name for name, value in own.items() if value._version > versions[name]}
+    if hasattr(model, 'sync_teacher') and not weights_below(weights, 'teacher.'):
+        model.sync_teacher()
+        written |= own.keys() & {f'teacher.{name}' for name in written}
 
     def reason(name: str) -> str:
         if name in notes.initialised:
@@ -261,108 +153,7 @@ def _fill(
     )
 
 
-def convert(
-    checkpoint: Mapping[str, Any], wanted: Any, prefix: str | None = None
-) -> tuple[dict[str, Tensor], list[str]]:
-    """Give the weights of a file the names that a model has for them.
-
-    A model without a teacher gets the teacher's backbone of pre-training; a backbone by itself gets
-    the backbone of any model. What the file has beside keeps its name, so that the report of the
-    load can tell that it was not used.
-
-    Args:
-        checkpoint (Mapping[str, Any]): Content of a file.
-        wanted (Collection[str]): Names of the tensors of the model.
-        prefix (str, optional): As of :func:`load_weights`; nothing is recognised then.
-
-    Returns:
-        tuple[dict[str, Tensor], list[str]]: The weights, and what was recognised.
-    """
-    content = checkpoint.get('state_dict', checkpoint)
-    if not isinstance(content, Mapping):
-        raise ValueError(
-            f'state_dict of the file is a {type(content).__name__}, but must be weights by name'
-        )
-    if prefix is None and content.keys() >= set(wanted):
-        # A model of ours, or any other that has its names already.
-        return {k: v for k, v in content.items() if isinstance(v, Tensor)}, []
-    weights = flatten(checkpoint, prefix)
-    kind = None if prefix is not None else pass_kind(checkpoint)
-    if kind:
-        weights = rename_pass(weights, kind)
-    owners, sources = vit_prefixes(wanted), vit_prefixes(weights)
-    if not (owners and sources):
-        return weights, []
-    recognised = _AUTHORS.get(kind or '', '')
-    if not kind:
-        known = {name.removeprefix(owner) for owner in owners for name in wanted}
-        weights = _with_our_names(weights, sources, known)
-        if _TEACHER in sources:
-            recognised = 'a pre-training checkpoint'
-        elif sources == ['']:
-            recognised = 'a bare backbone'
-    best, remark = best_prefix(sources), ''
-    if not set(owners) <= set(sources) or (_TEACHER in sources and _TEACHER not in owners):
-        inner = weights_below(weights, best)
-        # What belongs to the student's backbone may fit as well.
-        keep = best == _BACKBONE and _BACKBONE in owners
-        weights = {k: v for k, v in weights.items() if keep and not k.startswith(best)}
-        # A teacher that the file lacks becomes a copy of the student.
-        for place in owners[:1] if _TEACHER in owners else owners:
-            weights |= {place + name: value for name, value in inner.items()}
-        remark = "; its teacher's backbone is used" if best == _TEACHER else ''
-    return weights, [f'Recognised {recognised}{remark}.'] if recognised else []
-
-
-def _with_our_names(
-    weights: dict[str, Tensor], vits: list[str], known: set[str]
-) -> dict[str, Tensor]:
-    """Rename the weights of each ViT but for those that the model knows as they are."""
-    for vit in vits:
-        inner = weights_below(weights, vit)
-        weights = {k: v for k, v in weights.items() if not k.startswith(vit)} | {
-            vit + (k if k in known else part_vit_key(k)): v for k, v in inner.items()
-        }
-    return weights
-
-
-def check_weights(weights: Mapping[str, Any]) -> None:
-    """Make sure that weights are finite numbers, stored plainly.
-
-    torch would copy integers, truth values and NaN into a model without a word.
-
-    Args:
-        weights (Mapping[str, Tensor]): By name. What is no tensor is passed over.
-
-    Raises:
-        ValueError: When they are not; names the first and counts the others.
-    """
-    tensors = {name: value for name, value in weights.items() if isinstance(value, Tensor)}
-    for problem, wrong in (
-        ('not stored as plain numbers in memory', _is_strange),
-        ('no floating-point numbers', _is_no_float),
-        ('not finite', lambda value: not bool(value.isfinite().all())),
-    ):
-        if found := [name for name, value in tensors.items() if wrong(value)]:
-            raise ValueError(
-                f'{len(found)} of {len(tensors)} weights are {problem}, the first of them '
-                f'{found[0]} ({tensors[found[0]].dtype}): they cannot be used'
-            )
-
-
-def _is_no_float(value: Tensor) -> bool:
-    # Batch normalisation counts its batches, in a whole number.
-    return not value.is_floating_point() and value.ndim > 0
-
-
-def _is_strange(value: Tensor) -> bool:
-    if value.layout != torch.strided or value.is_quantized or value.is_meta:
-        return True
-    # A file of a few bytes may claim terabytes by repeating one number.
-    return value.numel() * value.element_size() > value.untyped_storage().nbytes()
-
-
-def _fit(weights: dict[str, Tensor], model: nn.Module, grid: tuple[int, int] | None) -> FitNotes:
+def _fit(weights: dict[str, Tensor], model: nn.Module, grid: Grid | None) -> FitNotes:
     """Fit the weights of each :class:`PartViT` of a model, in place."""
     found = FitNotes()
     for owner, module in model.named_modules():
@@ -379,18 +170,24 @@ def _fit(weights: dict[str, Tensor], model: nn.Module, grid: tuple[int, int] | N
     return found
 
 
-def _matters(name: str, own: Mapping[str, Tensor]) -> bool:
-    """Whether a weight of a file gets into a model, by itself or merged into others."""
-    if name in own:
-        return own[name].is_floating_point()
-    return is_part_vit_key(name.rpartition('backbone.')[2])
+def check_weights(weights: Mapping[str, Tensor]) -> None:
+    """Make sure that weights are finite floating-point numbers.
 
+    torch would copy integers, truth values and NaN into a model without a word.
 
-def _tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Return the parameters and persistent buffers of a model by name, without counters."""
-    state = model.state_dict(keep_vars=True)
-    return {
-        name: value
-        for name, value in state.items()
-        if isinstance(value, Tensor) and not name.endswith(_COUNTER)
-    }
+    Args:
+        weights (Mapping[str, Tensor]): By name.
+
+    Raises:
+        ValueError: When they are not; names the first and counts the others.
+    """
+    for problem, wrong in (
+        # Batch normalisation counts its batches, in a whole number.
+        ('no floating-point numbers', lambda v: not v.is_floating_point() and v.ndim > 0),
+        ('not finite', lambda v: not bool(v.isfinite().all())),
+    ):
+        if found := [name for name, value in weights.items() if wrong(value)]:
+            raise ValueError(
+                f'{len(found)} of {len(weights)} weights are {problem}, the first of them '
+                f'{found[0]} ({weights[found[0]].dtype}): they cannot be used'
+            )

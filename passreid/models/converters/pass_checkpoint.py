@@ -1,47 +1,22 @@
-"""Checkpoints of the authors of PASS."""
+"""Checkpoints of the authors of PASS, in both directions."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .flatten import flatten, vit_prefixes
-from .vit_keys import part_vit_key
+from .fit_part_vit import fold_layer_scale
+from .flatten import best_prefix, flatten, vit_prefixes, weights_below
+from .names import PASS_TABLES, authors_vit_key, part_vit_key, translate
+from .refusals import refuse_strange
 
-KINDS = ('pretrain', 'supervised', 'usl')
+KINDS = tuple(PASS_TABLES)
 _PART_TOKEN = re.compile(r'(^|\.)part_token\d+$')
 _VIT = re.compile(r'^(cls_|pos_embed$|part_?(token|\d+_pos)|(patch_embed|blocks|norm|fc)\.)')
-
-_Rules = tuple[tuple[re.Pattern, Callable[[re.Match], str]], ...]
-# What stands beside the backbone, which is called backbone, base or nothing.
-_RULES: dict[str, _Rules] = {
-    'pretrain': (
-        (
-            re.compile(r'^(teacher\.|)head\.mlp_(?:cls|pt(\d+))\.(.+)$'),
-            lambda m: f'{m[1]}neck.projectors.{m[2] or 0}.{m[3]}',
-        ),
-        (
-            re.compile(r'^(teacher\.|)head\.last_layer_(?:cls|pt(\d+))\.weight(_v|_g)$'),
-            lambda m: f'{m[1]}neck.prototypes.{m[2] or 0}.weight{m[3].replace("_v", "")}',
-        ),
-    ),
-    'supervised': (
-        (
-            re.compile(r'^bottleneck(?:_(\d+))?\.(.+)$'),
-            lambda m: f'head.neck.norms.{m[1] or 0}.{m[2]}',
-        ),
-        (re.compile(r'^(classifier\.weight)$'), lambda m: f'head.{m[1]}'),
-    ),
-    'usl': (
-        (
-            re.compile(r'^bottleneck(?:_pt(\d+))?\.(.+)$'),
-            lambda m: f'neck.norms.{m[1] or 0}.{m[2]}',
-        ),
-    ),
-}
-_OWNERS = {'pretrain': ('teacher.backbone.', 'backbone.'), 'supervised': ('base.',), 'usl': ()}
+# What their programs call the backbone; in a bare one it has no name.
+_OWNERS = {'pretrain': 'backbone.', 'supervised': 'base.', 'usl': ''}
 
 
 def from_pass_checkpoint(state_dict: Mapping, kind: str = 'pretrain') -> dict[str, Tensor]:
@@ -116,11 +91,8 @@ def rename_pass(weights: Mapping[str, Tensor], kind: str) -> dict[str, Tensor]:
         ValueError: If prototypes have a length other than 1, or the model of fine-tuning has two
             last layers (JPM of TransReID).
     """
-    if kind == 'supervised' and any(name.startswith('b1.') for name in weights):
-        raise ValueError(
-            'This model has a second last layer, b1 (JPM of TransReID), which PartViT has not: '
-            'take a model that was trained without JPM'
-        )
+    if kind == 'supervised':
+        refuse_strange(weights.keys())
     renamed, bare = {}, '' in vit_prefixes(weights)
     for name, value in weights.items():
         # Strange weights of a bare backbone are for its model to judge.
@@ -138,15 +110,92 @@ def rename_pass(weights: Mapping[str, Tensor], kind: str) -> dict[str, Tensor]:
     return renamed
 
 
+def to_pass_checkpoint(state_dict: Mapping[str, Any], kind: str = 'pretrain') -> dict[str, Any]:
+    """Turn a checkpoint of ours into one of the authors' code.
+
+    The inverse of :func:`from_pass_checkpoint`. LayerScale, which their backbone has not, is
+    multiplied into the linear layers before it. Left out is the layer ``fc`` of their backbones,
+    which nothing uses.
+
+    Source: `the authors' repository <https://github.com/CASIA-IVA-Lab/PASS-reID>`_.
+
+    Args:
+        state_dict (Mapping[str, Any]): Weights of :class:`PASS`, of an ``ImageClassifier`` of
+            :class:`PartViT` and :class:`ReIDHead`, or of :class:`ClusterContrast`; the content of
+            a whole file as well.
+        kind (str): Which of their files to make: ``'pretrain'``, their container with ``student``
+            and ``teacher``, and ``dino_loss`` for the centres; ``'backbone'``, the bare backbone,
+            of the teacher where there is one; ``'supervised'``; or, for USL and UDA, ``'usl'``, a
+            container whose names begin with ``module.``, as their programs expect.
+            Defaults to ``'pretrain'``.
+
+    Returns:
+        dict[str, Any]: What to save. No number of an epoch, no optimiser.
+
+    Raises:
+        ValueError: If the kind is unknown, or the weights are not those of such a model.
+        KeyError: If a weight has no place in the authors' model.
+    """
+    if kind not in ('backbone', *KINDS):
+        raise ValueError(f'Cannot convert to kind={kind!r}; choose one of {("backbone", *KINDS)}')
+    weights = flatten(state_dict)
+    prefixes = vit_prefixes(weights)
+    if kind == 'backbone':
+        needed = best_prefix(prefixes) if prefixes else ''
+    else:
+        needed = 'teacher.backbone.' if kind == 'pretrain' else 'backbone.'
+    if needed not in prefixes:
+        raise ValueError(f'Cannot convert to kind={kind!r}: the weights have no {needed}cls_token')
+    if kind == 'backbone':
+        return _backbone(weights_below(weights, needed), '')
+    if kind == 'supervised':
+        return _network(weights, kind)
+    if kind == 'usl':
+        network = _network(weights, kind)
+        return {'state_dict': {f'module.{name}': value for name, value in network.items()}}
+    centres = weights.pop('head.centres', None)
+    student = {k: v for k, v in weights.items() if not k.startswith('teacher.')}
+    content: dict[str, Any] = {
+        'student': {f'module.{name}': value for name, value in _network(student, kind).items()},
+        'teacher': _network(weights_below(weights, 'teacher.'), kind),
+    }
+    if centres is not None:
+        names = ['center_cls', *(f'center_pt{part}' for part in range(1, len(centres)))]
+        content['dino_loss'] = dict(zip(names, centres.split(1), strict=True))
+    return content
+
+
 def _our_name(name: str, kind: str) -> str | None:
-    for owner in _OWNERS[kind]:
-        if name.startswith(owner):
-            ours = owner.replace('base.', 'backbone.')
-            return ours + part_vit_key(name.removeprefix(owner))
-    for pattern, replacement in _RULES[kind]:
-        if match := pattern.match(name):
-            return replacement(match)
+    role = 'teacher.' if kind == 'pretrain' and name.startswith('teacher.') else ''
+    inner, owner = name.removeprefix(role), _OWNERS[kind]
+    if owner and inner.startswith(owner):
+        return f'{role}backbone.{part_vit_key(inner.removeprefix(owner))}'
+    if new := translate(inner, PASS_TABLES[kind]):
+        return role + new
     if name.startswith('dino_loss.'):
         return name
-    # A bare backbone.
     return f'backbone.{part_vit_key(name)}' if _VIT.match(name) else None
+
+
+def _network(weights: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
+    """Rename a network; prototypes get the constant length that the authors store."""
+    network = _backbone(weights_below(weights, 'backbone.'), _OWNERS[kind])
+    for name, value in weights.items():
+        if name.startswith('backbone.'):
+            continue
+        new = translate(name, PASS_TABLES[kind], back=True)
+        if new is None:
+            raise KeyError(f'{name!r} is not a weight of PASS of kind {kind!r}')
+        network[new] = value
+        if new.endswith('.weight_v'):
+            network[f'{new[:-1]}g'] = torch.ones_like(value[:, :1])
+    return network
+
+
+def _backbone(weights: dict[str, Tensor], owner: str) -> dict[str, Tensor]:
+    weights = dict(weights)
+    fold_layer_scale(weights)
+    for name in weights:
+        if name.startswith('pre_norm.'):
+            raise KeyError(f"The authors' backbone has no place for {name!r}")
+    return {owner + authors_vit_key(name): value for name, value in weights.items()}

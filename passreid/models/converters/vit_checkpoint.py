@@ -1,36 +1,20 @@
-"""Vision transformers inside checkpoints of any origin."""
+"""Plain vision transformers inside checkpoints of any origin."""
 
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from ..layers import Grid
 from .flatten import best_prefix, flatten, vit_prefixes, weights_below
+from .names import authors_vit_key, is_part_vit_key, part_vit_key
 from .positions import split_positions, stated_grid
-from .vit_keys import is_part_vit_key, part_vit_key
-
-_BLOCK = re.compile(r'^layers\.\d+\.')
-_SWIGLU = re.compile(r'\.(w12|w1|w2|w3|fc1_g|fc1_x)\.')
-# Weights without which the same images give other features.
-_REFUSED = {
-    r'(reg_token|register_tokens?|storage_tokens)$': 'register tokens take part in its attention, '
-    'PartViT has none: take the file of the same model without registers',
-    r'(dist_token|distilled_token)$': 'a distillation token takes part in its attention, PartViT '
-    'has none: take the file of the same model without distillation',
-    r'sie_(embed|xishu)$': 'camera or view embeddings (SIE) are added to its tokens, PartViT has '
-    'none: take a model that was trained without SIE_CAMERA and SIE_VIEW',
-    r'^patch_embed\.norm\.': 'its patches are normalised, those of PartViT are not: it cannot be '
-    'used',
-    r'(rope|freqs_|rel_pos_|relative_position)': 'it has rotary or relative positions, PartViT has '
-    'a table of positions: it cannot be used',
-}
+from .refusals import refuse_strange
 
 
 def from_vit_checkpoint(
-    checkpoint: Mapping[str, Any],
-    prefix: str | None = None,
-    grid: tuple[int, int] | None = None,
+    checkpoint: Mapping[str, Any], prefix: str | None = None, grid: Grid | None = None
 ) -> dict[str, Tensor]:
     """Take the vision transformer out of a checkpoint, under our names.
 
@@ -52,10 +36,12 @@ def from_vit_checkpoint(
 
     Raises:
         ValueError: If there is no ViT, or several, if it computes something else than PartViT
-            (SwiGLU, registers, camera embeddings, ...), or its grid is not clear.
+            (registers, camera embeddings, ...), or its grid is not clear.
     """
     weights = vit_weights(checkpoint, prefix)
-    split_positions(weights, stated_grid(checkpoint) or grid)
+    if 'cls_position' not in weights:
+        known = stated_grid(checkpoint) or grid
+        split_positions(weights, [(known, 'as it was told')] if known else [])
     return {f'backbone.{key}': value for key, value in weights.items() if is_part_vit_key(key)}
 
 
@@ -67,7 +53,7 @@ def vit_weights(checkpoint: Mapping[str, Any], prefix: str | None = None) -> dic
         prefix (str, optional): As of :func:`from_vit_checkpoint`.
 
     Raises:
-        ValueError: As :func:`from_vit_checkpoint`.
+        ValueError: If there is no ViT, or several, or it computes something else than PartViT.
     """
     weights = flatten(checkpoint, prefix)
     if prefix is None:
@@ -75,48 +61,29 @@ def vit_weights(checkpoint: Mapping[str, Any], prefix: str | None = None) -> dic
         if not prefixes:
             raise ValueError(f'No cls_token, and so no ViT, among {sorted(weights)[:5]}, ...')
         weights = weights_below(weights, best_prefix(prefixes))
-    renamed = {part_vit_key(name): value for name, value in weights.items()}
-    refuse_other_networks(renamed)
-    return renamed
+    weights = {part_vit_key(name): value for name, value in weights.items()}
+    refuse_strange(weights)
+    return weights
 
 
-def refuse_other_networks(weights: Mapping[str, Tensor], wanted: Collection[str] = ()) -> None:
-    """Make sure that a ViT computes what PartViT does.
+def to_vit_checkpoint(state_dict: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Give the backbone of a :class:`PartViT` without parts the names of timm.
+
+    The inverse of :func:`from_vit_checkpoint`, for ``timm.models.VisionTransformer`` with the same
+    ``img_size``; DINO and DeiT have the same names.
 
     Args:
-        weights (Mapping[str, Tensor]): Of one ViT, under our names. Heads and mask tokens do not
-            matter.
-        wanted (Collection[str]): Names that the model to be filled has, whatever they are.
+        state_dict (Mapping[str, Any]): Weights that hold such a backbone (of pre-training the
+            teacher's is taken); the content of a whole file as well.
+
+    Returns:
+        dict[str, Tensor]: ``cls_token``, ``pos_embed`` with a row for [CLS], ``blocks.*``, ...
 
     Raises:
-        ValueError: If it does not; says what to do.
+        ValueError: If there is no ViT, or it has part tokens, which take part in its attention.
     """
-    strange = [name for name in weights if name not in wanted and not is_part_vit_key(name)]
-    for pattern, reason in _REFUSED.items():
-        if found := [name for name in strange if re.search(pattern, name)]:
-            raise ValueError(f'This ViT has {found[0]}: {reason}')
-    if 'fc_norm.weight' in weights and 'ln1.weight' not in weights:
-        raise ValueError(
-            'This ViT averages its patches (fc_norm in place of norm) and its [CLS] means nothing: '
-            'take a model whose feature is [CLS]'
-        )
-    blocks = [name for name in strange if _BLOCK.match(name)]
-    if any(_SWIGLU.search(name) for name in blocks) or _is_packed_swiglu(weights):
-        raise ValueError(
-            'The blocks of this ViT have SwiGLU feed-forward networks (DINOv2 giant), PartViT has '
-            'plain ones: take another size of the model'
-        )
-    if blocks:
-        raise ValueError(
-            f'The blocks of this ViT have weights that PartViT has not: {blocks[:4]}. It computes '
-            'something else and cannot be used'
-        )
-
-
-def _is_packed_swiglu(weights: Mapping[str, Tensor]) -> bool:
-    """Whether the first layer of a block is twice as wide as the second expects."""
-    first = weights.get('layers.0.ffn.layers.0.0.weight')
-    second = weights.get('layers.0.ffn.layers.1.weight')
-    if first is None or second is None or first.dim() != 2 or second.dim() != 2:
-        return False
-    return first.shape[0] == 2 * second.shape[1]
+    weights = weights_below(from_vit_checkpoint(state_dict), 'backbone.')
+    if any(name.startswith('part_tokens.') for name in weights):
+        raise ValueError('A plain ViT has no place for part tokens: only num_parts=0 fits')
+    weights['pos_embed'] = torch.cat([weights.pop('cls_position'), weights['pos_embed']], dim=1)
+    return {authors_vit_key(name): value for name, value in weights.items()}

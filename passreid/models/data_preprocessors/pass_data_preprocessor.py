@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 
+import torch
 from mmpretrain.models import ClsDataPreprocessor
 
 from passreid.registry import MODELS
 
-from .view_augmentation import augment_views
-from .view_draws import ViewDraws, draw_views
+from .view_augmentation import NOT_JITTERED, ViewDraws, augment_views
 
 _IMAGENET_MEAN = (123.675, 116.28, 103.53)
 _IMAGENET_STD = (58.395, 57.12, 57.375)
+# Columns of the uniform numbers of a view.
+_FLIP, _JITTER, _GRAY, _BLUR, _SOLARIZE, _SIGMA, _HUE, _HUE_POSITION = range(8)
+_FACTORS, _ORDER = slice(8, 11), slice(11, 14)
+_NUM_COLUMNS = 14
 
 
 @MODELS.register_module()
@@ -20,7 +24,7 @@ class PASSDataPreprocessor(ClsDataPreprocessor):
     In training it takes what :class:`~passreid.datasets.transforms.PartAwareMultiCrop` and
     ``PackViews`` give, collated by ``default_collate``, and applies to each view by itself, in this
     order: horizontal flip, colour jitter in random order, greyscale, Gaussian blur, solarisation,
-    normalisation. Parameters come from torch's global CPU generator (see :func:`.draw_views`).
+    normalisation. Parameters come from torch's global CPU generator (see :meth:`draw`).
     Otherwise views are normalised only, and plain batches of images, stacked or listed, are
     handled by :class:`mmpretrain.models.ClsDataPreprocessor`.
 
@@ -80,10 +84,6 @@ class PASSDataPreprocessor(ClsDataPreprocessor):
         **kwargs,
     ) -> None:
         super().__init__(mean=mean, std=std, to_rgb=to_rgb, **kwargs)
-        if not 0 <= hue <= 0.5:
-            raise ValueError(f'hue must be between 0 and 0.5, got {hue}')
-        if not 0 < blur_sigma[0] <= blur_sigma[1]:
-            raise ValueError(f'blur_sigma must be a rising pair above 0, got {blur_sigma}')
         self._non_blocking = non_blocking
         self.flip_prob = flip_prob
         self.jitter_prob = jitter_prob
@@ -127,7 +127,7 @@ class PASSDataPreprocessor(ClsDataPreprocessor):
         views = {
             kind: augment_views(
                 views=self.cast_data(batch),
-                draws=self._draw(kind, *batch.shape[:2]) if training else None,
+                draws=self.draw(kind, *batch.shape[:2]) if training else None,
                 mean=self.mean,
                 std=self.std,
                 to_rgb=self.to_rgb,
@@ -137,23 +137,51 @@ class PASSDataPreprocessor(ClsDataPreprocessor):
         }
         return {'inputs': views, 'data_samples': data.get('data_samples')}
 
-    def _draw(self, kind: str, num_images: int, num_views: int) -> ViewDraws:
-        """Draw the parameters of the views of ``kind``."""
-        return draw_views(
-            num_images,
-            flip_prob=self.flip_prob,
-            jitter_prob=self.jitter_prob,
-            jitter=self.jitter,
-            gray_prob=self.gray_prob,
-            blur_prob=_per_view(f'{kind} blur', self.blur_prob[kind], num_views),
-            blur_sigma=self.blur_sigma,
-            solarize_prob=_per_view(f'{kind} solarize', self.solarize_prob[kind], num_views),
+    def draw(self, kind: str, num_images: int, num_views: int) -> ViewDraws:
+        """Draw the parameters of all views of one kind from torch's global CPU generator.
+
+        They are drawn on the CPU whatever the device of the images: which views take part in an
+        operation is then known without waiting for the device, and a seed gives the same views on
+        all devices.
+
+        Args:
+            kind (str): ``'global_views'`` or ``'local_views'``.
+            num_images (int): Number of images B.
+            num_views (int): Number V of views of this kind of an image.
+
+        Returns:
+            ViewDraws: Parameters of the V * B views, all images of the first view in front.
+        """
+        blur_prob, solarize_prob = (
+            torch.tensor(_per_view(f'{kind} {name}', probs[kind], num_views)).repeat_interleave(
+                num_images
+            )
+            for name, probs in (('blur', self.blur_prob), ('solarize', self.solarize_prob))
+        )
+        uniform = torch.rand(num_views * num_images, _NUM_COLUMNS)
+        jittered = uniform[:, _JITTER] < self.jitter_prob
+        strength = torch.tensor(self.jitter[:3])
+        lowest = (1 - strength).clamp(min=0)
+        factors = lowest + (1 + strength - lowest) * uniform[:, _FACTORS]
+        blends = uniform[:, _ORDER].argsort(1)
+        hue_position = (4 * uniform[:, _HUE_POSITION]).long().clamp(max=3)
+        low, high = self.blur_sigma
+        sigma = low + (high - low) * uniform[:, _SIGMA]
+        return ViewDraws(
+            flip=uniform[:, _FLIP] < self.flip_prob,
+            hue_position=hue_position.where(jittered, NOT_JITTERED),
+            hue=(2 * uniform[:, _HUE] - 1) * self.jitter[3],
+            blends=blends,
+            factors=factors.gather(1, blends),
+            gray=uniform[:, _GRAY] < self.gray_prob,
+            sigma=sigma.where(uniform[:, _BLUR] < blur_prob, 0),
+            solarize=uniform[:, _SOLARIZE] < solarize_prob,
         )
 
 
-def _per_view(name: str, prob: float | Sequence[float], num_views: int) -> list[float]:
+def _per_view(kind: str, prob: float | Sequence[float], num_views: int) -> list[float]:
     """Repeat a probability for each view, or check that there is one for each."""
     probs = list(prob) if isinstance(prob, Sequence) else [prob] * num_views
     if len(probs) != num_views:
-        raise ValueError(f'{len(probs)} probabilities of {name} for {num_views} views of an image')
+        raise ValueError(f'{len(probs)} probabilities for {num_views} {kind} of an image')
     return probs

@@ -45,14 +45,6 @@ class RandomErasing:
         if mode not in _AREAS:
             raise ValueError(f"Erasing mode must be 'noise' or 'constant', not {mode!r}")
         self.area = _AREAS[mode] if area is None else area
-        if not 0 <= prob <= 1:
-            raise ValueError(f'Erasing prob must lie in [0, 1], not {prob}')
-        if not 0 < self.area[0] <= self.area[1] <= 1:
-            raise ValueError(f'Erasing area must be a rising pair in (0, 1], not {self.area}')
-        if not 0 < aspect_ratio[0] <= aspect_ratio[1]:
-            raise ValueError(
-                f'Erasing aspect_ratio must be a rising pair above 0, not {aspect_ratio}'
-            )
         self.prob = prob
         self.mode = mode
         self.aspect_ratio = aspect_ratio

@@ -1,16 +1,55 @@
 """Photometric augmentation of views with drawn parameters, batched on their device."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import torch
 
 from .color_jitter import color_jitter_, to_gray
 from .gaussian_blur import gaussian_blur
-from .view_draws import NOT_JITTERED, ViewDraws
 
 # Values processed at a time on a CPU: few enough to stay in its cache, enough to make up for the
 # cost of calling an operation.
 _CPU_CHUNK_VALUES = 400_000
+# Position of hue in views without colour jitter.
+NOT_JITTERED = 4
+
+
+@dataclass
+class ViewDraws:
+    """Parameters of ``N`` views, on the CPU.
+
+    Attributes:
+        flip (torch.Tensor): Whether to flip, (N,) bool.
+        hue_position (torch.Tensor): Position of hue among the four operations of the colour jitter,
+            (N,) int64; :data:`NOT_JITTERED` for views without jitter.
+        hue (torch.Tensor): Shift of the hue in turns, (N,) float.
+        blends (torch.Tensor): Order of brightness, contrast and saturation, (N, 3) int64.
+        factors (torch.Tensor): Their factors, in that order, (N, 3) float.
+        gray (torch.Tensor): Whether to remove the colours, (N,) bool.
+        sigma (torch.Tensor): Width of the blur in pixels, (N,) float; 0 for views without blur.
+        solarize (torch.Tensor): Whether to invert bright pixels, (N,) bool.
+    """
+
+    flip: torch.Tensor
+    hue_position: torch.Tensor
+    hue: torch.Tensor
+    blends: torch.Tensor
+    factors: torch.Tensor
+    gray: torch.Tensor
+    sigma: torch.Tensor
+    solarize: torch.Tensor
+
+    def __getitem__(self, index: torch.Tensor | slice) -> 'ViewDraws':
+        return ViewDraws(*(getattr(self, field.name)[index] for field in fields(self)))
+
+    def processing_order(self) -> torch.Tensor:
+        """Indices (N,) that sort views by the position of hue, then by the width of the blur.
+
+        Colour jitter needs the first; with the second, neighbours need kernels of equal size.
+        """
+        by_sigma = self.sigma.argsort(stable=True)
+        return by_sigma[self.hue_position[by_sigma].argsort(stable=True)]
 
 
 def augment_views(

@@ -36,9 +36,6 @@ class PASSHead(BaseModule):
             temperature, linear. Defaults to 0.
         centre_momentum (float): Weight of the old centre. Defaults to 0.9.
         init_cfg (dict, optional): Initialisation config.
-
-    Raises:
-        ValueError: If a temperature is not above 0.
     """
 
     centres: Tensor
@@ -57,14 +54,6 @@ class PASSHead(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        temperatures = {
-            'student_temperature': student_temperature,
-            'teacher_temperature': teacher_temperature,
-            'warmup_teacher_temperature': warmup_teacher_temperature,
-        }
-        for name, value in temperatures.items():
-            if value is not None and not value > 0:
-                raise ValueError(f'{name} must be above 0, but is {value}')
         self.student_temperature = student_temperature
         self.final_teacher_temperature = teacher_temperature
         self.warmup_teacher_temperature = warmup_teacher_temperature or teacher_temperature

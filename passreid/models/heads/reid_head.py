@@ -11,10 +11,9 @@ from torch.nn import functional as F
 
 from passreid.registry import MODELS
 
-from ..build_module import build_module
 from ..layers import BNNeck
 from ..losses import hardest_pairs
-from ..put_features import put_features
+from ..utils import build_module, put_features
 
 _TEST_FEATURES = ('before_neck', 'after_neck')
 
@@ -159,11 +158,20 @@ class ReIDHead(BaseModule):
         )
         with torch.autocast(tokens.device.type, enabled=False):
             before, after = self.neck.fuse(tokens), self.neck(tokens)
-            scores = self._scores(after, self.classifier.weight)
+            weight = self.classifier.weight
+            if getattr(self.id_loss, 'takes_cosines', False):
+                after, weight = F.normalize(after, dim=1), F.normalize(weight, dim=1)
+            scores = F.linear(after, weight)
             losses = {'loss_id': self.id_loss(scores, labels)}
             if self.metric_loss is not None:
                 losses['loss_triplet'] = self.metric_loss(before, labels)
-            return losses | self._figures(before.detach(), scores.detach(), labels)
+            pairs = hardest_pairs(before.detach(), labels)
+            accuracy = Accuracy.calculate(scores.detach(), labels, thrs=(None,))[0][0]
+            return losses | {
+                'accuracy': accuracy.squeeze(),
+                'hardest_positive': pairs.positive.mean(),
+                'hardest_negative': pairs.mean(pairs.negative),
+            }
 
     def _tokens(self, feats: tuple[Tensor, ...]) -> Tensor:
         """Tokens ``(B, 1 + L, C)``, at least float32."""
@@ -189,19 +197,3 @@ class ReIDHead(BaseModule):
                     f'(0 to {num_classes - 1}): relabel the identities or set num_classes'
                 )
         return labels
-
-    def _scores(self, features: Tensor, weight: Tensor) -> Tensor:
-        """Scores or cosines ``(B, num_classes)``, whichever the identity loss takes."""
-        if getattr(self.id_loss, 'takes_cosines', False):
-            return F.linear(F.normalize(features, dim=1), F.normalize(weight, dim=1))
-        return F.linear(features, weight)
-
-    @staticmethod
-    def _figures(features: Tensor, scores: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """How the batch is doing."""
-        pairs = hardest_pairs(features, labels)
-        return {
-            'accuracy': Accuracy.calculate(scores, labels, thrs=(None,))[0][0].squeeze(),
-            'hardest_positive': pairs.positive.mean(),
-            'hardest_negative': pairs.mean(pairs.negative),
-        }

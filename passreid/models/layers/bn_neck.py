@@ -1,4 +1,4 @@
-"""Batch normalisation between the tokens and the classifier."""
+"""Fusion of tokens into one feature, and its batch normalisation."""
 
 import torch
 from torch import Tensor, nn
@@ -6,7 +6,25 @@ from torch.nn import functional as F
 
 from passreid.registry import MODELS
 
-from .token_fusion import fuse_tokens, fused_channels
+
+def fuse_tokens(tokens: Tensor, fusion: str) -> Tensor:
+    """Join [CLS] with the mean of the [PART] tokens.
+
+    Source: `PASS <https://arxiv.org/abs/2203.03931>`_, section 3.4.
+
+    Args:
+        tokens (Tensor): [CLS], [PART 1..L], ``(B, 1 + L, C)``.
+        fusion (str): ``'cat'`` puts one behind the other, ``'mean'`` averages the two. It does
+            not matter when there are no parts.
+
+    Returns:
+        Tensor: ``(B, 2 C)`` for ``'cat'`` with parts, else ``(B, C)``.
+    """
+    whole, parts = tokens[:, 0], tokens[:, 1:]
+    if not parts.shape[1]:
+        return whole
+    part = parts.mean(1)
+    return torch.cat((whole, part), 1) if fusion == 'cat' else (whole + part) / 2
 
 
 @MODELS.register_module()
@@ -41,7 +59,9 @@ class BNNeck(nn.Module):
         normalize: bool = False,
     ) -> None:
         super().__init__()
-        self.out_channels = fused_channels(in_channels, num_parts, fusion)
+        if fusion not in ('cat', 'mean'):
+            raise ValueError(f"fusion must be 'cat' or 'mean', not {fusion!r}")
+        self.out_channels = in_channels * (2 if fusion == 'cat' and num_parts else 1)
         self.fusion = fusion
         self.multi_neck = multi_neck
         self.normalize = normalize
@@ -62,15 +82,7 @@ class BNNeck(nn.Module):
 
         Returns:
             Tensor: ``(B, out_channels)``.
-
-        Raises:
-            ValueError: In training with a single image, which has no statistics of a batch.
         """
-        if any(norm.training for norm in self.norms) and len(tokens) == 1:
-            raise ValueError(
-                'BNNeck normalises over the images of a process and cannot train on one: set '
-                'train_dataloader.batch_size to 2 or more, drop_last=True if the last is shorter'
-            )
         if not self.multi_neck:
             return self._unit(self.norms[0](self.fuse(tokens)))
         pairs = zip(self.norms, tokens.unbind(1), strict=True)

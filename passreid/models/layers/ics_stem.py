@@ -1,10 +1,38 @@
 """Convolutional stem with instance-batch normalisation."""
 
+import torch
 from mmengine.model import BaseModule
 from mmpretrain.models.utils import to_2tuple
 from torch import Tensor, nn
 
-from .instance_batch_norm import InstanceBatchNorm2d
+
+class InstanceBatchNorm2d(nn.Module):
+    """Normalise the first half of the channels by instance, the rest by batch.
+
+    Source: `Two at Once: Enhancing Learning and Generalization Capacities via
+    IBN-Net <https://arxiv.org/abs/1807.09441>`_, section 3.
+
+    Args:
+        num_channels (int): Number of channels; at least 2.
+    """
+
+    def __init__(self, num_channels: int) -> None:
+        super().__init__()
+        self.num_instance_channels = num_channels // 2
+        self.instance_norm = nn.InstanceNorm2d(self.num_instance_channels, affine=True)
+        self.batch_norm = nn.BatchNorm2d(num_channels - self.num_instance_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise.
+
+        Args:
+            x (Tensor): Feature maps ``(B, C, H, W)``.
+
+        Returns:
+            Tensor: Normalised feature maps, same shape.
+        """
+        by_instance, by_batch = x.tensor_split((self.num_instance_channels,), dim=1)
+        return torch.cat((self.instance_norm(by_instance), self.batch_norm(by_batch)), dim=1)
 
 
 class ICSStem(BaseModule):
@@ -36,10 +64,6 @@ class ICSStem(BaseModule):
         if patch_size % 2:
             raise ValueError(f'The ICS stem halves the image first: patch_size={patch_size} is odd')
         height, width = to_2tuple(input_size)
-        if min(height, width) < patch_size:
-            raise ValueError(
-                f'img_size=({height}, {width}) is smaller than a patch of {patch_size} pixels'
-            )
         self.init_out_size = (height // patch_size, width // patch_size)
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, hidden_channels, 7, stride=2, padding=3, bias=False),
@@ -53,7 +77,6 @@ class ICSStem(BaseModule):
             nn.ReLU(inplace=True),
         )
         side = patch_size // 2
-        self.patch_size = patch_size
         self.projection = nn.Conv2d(hidden_channels, embed_dims, side, stride=side)
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
@@ -65,14 +88,6 @@ class ICSStem(BaseModule):
         Returns:
             tuple[Tensor, tuple[int, int]]: Tokens ``(B, h * w, embed_dims)``
             and their grid ``(h, w)``.
-
-        Raises:
-            ValueError: When the images are smaller than a patch.
         """
-        if min(x.shape[2:]) < self.patch_size:
-            raise ValueError(
-                f'Images of {x.shape[2]}x{x.shape[3]} pixels are smaller than a patch of '
-                f'{self.patch_size}: resize them first'
-            )
         x = self.projection(self.stem(x))
         return x.flatten(2).transpose(1, 2), (x.shape[2], x.shape[3])

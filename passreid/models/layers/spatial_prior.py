@@ -23,8 +23,6 @@ def sine_cosine_table(height: int, width: int, channels: int) -> Tensor:
     Returns:
         Tensor: ``(height, width, C)`` in [-1, 1].
     """
-    if channels % 4:
-        raise ValueError(f'Sine-cosine positions need a multiple of 4 channels, not {channels}')
     octaves = torch.linspace(0, _OCTAVES, channels // 4)
     frequencies = _LOWEST_FREQUENCY * 8 / height * 2**octaves
 

@@ -1,12 +1,8 @@
 """Losses of passreid."""
 
-from .arcface_loss import ArcFaceLoss
-from .circle_loss import CircleLoss
-from .cosface_loss import CosFaceLoss
-from .cosine_margin_loss import CosineMarginLoss
-from .hardest_pairs import HardestPairs, hardest_pairs
+from .margin_losses import ArcFaceLoss, CircleLoss, CosFaceLoss, CosineMarginLoss
 from .prototype_cross_entropy import inverse_norms, prototype_cross_entropy
-from .triplet_loss import TripletLoss
+from .triplet_loss import HardestPairs, TripletLoss, hardest_pairs
 
 __all__ = [
     'ArcFaceLoss',

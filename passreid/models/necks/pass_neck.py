@@ -82,23 +82,6 @@ class PASSNeck(BaseModule):
         pairs = zip(self.projectors, tokens, strict=True)
         return tuple(_unit(projector(rows)) for projector, rows in pairs)
 
-    def prototype_weights(self) -> tuple[Tensor, ...]:
-        """Prototypes of each token kind, ``(K, D)`` with rows of unit length."""
-        return tuple(F.normalize(weight, dim=-1) for weight in self.prototypes.parameters())
-
-    def logits(self, tokens: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Scores of the tokens against their prototypes.
-
-        Args:
-            tokens (Sequence[Tensor]): As in :meth:`forward`.
-
-        Returns:
-            tuple[Tensor, ...]: For each token kind ``(R, K)``, not divided by a
-            temperature.
-        """
-        pairs = zip(self(tokens), self.prototype_weights(), strict=True)
-        return tuple(embeddings @ prototypes.T for embeddings, prototypes in pairs)
-
 
 def _unit(rows: Tensor) -> Tensor:
     """Bring rows to unit length; in float16 the smallest length to divide by would be 0."""

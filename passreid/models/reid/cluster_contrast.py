@@ -7,8 +7,7 @@ from torch import Tensor, nn
 
 from passreid.registry import MODELS
 
-from ..build_module import build_module
-from ..put_features import put_features
+from ..utils import build_module, put_features
 
 
 @MODELS.register_module()
@@ -58,12 +57,7 @@ class ClusterContrast(ImageClassifier):
             labels (Tensor): Cluster of each training image by ``sample_idx``, ``(N,)`` int64; -1
                 for images without one, which do not count when they stand in for another.
             centres (Tensor): Centre of each cluster, ``(K, D)``; they are normalised.
-
-        Raises:
-            ValueError: If labels and centres do not fit.
         """
-        if labels.max() >= len(centres):
-            raise ValueError(f'there are {len(centres)} centres, but a label {int(labels.max())}')
         self.pseudo_labels = labels.to(self.pseudo_labels.device, torch.long)
         self.memory.set_centres(centres)
 

@@ -28,9 +28,6 @@ class ClusterMemory(nn.Module):
             centre moves it, of equally similar ones the first. Otherwise all move it, one after
             the other in the order of the batch. Defaults to True.
 
-    Raises:
-        ValueError: If temperature or momentum are out of range.
-
     Examples:
         >>> import torch
         >>> from passreid.models import ClusterMemory
@@ -46,10 +43,6 @@ class ClusterMemory(nn.Module):
         self, temperature: float = 0.05, momentum: float = 0.2, use_hard: bool = True
     ) -> None:
         super().__init__()
-        if not temperature > 0:
-            raise ValueError(f'temperature must be above 0, but is {temperature}')
-        if not 0 <= momentum <= 1:
-            raise ValueError(f'momentum must lie between 0 and 1, but is {momentum}')
         self.temperature = temperature
         self.momentum = momentum
         self.use_hard = use_hard
@@ -60,12 +53,7 @@ class ClusterMemory(nn.Module):
 
         Args:
             centres (Tensor): ``(K, D)``, of any length but 0; they are normalised.
-
-        Raises:
-            ValueError: If there is no cluster.
         """
-        if centres.ndim != 2 or not centres.numel():
-            raise ValueError(f'centres have shape {tuple(centres.shape)}, expected (clusters, D)')
         self.centres = F.normalize(centres.detach().to(self.centres.device, torch.float32), dim=1)
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
@@ -78,12 +66,7 @@ class ClusterMemory(nn.Module):
 
         Returns:
             Tensor: Mean loss, a scalar in float32; 0 when no image counts.
-
-        Raises:
-            RuntimeError: If there are no centres yet.
         """
-        if not len(self.centres):
-            raise RuntimeError('The memory is empty: call set_centres first')
         with torch.autocast(features.device.type, enabled=False):
             features = F.normalize(features.float(), dim=1)
             scores = features @ self.centres.T / self.temperature
@@ -102,16 +85,16 @@ class ClusterMemory(nn.Module):
             labels = torch.cat(all_gather(labels.contiguous()))
         # The label -1 means the last row.
         centres = F.pad(self.centres, (0, 0, 0, 1))
-        fellows = labels[:, None] == labels
+        same = labels[:, None] == labels
         moved = centres[labels]
-        # Each row is an image, but moves the centre of its cluster: fellows do the same.
+        # Each row is an image, but moves the centre of its cluster, as all of the same cluster do.
         if self.use_hard:
-            similarity = (features * moved).sum(1).expand_as(fellows)
-            hardest = similarity.where(fellows, similarity.new_tensor(torch.inf)).argmin(1)
+            similarity = (features * moved).sum(1).expand_as(same)
+            hardest = similarity.where(same, similarity.new_tensor(torch.inf)).argmin(1)
             moved = self._step(moved, features[hardest])
         else:
-            sizes = fellows.sum(1)
-            in_order = fellows.byte().argsort(dim=1, descending=True, stable=True)
+            sizes = same.sum(1)
+            in_order = same.byte().argsort(dim=1, descending=True, stable=True)
             for place in range(int(sizes.max())):
                 step = self._step(moved, features[in_order[:, place]])
                 moved = step.where((place < sizes)[:, None], moved)

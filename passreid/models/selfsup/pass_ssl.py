@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from passreid.registry import MODELS
 
-from ..build_module import build_module
-from ..put_features import put_features
+from ..layers import fuse_tokens
+from ..utils import build_module, put_features
 
 
 @MODELS.register_module()
@@ -24,7 +24,7 @@ class PASS(BaseSelfSupervisor):
     [CLS] token learns from the teacher's [CLS] on all views, its [PART k] token
     from the teacher's [PART k] on the global views and on those of area k. The
     teacher is a moving average of the student, with which it begins: after
-    :meth:`init_weights`, and wherever loaded weights have nothing of the teacher.
+    :meth:`init_weights`, and when a file is loaded that has nothing of the teacher.
     Hooks call :meth:`update_teacher` and :meth:`set_epoch`.
 
     Source: `PASS: Part-Aware Self-Supervised Pre-Training for Person
@@ -40,9 +40,6 @@ class PASS(BaseSelfSupervisor):
             :class:`PASSDataPreprocessor`.
         init_cfg (dict, optional): Initialisation config.
     """
-
-    # Names of the weights that were loaded last.
-    _given: set[str] | None = None
 
     def __init__(
         self,
@@ -75,15 +72,15 @@ class PASS(BaseSelfSupervisor):
                 module.drop_prob = 0.0
             elif isinstance(module, nn.Dropout):
                 module.p = 0.0
-        self.register_load_state_dict_post_hook(PASS._complete_teacher)
 
     def init_weights(self) -> None:
         """Draw the student's weights, and let the teacher be equal to it."""
-        is_new, self._given = not self.is_init, None
+        is_new, token = not self.is_init, self.teacher['backbone'].cls_token
+        before = token.clone()
         super().init_weights()
         # A second call changes nothing, as in mmengine: the teacher may have moved. And what
-        # `init_cfg` of the whole model loads has brought its own.
-        if is_new and self._given is None:
+        # `init_cfg` of the whole model loads may have brought its own.
+        if is_new and token.equal(before):
             self.sync_teacher()
 
     @torch.no_grad()
@@ -118,17 +115,7 @@ class PASS(BaseSelfSupervisor):
         data_samples: list[DataSample] | None = None,
         mode: str = 'tensor',
     ):
-        """Dispatch by ``mode``; see :meth:`loss`, :meth:`predict` and mmpretrain.
-
-        Args:
-            inputs (dict[str, Tensor] | Tensor): Views for ``'loss'``, images
-                ``(B, 3, H, W)`` otherwise.
-            data_samples (list[DataSample], optional): Sample fields.
-            mode (str): ``'loss'``, ``'predict'`` or ``'tensor'``.
-
-        Returns:
-            dict | list[DataSample] | tuple[Tensor]: According to the mode.
-        """
+        """Dispatch by ``mode``; see :meth:`loss`, :meth:`predict` and mmpretrain."""
         if mode == 'predict':
             return self.predict(inputs, data_samples)
         return super().forward(inputs, data_samples, mode)
@@ -173,11 +160,7 @@ class PASS(BaseSelfSupervisor):
             unit length.
         """
         tokens = self.teacher['backbone'](inputs)[0].float()
-        fused = [tokens[:, 0]]
-        if self.backbone.num_parts:
-            fused.append(tokens[:, 1:].mean(1))
-        features = F.normalize(torch.cat(fused, 1), dim=-1)
-        return put_features(features, data_samples)
+        return put_features(F.normalize(fuse_tokens(tokens, 'cat'), dim=-1), data_samples)
 
     @torch.no_grad()
     def part_separation(self, views: Tensor) -> dict[str, Tensor]:
@@ -206,28 +189,6 @@ class PASS(BaseSelfSupervisor):
         figures = {f'part_cosine_{k}': value for k, value in enumerate(cosines, start=1)}
         pairs = zip(names, heights, strict=True)
         return figures | {f'attention_height_{name}': value for name, value in pairs}
-
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
-        self._prefix, self._given = prefix, set(state_dict)
-        super()._load_from_state_dict(state_dict, prefix, *args)
-
-    @torch.no_grad()
-    def _complete_teacher(self, incompatible_keys: Any) -> None:
-        """After a load, take from the student what the weights lack of the teacher.
-
-        Not before it: a student that gets part tokens from [CLS] draws noise for them.
-        """
-        prefix, given = self._prefix, self._given or ()
-        student, missing = self.state_dict(), incompatible_keys.missing_keys
-        for name, value in self.teacher.state_dict().items():
-            key = f'{prefix}teacher.{name}'
-            if key in given:
-                continue
-            # A tensor that is not written to is reported as missing, as that of the student is.
-            if not value.equal(student[name]):
-                value.copy_(student[name])
-            if key in missing and prefix + name not in missing:
-                missing.remove(key)
 
     @torch.no_grad()
     def _teacher_tokens(self, global_views: Tensor) -> tuple[Tensor, ...]:

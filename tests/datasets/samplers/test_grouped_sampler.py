@@ -1,18 +1,14 @@
-import pickle
-
 import numpy as np
 import pytest
 
 from passreid.datasets.samplers.grouped_sampler import (
     GroupedSampler,
-    RepeatedIndex,
-    count_visits,
     read_column,
 )
 
 
-def with_visits(sampler):
-    return [(int(index), getattr(index, 'visit', 0)) for index in sampler]
+def with_repeats(sampler):
+    return [(int(index), getattr(index, 'repeat', 0)) for index in sampler]
 
 
 class Fixed(GroupedSampler):
@@ -29,27 +25,11 @@ class Fixed(GroupedSampler):
 
 
 def test_copies_know_their_number():
-    visits = (0, 1, 0, 0, 2, 0, 1, 0, 1, 2, 3, 4)
-    assert with_visits(Fixed()) == list(zip(Fixed.order, visits, strict=True))
+    repeats = (0, 1, 0, 0, 2, 0, 1, 0, 1, 2, 3, 4)
+    assert with_repeats(Fixed()) == list(zip(Fixed.order, repeats, strict=True))
 
 
-def test_index_is_an_int_that_survives_the_way_to_a_worker():
-    index = pickle.loads(pickle.dumps(RepeatedIndex(7, visit=2)))
-    assert index == 7 and isinstance(index, int) and index.visit == 2
-    assert np.arange(10)[index] == list(range(10))[index] == 7
-
-
-def test_a_resumed_epoch_has_the_same_copies():
-    whole = with_visits(Fixed())
-    for start in range(13):
-        sampler = Fixed()
-        sampler.set_start(start)
-        assert with_visits(sampler) == whole[start:]
-
-
-@pytest.mark.parametrize(
-    ('batch_size', 'images_per_id'), [(10, 4), (0, 4), (-4, 4), (8, 0), (None, 4)]
-)
+@pytest.mark.parametrize(('batch_size', 'images_per_id'), [(10, 4), (0, 4), (None, 4)])
 def test_batch_size_must_be_a_multiple(batch_size, images_per_id):
     with pytest.raises(ValueError, match=f'batch_size={batch_size} of GroupedSampler'):
         GroupedSampler(range(9), batch_size, images_per_id, seed=0)
@@ -64,10 +44,3 @@ def test_columns():
         read_column(Crops('ab'), 'cam_ids')
     with pytest.raises(ValueError, match='3 samples, but 2 entries in `pids`'):
         read_column(Crops('abc'), 'pids')
-
-
-def test_visits():
-    indices = np.random.default_rng(0).integers(0, 7, 50)
-    expected = [indices[:place].tolist().count(index) for place, index in enumerate(indices)]
-    assert count_visits(indices).tolist() == expected
-    assert count_visits(np.array([], int)).tolist() == []

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -21,9 +19,6 @@ class Crops:
 
     def __len__(self):
         return len(self.pids)
-
-    def __getitem__(self, index):
-        return self.pids[index]
 
 
 CROPS = {
@@ -48,12 +43,10 @@ def batches(sampler):
 
 
 @all_crops
-@pytest.mark.parametrize(('batch_size', 'images_per_id'), [(16, 4), (8, 4), (9, 3), (3, 1)])
-@pytest.mark.parametrize('epoch', [0, 7])
+@pytest.mark.parametrize(('batch_size', 'images_per_id'), [(16, 4), (9, 3), (3, 1)])
 @pytest.mark.parametrize('rule', ['all', 'published'])
-def test_batches_are_p_ids_of_k_images(crops, batch_size, images_per_id, epoch, rule):
+def test_batches_are_p_ids_of_k_images(crops, batch_size, images_per_id, rule):
     sampler = IdentitySampler(crops, batch_size, images_per_id, seed=0, batches=rule)
-    sampler.set_epoch(epoch)
     indices = batches(sampler)
     assert len(sampler) == indices.size > 0
     pids = crops.pids[indices]
@@ -66,51 +59,6 @@ def test_batches_are_p_ids_of_k_images(crops, batch_size, images_per_id, epoch, 
     assert len(np.unique(indices[~rare])) == indices[~rare].size
     # An id with few images makes one group.
     assert all((pids[:, :, 0] == pid).sum() <= 1 for pid in unique[counts < images_per_id])
-
-
-def literal_length(groups, ids_per_batch, generator):
-    """Count the batches of the published sampler: random ids until fewer than P have groups."""
-    left, batches = list(groups), 0
-    while sum(map(bool, left)) >= ids_per_batch:
-        ids = [i for i, number in enumerate(left) if number]
-        for i in generator.permutation(ids)[:ids_per_batch]:
-            left[i] -= 1
-        batches += 1
-    return batches
-
-
-@pytest.mark.parametrize(('world_size', 'batch_size'), [(1, 64), (2, 32)])
-def test_published_number_of_batches(world_size, batch_size, monkeypatch):
-    counts = 2 + np.random.default_rng(0).gamma(1, 8, 120).astype(int)
-    crops = Crops(counts)
-    generator = np.random.default_rng(9)
-    groups = np.maximum(counts // 4, 1)
-    expected = np.mean([literal_length(groups, 16, generator) for _ in range(200)])
-    options = dict(batch_size=batch_size, batches='published')
-    lengths = set()
-    for epoch in range(12):
-        for rank in range(world_size):
-            sampler = of_rank(crops, rank, world_size, monkeypatch, epoch=epoch, **options)
-            lengths.add((len(sampler), len(list(sampler))))
-    ((length, drawn),) = lengths
-    assert length == drawn
-    assert abs(length // batch_size - expected) <= 1
-    assert length // batch_size < count_batches(groups, 16)
-
-
-def test_ids_with_few_images_are_drawn_with_replacement():
-    crops = Crops([2, 1, 4, 4])
-    drawn = []
-    for epoch in range(40):
-        sampler = IdentitySampler(crops, 16, seed=0)
-        sampler.set_epoch(epoch)
-        pids = crops.pids[list(sampler)]
-        drawn.append(np.array(list(sampler))[pids == 0])
-    assert {len(set(images.tolist())) for images in drawn} == {1, 2}
-    # Copies are augmented differently.
-    (single,) = [group for group in batches(sampler)[0] if (crops.pids[group] == 3).all()]
-    copies = [index for index in sampler if index == single[0]]
-    assert [getattr(index, 'visit', 0) for index in copies] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize('rule', ['all', 'published'])
@@ -128,54 +76,46 @@ def test_two_processes_draw_what_one_draws(rule, monkeypatch):
 def test_resume_from_any_offset_is_the_tail(rank, rule, monkeypatch):
     options = dict(batch_size=8, epoch=2, batches=rule)
     sampler = of_rank(CROPS['few images'], rank, 2, monkeypatch, **options)
-    order = [(index, getattr(index, 'visit', 0)) for index in sampler]
+    order = [(index, getattr(index, 'repeat', 0)) for index in sampler]
     for start in range(0, len(order) + 1, 4):
         sampler.set_start(start)
-        assert [(index, getattr(index, 'visit', 0)) for index in sampler] == order[start:]
+        assert [(index, getattr(index, 'repeat', 0)) for index in sampler] == order[start:]
         assert len(sampler) == len(order)
-    with pytest.raises(ValueError, match=f'between 0 and {len(order)}'):
-        sampler.set_start(len(order) + 1)
 
 
-def test_wrong_arguments():
-    with pytest.raises(ValueError, match='holds 16 ids with 4 images each, but .* only 5 ids'):
+def literal_length(groups, ids_per_batch, generator):
+    """Count the batches of the published sampler: random ids until fewer than P have groups."""
+    left, batches = list(groups), 0
+    while sum(map(bool, left)) >= ids_per_batch:
+        ids = [i for i, number in enumerate(left) if number]
+        for i in generator.permutation(ids)[:ids_per_batch]:
+            left[i] -= 1
+        batches += 1
+    return batches
+
+
+def test_published_number_of_batches(monkeypatch):
+    counts = 2 + np.random.default_rng(0).gamma(1, 8, 60).astype(int)
+    groups = np.maximum(counts // 4, 1)
+    generator = np.random.default_rng(9)
+    expected = np.mean([literal_length(groups, 8, generator) for _ in range(100)])
+    crops, options = Crops(counts), dict(batch_size=16, batches='published')
+    for epoch in range(6):
+        for rank in range(2):
+            sampler = of_rank(crops, rank, 2, monkeypatch, epoch=epoch, **options)
+            assert len(sampler) == len(list(sampler))
+            assert abs(len(sampler) / 16 - expected) <= 1
+
+
+def test_wrong_arguments(log):
+    with pytest.raises(ValueError, match='16 ids .* 5 ids'):
         IdentitySampler(CROPS['with junk'], 64, seed=0)
-    with pytest.raises(ValueError, match="'all' or 'published', .* 'most'"):
+    with pytest.raises(ValueError, match="'most'"):
         IdentitySampler(CROPS['plenty'], 16, seed=0, batches='most')
     with pytest.raises(TypeError, match='range has no `pids`'):
         IdentitySampler(range(9), 8, seed=0)
-
-
-@pytest.mark.parametrize(('batch_size', 'warned'), [(4, 1), (8, 0)])
-def test_one_identity_in_a_batch_is_warned_of_once(batch_size, warned, log, monkeypatch):
-    monkeypatch.setattr('passreid.utils.log_once._shown', set())
-    for _ in range(2):
-        IdentitySampler(CROPS['plenty'], batch_size, seed=0)
-    assert log().count(f'batch_size={batch_size}') == warned
-
-
-@pytest.mark.parametrize('rule', ['all', 'published'])
-def test_size_of_msmt17_takes_no_time(rule):
-    crops = Crops(np.random.default_rng(0).geometric(1 / 31, 1041))
-    start = time.process_time()
-    sampler = IdentitySampler(crops, 64, seed=0, batches=rule)
-    assert time.process_time() - start < 2
-    start = time.process_time()
-    assert sum(1 for _ in sampler) == len(sampler) > 25_000
-    assert time.process_time() - start < 0.5
-
-
-GROUPS = {
-    'equal': [3] * 12,
-    'one giant': [100, 1, 1, 1, 1, 1, 1, 1],
-    'two giants': [40, 40, 3, 3, 2, 2, 2, 2, 1, 1, 1],
-    'long tail': list(range(1, 30)),
-    'random': np.random.default_rng(0).geometric(0.2, 50).tolist(),
-}
-cases = pytest.mark.parametrize(
-    ('groups', 'ids_per_batch'),
-    [pytest.param(np.array(g), p, id=f'{n}-{p}') for n, g in GROUPS.items() for p in (1, 2, 3, 4)],
-)
+    IdentitySampler(CROPS['plenty'], 4, seed=0)
+    assert log().count('batches of one id') == 1
 
 
 def draw_greedily(groups, ids_per_batch):
@@ -188,24 +128,23 @@ def draw_greedily(groups, ids_per_batch):
     return batches
 
 
-@cases
-def test_count_is_the_most_that_can_be_filled(groups, ids_per_batch):
-    assert count_batches(groups, ids_per_batch) == draw_greedily(groups, ids_per_batch)
-
-
-@cases
-@pytest.mark.parametrize('seed', range(5))
+@pytest.mark.parametrize('ids_per_batch', [1, 2, 4])
+@pytest.mark.parametrize(
+    'groups', [[3] * 12, [100] + [1] * 7, [40, 40, 3, 3, 2, 2, 2, 1, 1], list(range(1, 30))]
+)
 @pytest.mark.parametrize('draw', [schedule_groups, draw_published])
-def test_schedule(groups, ids_per_batch, seed, draw):
-    schedule = draw(groups, ids_per_batch, np.random.default_rng(seed))
-    assert schedule.shape[1] == ids_per_batch
+def test_schedule(groups, ids_per_batch, draw):
+    groups = np.array(groups)
     most = count_batches(groups, ids_per_batch)
-    assert len(schedule) == most if draw is schedule_groups else 0 < len(schedule) <= most
-    # No group twice, no id twice in a batch.
-    assert len(np.unique(schedule)) == schedule.size
-    owners = np.repeat(np.arange(len(groups)), groups)[schedule]
-    assert all(len(set(batch)) == ids_per_batch for batch in owners.tolist())
-    # It ends when fewer than P ids have groups left.
-    left = groups - np.bincount(owners.ravel(), minlength=len(groups))
-    assert (left > 0).sum() < ids_per_batch
-    assert left.min() >= 0
+    assert most == draw_greedily(groups, ids_per_batch)
+    for seed in range(5):
+        schedule = draw(groups, ids_per_batch, np.random.default_rng(seed))
+        assert schedule.shape[1] == ids_per_batch
+        assert len(schedule) == most if draw is schedule_groups else 0 < len(schedule) <= most
+        # No group twice, no id twice in a batch.
+        assert len(np.unique(schedule)) == schedule.size
+        owners = np.repeat(np.arange(len(groups)), groups)[schedule]
+        assert all(len(set(batch)) == ids_per_batch for batch in owners.tolist())
+        # It ends when fewer than P ids have groups left.
+        left = groups - np.bincount(owners.ravel(), minlength=len(groups))
+        assert (left > 0).sum() < ids_per_batch and left.min() >= 0

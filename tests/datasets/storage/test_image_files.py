@@ -1,6 +1,15 @@
+import os
+import pickle
+
 import pytest
 
-from passreid.datasets.storage.image_files import list_images, scan_folder
+from passreid.datasets.storage.image_files import (
+    list_images,
+    read_keys,
+    read_labelled_list,
+    read_path_list,
+    scan_folder,
+)
 
 
 @pytest.fixture
@@ -44,3 +53,35 @@ def test_other_pictures_are_counted_and_logged(tmp_path, log, find):
     assert find(str(tmp_path)) == ['a.jpg']
     assert f'2 pictures in {tmp_path} are left out' in log()
     assert 'b.GIF, c.heic' in log()
+
+
+@pytest.mark.parametrize('protocol', range(6))
+def test_keys(tmp_path, protocol):
+    path, keys = tmp_path / 'keys.pkl', ['01_02_0003_00000004', 'rrrrrrrr']
+    for content in (keys, {'keys': keys, 'pids': [7, 8]}):
+        path.write_bytes(pickle.dumps(content, protocol=protocol))
+        assert read_keys(str(path)) == keys
+    # Nothing is imported, so nothing is run.
+    path.write_bytes(pickle.dumps({'keys': keys, 'pids': [os.getcwd]}, protocol=protocol))
+    with pytest.raises(ValueError, match=r'keys\.pkl.*posix\.getcwd'):
+        read_keys(str(path))
+
+
+def test_path_list(tmp_path):
+    path = tmp_path / 'list.txt'
+    path.write_text('\ufeffa/1.jpg\r\n#2.png\n\nb c/ü.JPG\na..b/..c.jpg', newline='')
+    assert list(read_path_list(str(path))) == ['a/1.jpg', '#2.png', 'b c/ü.JPG', 'a..b/..c.jpg']
+    path.write_text('good.jpg\n\n../secret.jpg\n')
+    with pytest.raises(ValueError, match=f'line 3 of {path}'):
+        list(read_path_list(str(path)))
+
+
+def test_labelled_list(tmp_path):
+    path = tmp_path / 'list.txt'
+    path.write_bytes('\n\tŁódź/a b.jpg\t-1\r\n'.encode() + b'\xff.jpg   0017')
+    first, second = read_labelled_list(str(path))
+    assert first == (f'line 2 of {path}', 'Łódź/a b.jpg', -1)
+    assert (os.fsencode(second[1]), second[2]) == (b'\xff.jpg', 17)
+    path.write_text('a.jpg 0\nb.jpg x')
+    with pytest.raises(ValueError, match=f'line 2 of {path}'):
+        list(read_labelled_list(str(path)))

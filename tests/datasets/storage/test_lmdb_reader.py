@@ -4,7 +4,6 @@ import lmdb
 import pytest
 from torch import multiprocessing
 
-from passreid.datasets.storage.bad_images import BadImageError
 from passreid.datasets.storage.lmdb_reader import read_lmdb
 
 
@@ -19,17 +18,6 @@ def path(tmp_path):
     return str(tmp_path)
 
 
-def test_values(path):
-    assert (read_lmdb(path, 'a'), read_lmdb(path, 'b')) == (b'first', b'second')
-
-
-@pytest.mark.parametrize('key', ['c', 'k' * 600, '\udcff', ''])
-def test_missing_key_is_a_bad_image(path, key):
-    with pytest.raises(BadImageError, match=path) as error:
-        read_lmdb(path, key)
-    assert error.value.path == key
-
-
 def test_reads_before_and_after_a_fork(path):
     assert read_lmdb(path, 'a') == b'first'
     child = multiprocessing.get_context('fork').Process(
@@ -42,7 +30,7 @@ def test_reads_before_and_after_a_fork(path):
     assert read_lmdb(path, 'b') == b'second'
 
 
-@pytest.mark.parametrize('length', [0, 10, 4096, 8192, -1])
+@pytest.mark.parametrize('length', [0, 4096, -1])
 def test_file_that_was_not_copied_to_its_end(path, length):
     file = os.path.join(path, 'data.mdb')
     os.truncate(file, length if length >= 0 else os.path.getsize(file) + length)

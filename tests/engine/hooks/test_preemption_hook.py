@@ -6,15 +6,11 @@ import time
 
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
 from tiny_runs import quick_start
 
 from passreid.apis import build_runner
 from passreid.engine import Preempted
-from passreid.engine.hooks.safe_checkpoint_hook import PREEMPTED
-from passreid.utils import register_all_modules
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -24,14 +20,14 @@ def quick():
 
 
 class TellToEnd(Hook):
-    """Send this process SIGTERM in an iteration, once or more often."""
+    """Send this process SIGTERM in an iteration, twice."""
 
-    def __init__(self, iteration, times=1):
-        self.iteration, self.times = iteration, times
+    def __init__(self, iteration):
+        self.iteration = iteration
 
     def before_train_iter(self, runner, *args, **kwargs):
         if runner.iter + 1 == self.iteration:
-            for _ in range(self.times):
+            for _ in range(2):
                 os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -50,98 +46,59 @@ def handler():
         calls.append(args)
 
     former = signal.signal(signal.SIGTERM, listen)
-    yield calls
+    yield
     assert signal.getsignal(signal.SIGTERM) is listen
     signal.signal(signal.SIGTERM, former)
+    assert calls == []
 
 
-def end(cfg, *arguments):
+def end(cfg, iteration):
     runner = build_runner(cfg)
-    runner.register_hook(TellToEnd(*arguments))
+    runner.register_hook(TellToEnd(iteration))
     with pytest.raises(Preempted) as caught:
         runner.train()
     assert caught.value.code == 143
     return runner
 
 
-def test_saves_goes_on_and_tidies_up(toy_config, tmp_path, handler, capsys):
+@pytest.mark.parametrize(
+    ('counts', 'told', 'left'), [(1, 3, 3), (1, 6, 6), (3, 2, 3), (3, 4, 6), (3, 7, 8)]
+)
+def test_saves_goes_on_and_tidies_up(toy_config, tmp_path, capsys, counts, told, left):
+    """Within an epoch, and after the end of a step of three batches."""
     cfg = config(toy_config)
+    cfg['optim_wrapper']['accumulative_counts'] = counts
     whole = build_runner(cfg | {'work_dir': str(tmp_path / 'whole')})
     whole.train()
-    end(cfg, 3)
-    assert f'after iteration 3. Saved {tmp_path}/run/{PREEMPTED}' in capsys.readouterr().out
-    end(cfg, 6)
-    assert {path.name for path in (tmp_path / 'run').glob('*.pth')} == {'epoch_1.pth', PREEMPTED}
-    resumed = build_runner(cfg)
-    resumed.train()
-    assert not (tmp_path / 'run' / PREEMPTED).exists()
-    for name, value in whole.model.state_dict().items():
-        assert torch.equal(resumed.model.state_dict()[name], value)
-    assert handler == []
-
-
-@pytest.mark.parametrize(('told', 'left'), [(2, 3), (4, 6), (7, 8)])
-def test_accumulated_step_comes_to_its_end_first(toy_config, tmp_path, told, left):
-    """Steps of 3, 3 and 2 batches in two epochs of 4."""
-    cfg = config(toy_config)
-    cfg['optim_wrapper']['accumulative_counts'] = 3
-    whole = build_runner(cfg | {'work_dir': str(tmp_path / 'whole')})
-    whole.train()
-    runner = end(cfg, told)
-    assert runner.iter + 1 == left
+    assert end(cfg, told).iter + 1 == left
+    assert f'after iteration {left}. Saved {tmp_path}/run/preempted.pth' in capsys.readouterr().out
     resumed = build_runner(cfg)
     resumed.train()
     assert resumed.iter == 8
+    assert not (tmp_path / 'run' / 'preempted.pth').exists()
     for name, value in whole.model.state_dict().items():
         assert torch.equal(resumed.model.state_dict()[name], value)
 
 
-def test_a_second_signal_changes_nothing(toy_config):
-    end(config(toy_config), 3, 2)
-
-
-def test_regular_checkpoint_of_the_iteration_is_enough(toy_config, tmp_path):
-    cfg = config(toy_config)
-    cfg['default_hooks']['checkpoint'] = {
-        'type': 'SafeCheckpointHook',
-        'by_epoch': False,
-        'interval': 3,
-    }
-    end(cfg, 3)
-    assert [path.name for path in (tmp_path / 'run').glob('*.pth')] == ['iter_3.pth']
-
-
-def test_loop_that_begins_with_epochs_only(toy_config, tmp_path, capsys):
-    cfg = config(toy_config, 'EpochBasedTrainLoop')
+@pytest.mark.parametrize(
+    ('loop', 'saves', 'files'),
+    [('EpochBasedTrainLoop', True, ['epoch_1.pth']), ('ResumableEpochLoop', False, [])],
+)
+def test_run_that_cannot_save(toy_config, tmp_path, capsys, loop, saves, files):
+    cfg = config(toy_config, loop)
+    if not saves:
+        cfg['default_hooks']['checkpoint'] = None
     end(cfg, 6)
-    assert 'Nothing was saved, since only ResumableEpochLoop' in capsys.readouterr().out
-    assert [path.name for path in (tmp_path / 'run').glob('*.pth')] == ['epoch_1.pth']
-
-
-def test_run_without_checkpoints(toy_config, tmp_path, capsys):
-    cfg = config(toy_config)
-    cfg['default_hooks']['checkpoint'] = None
-    end(cfg, 2)
-    assert 'Nothing was saved, since there is no SafeCheckpointHook' in capsys.readouterr().out
-    assert not list((tmp_path / 'run').glob('*.pth'))
-
-
-def test_loop_of_iterations_goes_on_as_well(toy_config, tmp_path):
-    cfg = config(toy_config)
-    cfg['train_cfg'] = {'by_epoch': False, 'max_iters': 6}
-    cfg['train_dataloader']['sampler'] = {'type': 'InfiniteSampler'}
-    cfg['param_scheduler'] = []
-    end(cfg, 2)
-    runner = build_runner(cfg)
-    runner.train()
-    assert runner.iter == 6
+    assert 'Nothing was saved' in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / 'run').glob('*.pth')] == files
 
 
 def test_forked_processes_end_as_ever(toy_config):
     """A pool ends its workers by this signal and waits for them."""
+    codes = []
 
     class Fork(Hook):
-        def before_train_iter(self, *args, **kwargs):
+        def before_train_epoch(self, runner):
             context = multiprocessing.get_context('fork')
             started = context.Event()
             child = context.Process(target=lambda: (started.set(), time.sleep(60)))
@@ -151,16 +108,10 @@ def test_forked_processes_end_as_ever(toy_config):
             child.join(20)
             codes.append(child.exitcode)
 
-    codes = []
     runner = build_runner(config(toy_config))
     runner.register_hook(Fork())
     runner.train()
     assert set(codes) == {-signal.SIGTERM}
-
-
-def test_runner_of_mmengine_gives_the_signal_back(toy_config):
-    register_all_modules()
-    Runner.from_cfg(Config(toy_config())).train()
 
 
 def test_failure_gives_the_signal_back(toy_config):
@@ -174,10 +125,9 @@ def test_failure_gives_the_signal_back(toy_config):
         runner.train()
 
 
-def test_side_thread_trains_without_listening(toy_config, capsys):
+def test_side_thread_trains_without_listening(toy_config):
     runner = build_runner(config(toy_config))
     thread = threading.Thread(target=runner.train)
     thread.start()
     thread.join()
     assert runner.iter == 8
-    assert 'SIGTERM is not handled' in capsys.readouterr().out

@@ -42,12 +42,12 @@ def test_healthy_run_is_quiet_and_logged(look):
 
 def test_collapse_of_the_whole(look):
     (warning,) = look([3.0] * 10 + [0.01] * 50).warnings
-    assert '0.010 nats' in warning
+    assert 'Collapse' in warning
 
 
 def test_collapse_of_the_parts(look):
     (warning,) = look([2.0] * 50, (0.985, 0.99, 0.995)).warnings
-    assert 'parts' in warning and '0.985' in warning
+    assert 'parts' in warning
 
 
 @pytest.mark.parametrize('iteration', [49, 600])

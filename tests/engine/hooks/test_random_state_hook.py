@@ -35,13 +35,9 @@ def test_numbers_depend_on_seed_and_iteration_alone():
     assert not torch.equal(draw(7, seed=6), first)
 
 
-def test_wrapped_data_sets_hear_of_seed_and_epoch():
+def test_sampler_and_wrapped_data_sets_hear_of_seed_and_epoch():
     parts = [Dataset(), Dataset()]
-    RandomStateHook().before_train_epoch(runner_at(0, ConcatDataset(parts)))
-    assert [(part.seed, part.epoch) for part in parts] == [(5, 2), (5, 2)]
-
-
-def test_the_sampler_hears_of_the_epoch():
-    runner = runner_at(0, Dataset())
+    runner = runner_at(0, ConcatDataset(parts))
     RandomStateHook().before_train_epoch(runner)
+    assert [(part.seed, part.epoch) for part in parts] == [(5, 2), (5, 2)]
     assert runner.train_dataloader.sampler.epoch == 2

@@ -8,7 +8,6 @@ from tiny_runs import Kill, KilledError, quick_start
 from passreid.apis import build_runner
 from passreid.engine import SafeCheckpointHook
 from passreid.engine.hooks import safe_checkpoint_hook
-from passreid.utils.atomic_file import PARTIAL, NotSavedError
 from passreid.utils.last_checkpoint import read_last_checkpoint
 
 
@@ -16,18 +15,6 @@ from passreid.utils.last_checkpoint import read_last_checkpoint
 def quick():
     with quick_start():
         yield
-
-
-class SeenFiles(Hook):
-    """Remember what is in the work directory after each iteration."""
-
-    priority = 'LOWEST'
-
-    def __init__(self):
-        self.files = []
-
-    def after_train_iter(self, runner, *args, **kwargs):
-        self.files.append(checkpoints(runner.work_dir))
 
 
 class FigureHook(Hook):
@@ -50,22 +37,34 @@ def checkpoints(work_dir):
 
 
 def config(toy_config, **hook):
-    hook = {'type': 'SafeCheckpointHook', 'interval': 1, 'by_epoch': False, **hook}
+    """Two epochs of four iterations, with a checkpoint after each iteration."""
     loop = {'type': 'ResumableEpochLoop', 'max_epochs': 2}
     cfg = toy_config(train_cfg=loop, resume='auto')
     cfg['train_dataloader']['sampler'] = {'type': 'ResumableSampler'}
-    cfg['default_hooks']['checkpoint'] = hook
+    cfg['default_hooks']['checkpoint'] |= {'interval': 1, 'by_epoch': False, **hook}
     return cfg
 
 
-def test_as_many_are_kept_as_asked_for(toy_config, tmp_path):
-    runner, seen = build_runner(config(toy_config, max_keep_ckpts=2)), SeenFiles()
-    runner.register_hook(seen)
+def train(cfg, *hooks):
+    runner = build_runner(cfg)
+    for hook in hooks:
+        runner.register_hook(hook, priority='LOWEST')
     runner.train()
-    assert seen.files == [['iter_1.pth']] + [
-        [f'iter_{number - 1}.pth', f'iter_{number}.pth'] for number in range(2, 9)
-    ]
-    assert read_last_checkpoint(tmp_path / 'run') == str(tmp_path / 'run' / 'iter_8.pth')
+    return runner
+
+
+def test_the_last_one_is_there_until_the_next_one_stands(toy_config, tmp_path, monkeypatch):
+    seen, write = [], safe_checkpoint_hook.write_last_checkpoint
+
+    def look(work_dir, checkpoint):
+        seen.append((checkpoints(work_dir), read_last_checkpoint(work_dir)))
+        write(work_dir, checkpoint)
+
+    monkeypatch.setattr(safe_checkpoint_hook, 'write_last_checkpoint', look)
+    train(config(toy_config, max_keep_ckpts=1))
+    assert seen[0] == (['iter_1.pth'], None)
+    assert seen[1] == (['iter_1.pth', 'iter_2.pth'], str(tmp_path / 'run' / 'iter_1.pth'))
+    assert checkpoints(tmp_path / 'run') == ['iter_8.pth']
 
 
 @pytest.mark.parametrize(
@@ -79,22 +78,13 @@ def test_accumulated_steps_come_to_their_end_first(
     toy_config, tmp_path, by_epoch, kill_at, expected
 ):
     """8 batches in steps of 3, 3 and 2; checkpoints are due after 2, 4, 6 and 8, or 4 and 8."""
-
-    def train(name, *hooks):
-        cfg = config(toy_config, by_epoch=by_epoch, interval=1 if by_epoch else 2)
-        cfg['work_dir'] = str(tmp_path / name)
-        cfg['optim_wrapper']['accumulative_counts'] = 3
-        runner = build_runner(cfg)
-        for hook in hooks:
-            runner.register_hook(hook)
-        runner.train()
-        return runner.model.state_dict()
-
-    whole = train('whole')
+    cfg = config(toy_config, by_epoch=by_epoch, interval=1 if by_epoch else 2)
+    cfg['optim_wrapper']['accumulative_counts'] = 3
+    whole = train(cfg | {'work_dir': str(tmp_path / 'whole')}).model.state_dict()
     with pytest.raises(KilledError):
-        train('killed', Kill(kill_at))
-    resumed = train('killed')
-    for name in ('whole', 'killed'):
+        train(cfg, Kill(kill_at))
+    resumed = train(cfg).model.state_dict()
+    for name in ('whole', 'run'):
         files = {
             file: torch.load(tmp_path / name / file, weights_only=True)['meta']['iter']
             for file in checkpoints(tmp_path / name)
@@ -104,135 +94,32 @@ def test_accumulated_steps_come_to_their_end_first(
         assert torch.equal(resumed[name], value), name
 
 
-def test_loop_that_begins_with_epochs_waits_for_none(toy_config, tmp_path):
-    cfg = config(toy_config, by_epoch=True)
-    cfg['train_cfg']['type'] = 'EpochBasedTrainLoop'
-    cfg['optim_wrapper']['accumulative_counts'] = 3
-    build_runner(cfg).train()
-    content = torch.load(tmp_path / 'run' / 'epoch_1.pth', weights_only=True)
-    assert content['meta']['iter'] == 4
-
-
-def test_the_last_one_is_there_until_the_next_one_stands(toy_config, tmp_path, monkeypatch):
-    seen, write = [], safe_checkpoint_hook.write_last_checkpoint
-
-    def look(work_dir, checkpoint):
-        seen.append((checkpoints(work_dir), read_last_checkpoint(work_dir)))
-        write(work_dir, checkpoint)
-
-    monkeypatch.setattr(safe_checkpoint_hook, 'write_last_checkpoint', look)
-    build_runner(config(toy_config, max_keep_ckpts=1)).train()
-    assert seen[0] == (['iter_1.pth'], None)
-    assert seen[1] == (['iter_1.pth', 'iter_2.pth'], str(tmp_path / 'run' / 'iter_1.pth'))
-    assert checkpoints(tmp_path / 'run') == ['iter_8.pth']
-
-
-def fail(*args):
-    raise KilledError
-
-
-@pytest.mark.parametrize(
-    'place',
-    [
-        'SafeCheckpointHook._remove',
-        pytest.param('write_last_checkpoint', marks=pytest.mark.slow),
-    ],
-)
-def test_what_a_kill_left_goes_with_the_next_start(toy_config, tmp_path, monkeypatch, place):
-    cfg = config(toy_config, max_keep_ckpts=2)
-    runner = build_runner(cfg)
-    runner.register_hook(Kill(3))
-    with pytest.raises(KilledError):
-        runner.train()
-    for _ in range(3):
-        with monkeypatch.context() as patch:
-            patch.setattr(f'{safe_checkpoint_hook.__name__}.{place}', fail)
-            runner = build_runner(cfg)
-            with pytest.raises(KilledError):
-                runner.train()
-        assert len(checkpoints(tmp_path / 'run')) <= 3
-    (tmp_path / 'run' / f'iter_9.pth{PARTIAL}').touch()
-    seen = SeenFiles()
-    runner = build_runner(cfg)
-    runner.register_hook(seen)
-    runner.train()
-    assert checkpoints(tmp_path / 'run') == ['iter_7.pth', 'iter_8.pth']
-    assert all(len(files) <= 3 for files in seen.files)
-
-
-@pytest.mark.parametrize('max_keep_ckpts', [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_full_disk_leaves_the_last_one(toy_config, tmp_path, monkeypatch, max_keep_ckpts):
-    cfg = config(toy_config, max_keep_ckpts=max_keep_ckpts)
-    runner = build_runner(cfg)
-    runner.register_hook(Kill(3))
-    with pytest.raises(KilledError):
-        runner.train()
-    before = checkpoints(tmp_path / 'run')
-    with monkeypatch.context() as patch:
-        patch.setattr('os.fsync', lambda _: (_ for _ in ()).throw(OSError(28, os.strerror(28))))
-        with pytest.raises(NotSavedError) as caught:
-            build_runner(cfg).train()
-    message = str(caught.value)
-    assert f'{tmp_path}/run/iter_4.pth could not be saved: No space left on device' in message
-    assert f'The last good checkpoint is {tmp_path}/run/iter_3.pth' in message
-    assert checkpoints(tmp_path / 'run') == before
-    build_runner(cfg).train()
-    assert checkpoints(tmp_path / 'run')[-1] == 'iter_8.pth'
-
-
-def best_config(toy_config, **changes):
-    changes = {'by_epoch': True, 'max_keep_ckpts': 1, 'save_best': 'acc', **changes}
-    cfg = config(toy_config, **changes)
+def best_config(toy_config):
+    cfg = config(toy_config, by_epoch=True, max_keep_ckpts=1, save_best='acc')
     cfg['train_cfg']['max_epochs'] = 4
     return cfg
 
 
-def run_best(cfg, figures, *hooks):
-    runner = build_runner(cfg)
-    for hook in (FigureHook(figures), *hooks):
-        runner.register_hook(hook, priority='LOWEST')
-    runner.train()
-
-
 def test_best_one_is_there_until_the_next_best_stands(toy_config, tmp_path, monkeypatch):
-    seen, save = [], safe_checkpoint_hook.SafeCheckpointHook._save
+    seen, save = [], safe_checkpoint_hook.write_last_checkpoint
 
-    def look(self, runner, name, *args, **kwargs):
-        seen.append([name for name in checkpoints(runner.work_dir) if 'best' in name])
-        save(self, runner, name, *args, **kwargs)
+    def look(work_dir, checkpoint):
+        seen.append([name for name in checkpoints(work_dir) if 'best' in name])
+        save(work_dir, checkpoint)
 
-    monkeypatch.setattr(SafeCheckpointHook, '_save', look)
-    run_best(best_config(toy_config), [0.1, 0.3, 0.2, 0.4])
+    monkeypatch.setattr(safe_checkpoint_hook, 'write_last_checkpoint', look)
+    train(best_config(toy_config), FigureHook([0.1, 0.3, 0.2, 0.4]))
     assert ['best_acc_epoch_1.pth', 'best_acc_epoch_2.pth'] in seen
     assert checkpoints(tmp_path / 'run') == ['best_acc_epoch_4.pth', 'epoch_4.pth']
 
 
-def test_outdated_best_goes_with_the_next_start(toy_config, tmp_path, monkeypatch):
-    cfg = best_config(toy_config)
-    with monkeypatch.context() as patch:
-        patch.setattr(SafeCheckpointHook, '_remove_unless_best', fail)
-        with pytest.raises(KilledError):
-            run_best(cfg, [0.1, 0.3])
-    names = checkpoints(tmp_path / 'run')
-    assert names[:2] == ['best_acc_epoch_1.pth', 'best_acc_epoch_2.pth']
-    run_best(cfg, [0.1, 0.3, 0.2, 0.2])
-    assert checkpoints(tmp_path / 'run') == ['best_acc_epoch_2.pth', 'epoch_4.pth']
-
-
 def test_best_one_of_a_copied_directory_is_left_alone(toy_config, tmp_path):
-    cfg = best_config(toy_config)
+    cfg, figures = best_config(toy_config), FigureHook([0.1, 0.2, 0.3, 0.4])
     with pytest.raises(KilledError):
-        run_best(cfg, [0.1, 0.2], Kill(9))
+        train(cfg, figures, Kill(9))
     (tmp_path / 'run').rename(tmp_path / 'copy')
     with pytest.raises(KilledError):
-        run_best(cfg, [0.1, 0.2], Kill(9))
-    run_best(cfg | {'work_dir': str(tmp_path / 'copy')}, [0, 0, 0.3, 0.4])
+        train(cfg, figures, Kill(9))
+    train(cfg | {'work_dir': str(tmp_path / 'copy')}, figures)
     assert checkpoints(tmp_path / 'copy') == ['best_acc_epoch_4.pth', 'epoch_4.pth']
     assert checkpoints(tmp_path / 'run')[0] == 'best_acc_epoch_2.pth'
-
-
-def test_published_model_is_whole(toy_config, tmp_path):
-    cfg = config(toy_config, by_epoch=True, published_keys=['meta', 'state_dict'])
-    build_runner(cfg).train()
-    (published,) = (tmp_path / 'run').glob('epoch_2-*.pth')
-    assert set(torch.load(published, weights_only=True)) == {'meta', 'state_dict'}

@@ -1,10 +1,15 @@
+"""What is logged of a run, and drawn."""
+
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+import torch
 from mmengine.hooks import Hook
-from tiny_runs import pass_config, write_crops
+from tiny_runs import pass_config, quick_start, train, write_crops
 
-from passreid.apis import build_runner
+from passreid.engine import ViewsPictureHook
 
 ROOT = Path(__file__).parents[3]
 
@@ -24,6 +29,7 @@ class Log(Hook):
 
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
+    """A pre-training on nine files, of which one is no picture."""
     folder = tmp_path_factory.mktemp('info')
     crops = write_crops(folder / 'crops', count=8)
     (crops / 'broken.jpg').write_bytes(b'no picture')
@@ -31,11 +37,11 @@ def run(tmp_path_factory):
     for hook in cfg.custom_hooks:
         if 'interval' in hook:
             hook.interval = 1
-    runner = build_runner(cfg)
+        if hook.type == 'ViewsPictureHook':
+            hook.update(num_images=3, height=32)
     log = Log()
-    runner.register_hook(log)
-    runner.train()
-    return runner, log.rows
+    with quick_start():
+        return train(cfg, log), log.rows
 
 
 def test_everything_that_a_run_is_judged_by_is_logged(run):
@@ -54,7 +60,24 @@ def test_everything_that_a_run_is_judged_by_is_logged(run):
 
 
 def test_bad_images_are_summed_up_after_an_epoch(run):
-    runner, _ = run
-    log = next(Path(runner.log_dir).glob('*.log')).read_text()
+    log = next(Path(run[0].log_dir).glob('*.log')).read_text()
     assert '1 of 9 images could not be used' in log
     assert 'broken.jpg' in log
+
+
+def test_picture_shows_the_views(run):
+    picture = cv2.imread(str(Path(run[0].work_dir) / 'views.png'))
+    # Rows of 32 pixels and a gap; two global views of 16, three local views of 16, and gaps.
+    assert picture.shape == (3 * 36, 5 * 20, 3)
+    assert np.all(picture[32:36] == 255)
+    assert picture[:32, :16].std() > 10
+
+
+def test_picture_draws_no_random_number_of_training(run):
+    views = {
+        'global_views': torch.randint(0, 256, (4, 2, 32, 16, 3), dtype=torch.uint8),
+        'local_views': torch.randint(0, 256, (4, 3, 16, 8, 3), dtype=torch.uint8),
+    }
+    state = torch.get_rng_state()
+    ViewsPictureHook().before_train_iter(run[0], 0, {'inputs': views})
+    assert torch.equal(torch.get_rng_state(), state)

@@ -77,8 +77,3 @@ def test_a_prefix():
         assert flatten(content, prefix) == WEIGHTS
     with pytest.raises(ValueError, match=r"'other.'.*\['key', 'module'\]"):
         flatten(content, 'other')
-
-
-def test_a_name_that_is_no_text():
-    with pytest.raises(ValueError, match='3'):
-        flatten({'state_dict': {3: ONE}})

@@ -5,18 +5,11 @@ from unittest import mock
 
 import pytest
 import torch
-from mmengine.model import MMDistributedDataParallel
 from mmpretrain.models import ImageClassifier, VisionTransformer
 from plain_vits import ARCH, dino_container, part_vit, timm_vit
 
 from passreid.models import PASS, ClusterContrast, PartViT, ReIDHead
-from passreid.models.converters import (
-    LoadReport,
-    fill_model,
-    load_weights,
-    pass_kind,
-    to_pass_checkpoint,
-)
+from passreid.models.converters import fill_model, load_weights, pass_kind, to_pass_checkpoint
 from passreid.models.converters.load import check_weights
 from passreid.utils import UnsafeCheckpointError
 
@@ -129,28 +122,12 @@ class TestOneWayForAll:
             assert fill_model(model, content).clean
             assert_same(model, source.backbone)
 
-    def test_strange_weights_beside_those_of_the_authors_are_reported(self):
-        source, model = drawn(classifier()), classifier()
-        authors = to_pass_checkpoint(source.state_dict(), 'supervised')
-        report = fill_model(model, authors | {'gem.p': torch.ones(1)})
-        assert report.unused == ('gem.p',)
-        assert_same(model, source)
-
     def test_models_of_one_kind_for_another_share_the_backbone(self):
         source, model = drawn(classifier()), clusters()
         report = fill_model(model, {'state_dict': source.state_dict(), 'meta': {}})
         assert_same(model.backbone, source.backbone)
         assert 'head.classifier.weight' in report.unused
         assert report.initialised['neck.norms.0.weight'] == 'missing in the file'
-
-    @pytest.mark.parametrize('name', ['norm_pre.weight', 'register_tokens', 'sie_embed'])
-    @pytest.mark.parametrize('kind', ['usl', 'backbone'])
-    def test_strange_weights_of_a_bare_backbone_are_refused(self, name, kind):
-        authors = to_pass_checkpoint(clusters().state_dict(), kind)
-        authors = authors.get('state_dict', authors)
-        prefix = 'module.' if kind == 'usl' else ''
-        with pytest.raises(ValueError, match='normalisation|register|SIE'):
-            fill_model(clusters(), authors | {prefix + name: torch.ones(1)})
 
     def test_a_second_last_layer_is_refused(self):
         authors = to_pass_checkpoint(classifier().state_dict(), 'supervised')
@@ -222,14 +199,6 @@ def test_plain_vits_for_pre_training_fill_student_and_teacher(contain):
     assert report.share > 0.9
 
 
-def test_student_and_teacher_of_others_for_pre_training():
-    model = drawn(pre_training())
-    fill_model(model, dino_container(PLAIN))
-    bias = PLAIN['blocks.1.norm2.bias']
-    assert torch.equal(model.teacher['backbone'].layers[1].ln2.bias, bias)
-    assert torch.equal(model.backbone.layers[1].ln2.bias, bias + 1)
-
-
 def test_a_head_without_classifier_takes_no_notice_of_one():
     source = classifier()
     model = ImageClassifier(
@@ -266,13 +235,6 @@ def test_half_a_backbone():
     assert 0.4 < report.share < 0.75
 
 
-def test_another_width_fits_nowhere():
-    arch = dict(ARCH, embed_dims=16, feedforward_channels=64)
-    report = fill_model(part_vit(), PartViT(arch, img_size=64, num_parts=0).state_dict())
-    assert report.share == 0
-    assert report.initialised['ln1.bias'] == 'shape mismatch: file (16,) model (32,)'
-
-
 def test_a_prefix_chooses():
     content = below('momentum.', PLAIN) | below(
         'base_encoder.', {k: v + 1 for k, v in PLAIN.items()}
@@ -283,13 +245,6 @@ def test_a_prefix_chooses():
     assert report.unused == ('head.weight', 'head.bias')
     with pytest.raises(ValueError, match=r"'base_encoder\.', 'momentum\.'.*prefix"):
         fill_model(model, content)
-
-
-def test_the_content_stays_as_it_is():
-    content = dino_container(PLAIN)
-    names = {key: set(content[key]) for key in ('teacher', 'student')}
-    fill_model(part_vit(num_parts=3), content)
-    assert {key: set(content[key]) for key in ('teacher', 'student')} == names
 
 
 class TestLoadWeights:
@@ -314,14 +269,6 @@ class TestLoadWeights:
         torch.save(dino_container(timm_vit(num_classes=0).state_dict()), path)
         report = load_weights(classifier(), path)
         assert log.call_args.kwargs['level'] == logging.WARNING and report.share > 0.99
-
-    def test_inside_a_distributed_wrapper(self, path):
-        source = drawn(classifier())
-        torch.save(source.state_dict(), path)
-        wrapper = mock.Mock(spec=MMDistributedDataParallel, module=classifier())
-        with mock.patch('passreid.utils.unwrap.is_model_wrapper', return_value=True):
-            load_weights(wrapper, path)
-        assert_same(wrapper.module, source)
 
     @pytest.mark.parametrize(
         ('change', 'error', 'words'),
@@ -403,18 +350,6 @@ class TestInitCfg:
         self.build(tmp_path / 'a.pth', min_share=0.4).init_weights()
 
 
-def test_the_level_of_a_report():
-    report = LoadReport('a.pth', 'Net', ('w',), {}, {}, (), (), 1.0)
-    assert report.clean
-    assert not LoadReport('a.pth', 'Net', ('w',), {}, {}, (), ('x',), 1.0).clean
-
-
-@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_finite_numbers(dtype):
-    parts = torch.ones(4, 3, dtype=dtype)
-    check_weights({'a': parts, 'part': parts[1:].T, 'none': torch.zeros(0), 'other': 'text'})
-
-
 @pytest.mark.parametrize(
     ('value', 'problem'),
     [
@@ -422,11 +357,9 @@ def test_finite_numbers(dtype):
         (torch.tensor([1.0, float('-inf')]), 'not finite'),
         (torch.ones(2, dtype=torch.int64), 'no floating-point numbers'),
         (torch.ones(2, dtype=torch.complex64), 'no floating-point numbers'),
-        (torch.ones(2).to_sparse(), 'not stored as plain numbers'),
-        (torch.ones(2, device='meta'), 'not stored as plain numbers'),
-        (torch.ones(1).expand(1 << 50), 'not stored as plain numbers'),
     ],
 )
-def test_others_are_named_and_counted(value, problem):
-    with pytest.raises(ValueError, match=f'^1 of 2 weights are {problem}.* the first of them bad '):
+def test_values_that_are_no_weights_are_named_and_counted(value, problem):
+    check_weights({'half': torch.ones(2).half(), 'none': torch.zeros(0)})
+    with pytest.raises(ValueError, match=f'^1 of 2 weights are {problem}.* bad '):
         check_weights({'good': torch.ones(2), 'bad': value})

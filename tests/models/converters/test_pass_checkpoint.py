@@ -1,84 +1,185 @@
+"""Files of the authors, put together from recorded parts, there and back."""
+
 import argparse
 
 import pytest
 import torch
+from mmpretrain.models import ImageClassifier
+from plain_vits import ARCH, images, jittered, part_vit
 
-from passreid.models import PASS
-from passreid.models.converters import from_pass_checkpoint
+from passreid.models import PASS, ClusterContrast, PartViT, ReIDHead
+from passreid.models.converters import from_pass_checkpoint, to_pass_checkpoint
 
-
-def tiny_pass():
-    arch = dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=128)
-    return PASS(
-        backbone=dict(type='passreid.PartViT', arch=arch, img_size=(32, 16), patch_size=8),
-        neck=dict(
-            type='passreid.PASSNeck', hidden_channels=64, bottleneck_channels=16, out_channels=128
-        ),
-        head=dict(type='passreid.PASSHead'),
-    )
+HEADS = ['cat_multi', 'cat_single', 'mean_multi', 'mean_single']
 
 
-@pytest.fixture(scope='module')
-def network(reference):
-    recorded = reference('train_steps')
-    return {k.removeprefix('init/'): v for k, v in recorded.items() if k.startswith('init/')}
+def below(data, prefix, new=''):
+    return {new + k.removeprefix(prefix): v for k, v in data.items() if k.startswith(prefix)}
+
+
+def assert_equal(found, expected):
+    """Compare nested containers of tensors."""
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        if isinstance(value, dict):
+            assert_equal(found[name], value)
+        else:
+            assert torch.equal(found[name], value), name
 
 
 @pytest.fixture
-def container(network):
-    centres = {f'center_{name}': torch.randn(1, 128) for name in ('cls', 'pt1', 'pt2', 'pt3')}
+def container(reference):
+    """Of pre-training, as their program writes it."""
+    steps = reference('train_steps')
+    network = below(steps, 'init/')
     return {
-        'student': {f'module.{k}': v for k, v in network.items()},
-        'teacher': {k: v + 1 if 'weight_g' not in k else v for k, v in network.items()},
-        'optimizer': {},
-        'epoch': 100,
-        'args': argparse.Namespace(arch='vit_small'),
-        'dino_loss': centres,
+        'student': {f'module.{name}': value for name, value in network.items()},
+        'teacher': network | below(steps, 'final_teacher/'),
+        'dino_loss': below(steps, 'final_center/'),
     }
 
 
-def test_container_fills_the_whole_model(container):
-    weights = from_pass_checkpoint(container)
-    model = tiny_pass()
-    result = model.load_state_dict(weights, strict=True)
-    assert not result.missing_keys and not result.unexpected_keys
+@pytest.fixture
+def authors(reference):
+    """Give a file of fine-tuning or of USL, with a head or neck of one kind."""
+
+    def put_together(kind, name='cat_multi'):
+        vit = reference('vit_tiny')
+        spare = {'fc.weight': torch.ones(1000, 32), 'fc.bias': torch.ones(1000)}
+        if kind == 'supervised':
+            weights = below(vit | below(spare, '', 'sd/'), 'sd/', 'base.')
+            return weights | below(reference('reid_head'), f'{name}/sd/')
+        return below(vit, 'sd/') | spare | below(reference('cluster'), f'fusion/{name}/sd/')
+
+    return put_together
+
+
+def build(kind, name='cat_multi'):
+    fusion, _, number = name.partition('_')
+    options = dict(fusion=fusion, multi_neck=number == 'multi')
+    backbone = PartViT(ARCH, img_size=(64, 32))
+    if kind == 'supervised':
+        return ImageClassifier(backbone=backbone, head=ReIDHead(32, num_classes=10, **options))
+    neck = dict(type='BNNeck', in_channels=32, normalize=True, **options)
+    return ClusterContrast(backbone, neck, dict(type='ClusterMemory'))
+
+
+def test_pre_training_fills_the_whole_model(container):
+    model = PASS(
+        backbone=dict(type='PartViT', arch=ARCH, img_size=(32, 16), patch_size=8),
+        neck=dict(type='PASSNeck', hidden_channels=64, bottleneck_channels=16, out_channels=128),
+        head=dict(type='PASSHead'),
+    )
+    saved = container | {'epoch': 3, 'optimizer': {}, 'args': argparse.Namespace()}
+    model.load_state_dict(from_pass_checkpoint(saved), strict=True)
     loaded = model.state_dict()
-    for ours, theirs in {
+    for ours, (which, theirs) in {
         'backbone.part_tokens.2': ('student', 'module.backbone.part_token3'),
         'backbone.layers.1.ffn.layers.1.bias': ('student', 'module.backbone.blocks.1.mlp.fc2.bias'),
         'teacher.backbone.ln1.weight': ('teacher', 'backbone.norm.weight'),
         'teacher.neck.projectors.3.4.weight': ('teacher', 'head.mlp_pt3.4.weight'),
         'neck.prototypes.0.weight': ('student', 'module.head.last_layer_cls.weight_v'),
     }.items():
-        which, key = theirs
-        assert torch.equal(loaded[ours], container[which][key]), ours
+        assert torch.equal(loaded[ours], container[which][theirs]), ours
     assert torch.equal(model.head.centres[2:3], container['dino_loss']['center_pt2'])
+    assert_equal(to_pass_checkpoint({'state_dict': loaded, 'meta': {}}), container)
 
 
-def test_one_network(network):
+def test_one_network_and_a_bare_backbone(container):
+    network = container['teacher']
     weights = from_pass_checkpoint(network)
     assert {key.split('.')[0] for key in weights} == {'backbone', 'neck'}
-    scales = sum('weight_g' in key for key in network)
-    assert len(weights) == len(network) - scales
+    assert len(weights) == len(network) - sum('weight_g' in key for key in network)
+    bare = below(network, 'backbone.')
+    assert_equal(from_pass_checkpoint(bare), below(weights, 'backbone.', 'backbone.'))
+    for ours in (from_pass_checkpoint(container), below(weights, 'backbone.')):
+        assert_equal(to_pass_checkpoint(ours, 'backbone'), bare)
 
 
-def test_bare_backbone(network):
-    bare = {k.removeprefix('backbone.'): v for k, v in network.items() if k.startswith('backbone.')}
-    weights = from_pass_checkpoint(bare)
-    assert set(weights) == {k for k in tiny_pass().state_dict() if k.startswith('backbone.')}
+@pytest.mark.parametrize('name', HEADS)
+@pytest.mark.parametrize('kind', ['supervised', 'usl'])
+@pytest.mark.parametrize('prefix', ['', 'module.'])
+def test_fine_tuning_and_usl_there_and_back(authors, kind, name, prefix):
+    theirs = authors(kind, name)
+    model = build(kind, name)
+    content = {'state_dict': below(theirs, '', prefix), 'epoch': 50, 'best_mAP': 0.9}
+    model.load_state_dict(from_pass_checkpoint(content, kind), strict=True)
+    loaded = model.state_dict()
+    owner = 'base.' if kind == 'supervised' else ''
+    head = 'head.' if kind == 'supervised' else ''
+    for ours, name_of_theirs in {
+        'backbone.part_tokens.2': f'{owner}part_token3',
+        'backbone.cls_position': f'{owner}cls_pos',
+        'backbone.layers.1.ffn.layers.1.bias': f'{owner}blocks.1.mlp.fc2.bias',
+        f'{head}neck.norms.0.running_var': 'bottleneck.running_var',
+    }.items():
+        assert torch.equal(loaded[ours], theirs[name_of_theirs]), ours
+    used = {k: v for k, v in theirs.items() if not k.removeprefix(owner).startswith('fc.')}
+    if kind == 'usl':
+        used = {'state_dict': below(used, '', 'module.')}
+    assert_equal(to_pass_checkpoint({'state_dict': loaded}, kind), used)
 
 
-def test_unknown_weights_are_named(network):
-    with pytest.raises(KeyError, match='mlp_body'):
-        from_pass_checkpoint({**network, 'head.mlp_body.0.weight': torch.ones(1)})
+def test_ics_stem_and_layer_scale():
+    model = part_vit(num_parts=3, stem='ics')
+    theirs = to_pass_checkpoint(model.state_dict(), 'backbone')
+    assert 'patch_embed.conv.1.IN.weight' in theirs and 'part3_pos' in theirs
+    assert_equal(below(from_pass_checkpoint(theirs), 'backbone.'), model.state_dict())
+    model = jittered(part_vit(num_parts=3, layer_scale_init_value=0.5))
+    theirs = to_pass_checkpoint(model.state_dict(), 'backbone')
+    assert not any('gamma' in name for name in theirs)
+    plain = part_vit(num_parts=3)
+    plain.load_state_dict(theirs, strict=True)
+    with torch.no_grad():
+        torch.testing.assert_close(plain(images()), model(images()), atol=1e-5, rtol=1e-5)
 
 
-def test_prototypes_of_another_length_are_refused(network):
-    scaled = {k: 2 * v if 'weight_g' in k else v for k, v in network.items()}
-    with pytest.raises(ValueError, match='weight_g'):
-        from_pass_checkpoint(scaled)
+class TestRefused:
+    @pytest.mark.parametrize(
+        ('kind', 'key'),
+        [
+            ('pretrain', 'head.mlp_body.0.weight'),
+            ('supervised', 'bottleneck_pt1.weight'),
+            ('supervised', 'gem.p'),
+            ('usl', 'bottleneck_1.weight'),
+            ('usl', 'base.cls_token'),
+            ('usl', 'classifier.weight'),
+        ],
+    )
+    def test_unknown_weights_are_named(self, authors, container, kind, key):
+        theirs = container['teacher'] if kind == 'pretrain' else authors(kind)
+        with pytest.raises(KeyError, match=key):
+            from_pass_checkpoint(theirs | {key: torch.ones(1)}, kind)
 
+    def test_prototypes_of_another_length(self, container):
+        scaled = {k: 2 * v if 'weight_g' in k else v for k, v in container['teacher'].items()}
+        with pytest.raises(ValueError, match='weight_g'):
+            from_pass_checkpoint(scaled)
 
-def test_unknown_kind():
-    with pytest.raises(ValueError, match="kind='finetune'"):
-        from_pass_checkpoint({}, kind='finetune')
+    @pytest.mark.parametrize('convert', [from_pass_checkpoint, to_pass_checkpoint])
+    def test_unknown_kind(self, convert):
+        with pytest.raises(ValueError, match="kind='uda'.*'usl'"):
+            convert({}, 'uda')
+
+    @pytest.mark.parametrize('kind', ['supervised', 'usl', 'pretrain', 'backbone'])
+    def test_another_model(self, kind):
+        with pytest.raises(ValueError, match=f"kind='{kind}'.*cls_token"):
+            to_pass_checkpoint({'head.weight': torch.ones(1)}, kind)
+
+    @pytest.mark.parametrize(
+        ('kind', 'name'),
+        [
+            ('supervised', 'neck.norms.0.weight'),
+            ('supervised', 'head.fc.weight'),
+            ('usl', 'head.neck.norms.0.weight'),
+            ('pretrain', 'head.classifier.weight'),
+            ('backbone', 'backbone.pre_norm.weight'),
+        ],
+    )
+    def test_a_weight_without_place(self, kind, name):
+        weights = part_vit(num_parts=3).state_dict()
+        own = below(weights, '', 'backbone.') | {name: torch.ones(1)}
+        if kind == 'pretrain':
+            own |= below(weights, '', 'teacher.backbone.')
+        with pytest.raises(KeyError, match=name.removeprefix('backbone.')):
+            to_pass_checkpoint(own, kind)

@@ -3,7 +3,6 @@ from itertools import permutations
 import pytest
 import torch
 from torchvision.transforms import functional as reference
-from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
 from passreid.models.data_preprocessors.color_jitter import (
     BRIGHTNESS,
@@ -56,17 +55,6 @@ def test_hue_equals_torchvision_for_colours_all_over_the_cube(shift):
     torch.testing.assert_close(adjust_hue_(colours, torch.tensor([shift])), expected, **TOLERANCE)
 
 
-def test_hue_is_shifted_by_each_images_own_amount():
-    images, shifts = _images(3).float(), torch.tensor([-0.1, 0.0, 0.1])
-    expected = torch.stack(
-        [
-            reference.adjust_hue(image / 255, shift.item()) * 255
-            for image, shift in zip(images, shifts, strict=True)
-        ]
-    )
-    torch.testing.assert_close(adjust_hue_(images, shifts), expected, **TOLERANCE)
-
-
 def test_jitter_equals_torchvision_in_all_24_orders():
     hue = 3
     orders = sorted(permutations(range(4)), key=lambda order: order.index(hue))
@@ -85,17 +73,3 @@ def test_jitter_equals_torchvision_in_all_24_orders():
         images, blends, factors.gather(1, blends), shifts, hue_bounds=[0, 6, 12, 18, 24]
     )
     torch.testing.assert_close(result, expected * 255, **TOLERANCE)
-
-
-def test_jitter_is_close_to_that_of_8_bit_images():
-    image = _images(1)[0].to(torch.uint8)
-    on_pil = to_pil_image(image)
-    for blend, adjust in ADJUST.items():
-        expected = pil_to_tensor(adjust(on_pil, 1.3)).float()
-        result = blend_(image[None].float(), torch.tensor([blend]), torch.tensor([1.3]))[0]
-        assert (result - expected).abs().max() <= 1.5
-    expected = pil_to_tensor(reference.adjust_hue(on_pil, 0.1)).float()
-    result = adjust_hue_(image[None].float(), torch.tensor([0.1]))[0]
-    # Pillow keeps hue in 256 steps, each worth up to six levels, and cuts off twice.
-    assert (result - expected).abs().max() <= 12
-    assert (result - expected).abs().mean() <= 2

@@ -1,7 +1,5 @@
-import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageFilter
 from torchvision.transforms import functional as reference
 
 from passreid.models.data_preprocessors.gaussian_blur import gaussian_blur, gaussian_kernels
@@ -28,24 +26,6 @@ def test_each_image_has_its_own_width_whatever_the_batch():
         alone = gaussian_blur(images[index : index + 1], sigma[None], sigma.item())
         torch.testing.assert_close(together[index], alone[0], rtol=0, atol=1e-3)
     assert together[0].std() > together[1].std() > together[2].std()
-
-
-def test_blur_is_close_to_pillows():
-    generator = np.random.default_rng(0)
-    pixels = generator.integers(0, 256, (64, 48, 3), dtype=np.uint8)
-    for sigma in (0.8, 1.4, 2.0):
-        expected = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(sigma)))
-        images = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
-        result = gaussian_blur(images, torch.tensor([sigma]), sigma)[0].permute(1, 2, 0).numpy()
-        # Pillow approximates the Gaussian by box filters; narrow ones and borders differ.
-        inside = np.abs(result - expected)[8:-8, 8:-8]
-        assert inside.mean() < 0.1 * np.abs(pixels.astype(float) - expected).mean()
-
-
-def test_constant_images_stay_constant():
-    images = torch.full((1, 3, 10, 10), 77.0)
-    result = gaussian_blur(images, torch.tensor([2.0]), 2.0)
-    torch.testing.assert_close(result, images, rtol=0, atol=1e-3)
 
 
 def test_variance_of_the_kernel_is_that_of_the_gaussian():

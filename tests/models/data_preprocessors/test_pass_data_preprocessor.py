@@ -2,9 +2,10 @@ import pytest
 import torch
 from mmpretrain.models import ClsDataPreprocessor
 from mmpretrain.structures import DataSample
+from torchvision.transforms import ColorJitter
 
 from passreid.models import PASSDataPreprocessor
-from passreid.registry import MODELS
+from passreid.models.data_preprocessors.view_augmentation import NOT_JITTERED
 
 OFF = {
     'flip_prob': 0,
@@ -16,9 +17,10 @@ OFF = {
 }
 MEAN = torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1)
 STD = torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1)
+MANY = 6000
 
 
-def _batch(num_images=4):
+def batch(num_images=4):
     generator = torch.Generator().manual_seed(0)
 
     def views(*shape):
@@ -31,82 +33,49 @@ def _batch(num_images=4):
     return {'inputs': inputs, 'data_samples': [DataSample() for _ in range(num_images)]}
 
 
-def _normalised(views):
+def normalized(views):
     planes = views.transpose(0, 1).flatten(0, 1).permute(0, 3, 1, 2).flip(1).float()
     return (planes - MEAN) / STD
 
 
-def test_shapes_and_data_samples_in_training():
-    batch = _batch()
-    output = MODELS.build({'type': 'PASSDataPreprocessor'})(batch, training=True)
-    inputs = output['inputs']
-    assert inputs['global_views'].shape == (8, 3, 16, 8)
-    assert inputs['local_views'].shape == (24, 3, 8, 8)
-    assert inputs['local_views'].dtype == torch.float32
-    assert output['data_samples'] is batch['data_samples']
-
-
 @pytest.mark.parametrize('training', [True, False])
 def test_without_augmentation_it_is_exactly_normalisation(training):
-    batch = _batch()
-    preprocessor = PASSDataPreprocessor(**(OFF if training else {}))
-    output = preprocessor(batch, training=training)['inputs']
-    for kind, views in batch['inputs'].items():
-        assert torch.equal(output[kind], _normalised(views))
+    data = batch()
+    output = PASSDataPreprocessor(**(OFF if training else {}))(data, training=training)
+    assert output['data_samples'] is data['data_samples']
+    for kind, views in data['inputs'].items():
+        assert torch.equal(output['inputs'][kind], normalized(views))
 
 
-def test_views_of_an_image_stay_at_their_place_in_the_batch():
-    batch = _batch()
-    for image in range(4):
-        for view in range(6):
-            batch['inputs']['local_views'][image, view] = 10 * image + view
-    local_views = PASSDataPreprocessor(mean=(0,) * 3, std=(1,) * 3, **OFF)(batch, True)['inputs'][
-        'local_views'
-    ]
-    expected = [10 * image + view for view in range(6) for image in range(4)]
-    assert local_views[:, 0, 0, 0].tolist() == expected
-
-
-def test_seed_fixes_the_views():
+def test_seed_fixes_the_views_under_mixed_precision_too():
+    """mmengine calls the data preprocessor inside the context of the optimizer wrapper."""
     preprocessor = PASSDataPreprocessor()
 
-    def run(seed):
+    def run(seed, autocast=False):
         torch.manual_seed(seed)
-        return preprocessor(_batch(), training=True)['inputs']
+        with torch.autocast('cpu', torch.bfloat16, enabled=autocast):
+            return preprocessor(batch(), training=True)['inputs']
 
-    first, again, other = run(1), run(1), run(2)
+    first, again, other = run(1), run(1, autocast=True), run(2)
     for kind in first:
         assert torch.equal(first[kind], again[kind])
         assert not torch.equal(first[kind], other[kind])
 
 
-def test_mixed_precision_leaves_the_views_alone():
-    # mmengine calls the data preprocessor inside the context of the optimiser wrapper.
-    preprocessor = PASSDataPreprocessor()
-    torch.manual_seed(0)
-    expected = preprocessor(_batch(), training=True)['inputs']
-    torch.manual_seed(0)
-    with torch.autocast('cpu', torch.bfloat16):
-        views = preprocessor(_batch(), training=True)['inputs']
-    for kind in views:
-        assert torch.equal(views[kind], expected[kind])
-
-
 def test_prediction_draws_nothing():
-    torch.manual_seed(0)
     state = torch.get_rng_state()
-    PASSDataPreprocessor()(_batch(), training=False)
+    PASSDataPreprocessor()(batch(), training=False)
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_settings_reach_the_operations():
     def changed(**settings):
         torch.manual_seed(0)
-        batch = _batch()
-        output = PASSDataPreprocessor(**{**OFF, **settings})(batch, True)['inputs']
+        data = batch()
+        output = PASSDataPreprocessor(**{**OFF, **settings})(data, True)['inputs']
         return [
-            (output[kind] != _normalised(views)).flatten(1).any(1).tolist()
-            for kind, views in batch['inputs'].items()
+            (output[kind] != normalized(views)).flatten(1).any(1).tolist()
+            for kind, views in data['inputs'].items()
         ]
 
     nothing_global, nothing_local = [False] * 8, [False] * 24
@@ -127,34 +96,86 @@ def test_plain_batches_are_prepared_for_evaluation():
     images = torch.randint(0, 256, (3, 3, 16, 8), dtype=torch.uint8)
     expected = (images.flip(1) - MEAN) / STD
     preprocessor = PASSDataPreprocessor()
-    samples = [DataSample().set_gt_label(label) for label in range(3)]
     for inputs in (images, list(images)):
-        output = preprocessor({'inputs': inputs, 'data_samples': samples})
-        torch.testing.assert_close(output['inputs'], expected)
-        assert [sample.gt_label.item() for sample in output['data_samples']] == [0, 1, 2]
+        torch.testing.assert_close(preprocessor({'inputs': inputs})['inputs'], expected)
     assert isinstance(preprocessor, ClsDataPreprocessor)
-
-
-def test_batches_without_local_views_or_data_samples_work():
-    inputs = {'global_views': _batch()['inputs']['global_views']}
-    inputs['local_views'] = torch.zeros(4, 0, 8, 8, 3, dtype=torch.uint8)
-    output = PASSDataPreprocessor()({'inputs': inputs}, training=True)
-    assert output['inputs']['local_views'].shape == (0, 3, 8, 8)
-    assert output['data_samples'] is None
-
-
-def test_training_on_plain_batches_says_what_to_do():
     with pytest.raises(TypeError, match='PartAwareMultiCrop.*default_collate'):
-        PASSDataPreprocessor()({'inputs': torch.zeros(2, 3, 8, 8)}, training=True)
+        preprocessor({'inputs': images}, training=True)
 
 
 def test_number_of_probabilities_is_checked():
     preprocessor = PASSDataPreprocessor(global_blur_prob=(1.0, 0.1, 0.5))
-    with pytest.raises(ValueError, match='3 probabilities of global_views blur for 2 views'):
-        preprocessor(_batch(), training=True)
+    with pytest.raises(ValueError, match='3 probabilities for 2 global_views'):
+        preprocessor(batch(), training=True)
 
 
-@pytest.mark.parametrize(('name', 'value'), [('hue', 0.6), ('blur_sigma', (0, 1))])
-def test_impossible_arguments_are_refused_by_name(name, value):
-    with pytest.raises(ValueError, match=name):
-        PASSDataPreprocessor(**{name: value})
+class TestDraws:
+    def draw(self, num_images=MANY, **settings):
+        torch.manual_seed(0)
+        return PASSDataPreprocessor(**settings).draw('global_views', num_images, 2)
+
+    def test_probabilities(self):
+        draws = self.draw()
+        first, second = draws[:MANY], draws[MANY:]
+        assert (first.sigma > 0).all() and not first.solarize.any()
+        for mask, share in (
+            (draws.flip, 0.5),
+            (draws.gray, 0.2),
+            (draws.hue_position != NOT_JITTERED, 0.8),
+            (second.sigma > 0, 0.1),
+            (second.solarize, 0.2),
+        ):
+            assert mask.float().mean().item() == pytest.approx(share, abs=0.02)
+
+    def test_widths_of_the_blur_are_uniform(self):
+        sigma = self.draw()[:MANY].sigma
+        assert 0.1 <= sigma.min() < 0.11 and 1.99 < sigma.max() <= 2.0
+        assert sigma.mean().item() == pytest.approx(1.05, abs=0.03)
+        assert sigma.std().item() == pytest.approx(1.9 / 12**0.5, abs=0.02)
+
+    def test_factors_are_distributed_as_those_of_torchvision(self):
+        draws = self.draw()
+        factors = draws.factors.gather(1, draws.blends.argsort(1))
+        ours = torch.cat((factors, draws.hue[:, None]), dim=1)
+        jitter = ColorJitter(0.4, 0.4, 0.2, 0.1)
+        names = ('brightness', 'contrast', 'saturation', 'hue')
+        ranges = [getattr(jitter, name) for name in names]
+        theirs = torch.tensor([jitter.get_params(*ranges)[1:] for _ in range(MANY)])
+        scale = theirs.std(0)
+        assert ((ours.mean(0) - theirs.mean(0)).abs() < 0.07 * scale).all()
+        assert ((ours.std(0) / scale - 1).abs() < 0.03).all()
+        for column, (low, high) in enumerate(ranges):
+            assert ours[:, column].min() >= low and ours[:, column].max() <= high
+        factors = self.draw(brightness=1.5, contrast=1.5, saturation=1.5).factors
+        assert 0 <= factors.min() < 0.01 and 2.49 < factors.max() <= 2.5
+
+    def test_all_24_orders_of_the_jitter_are_equally_frequent(self):
+        draws = self.draw(jitter_prob=1.0)
+        code = draws.hue_position * 27 + (draws.blends * torch.tensor([9, 3, 1])).sum(1)
+        counts = torch.unique(code, return_counts=True)[1]
+        assert len(counts) == 24
+        expected = 2 * MANY / 24
+        assert ((counts - expected).abs() < 4.5 * expected**0.5).all()
+
+    def test_parameters_are_independent(self):
+        draws = self.draw(global_blur_prob=1, global_solarize_prob=0.5, jitter_prob=0.5)
+        columns = torch.stack(
+            (
+                draws.flip.float(),
+                (draws.hue_position != NOT_JITTERED).float(),
+                draws.gray.float(),
+                draws.sigma,
+                draws.solarize.float(),
+                draws.hue,
+                *draws.factors.gather(1, draws.blends.argsort(1)).T,
+            )
+        )
+        correlation = torch.corrcoef(columns) - torch.eye(9)
+        assert correlation.abs().max() < 4.5 / (2 * MANY) ** 0.5
+
+    def test_processing_order_sorts_by_hue_then_by_blur(self):
+        draws = self.draw(num_images=50)
+        ordered = draws[draws.processing_order()]
+        assert (ordered.hue_position.diff() >= 0).all()
+        same = ordered.hue_position.diff() == 0
+        assert (ordered.sigma.diff()[same] >= 0).all()

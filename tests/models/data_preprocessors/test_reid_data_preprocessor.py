@@ -18,12 +18,6 @@ def test_normalisation(training):
     torch.testing.assert_close(result, batch.flip(1) / 127.5 - 1)
 
 
-def test_mean_and_std_of_each_channel():
-    prepare = ReIDDataPreprocessor(mean=[10.0, 20.0, 30.0], std=[1.0, 2.0, 4.0], to_rgb=True)
-    batch = torch.tensor([34, 24, 12], dtype=torch.uint8).view(1, 3, 1, 1)  # BGR
-    assert prepare(dict(inputs=batch))['inputs'].flatten().tolist() == [2, 2, 1]
-
-
 def test_a_list_is_stacked():
     prepare, batch = ReIDDataPreprocessor(**PUBLISHED), images()
     listed = prepare(dict(inputs=list(batch)))['inputs']
@@ -59,8 +53,3 @@ def test_labels_stay_as_they_are():
 def test_mixed_labels_are_refused(settings):
     with pytest.raises(ValueError, match='gt_label'):
         ReIDDataPreprocessor(**settings)
-
-
-def test_wrong_erasing_settings_are_named():
-    with pytest.raises(ValueError, match='pixel'):
-        ReIDDataPreprocessor(erasing=dict(mode='pixel'))

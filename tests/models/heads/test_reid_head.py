@@ -130,11 +130,6 @@ def test_without_parts(fusion):
     torch.testing.assert_close(head((tokens[:, 0],)), head((tokens,)))
 
 
-def test_only_the_last_stage_counts():
-    head, tokens = ReIDHead(8), torch.randn(2, 4, 8)
-    assert torch.equal(head((torch.ones(1), tokens)), head((tokens,)))
-
-
 def test_initial_weights():
     head = ReIDHead(64, num_classes=500)
     head.init_weights()
@@ -159,15 +154,6 @@ def test_losses_on_cosines(loss):
     expected = F.cosine_similarity(features[:, None], head.classifier.weight[None], dim=-1)
     torch.testing.assert_close(cosines, expected)
     assert labels.tolist() == [0, 4, 1, 1]
-
-
-def test_label_smoothing():
-    loss = dict(type='LabelSmoothLoss', label_smooth_val=0.1, loss_weight=0.5)
-    head = ReIDHead(8, num_classes=5, id_loss=loss)
-    tokens, labels = torch.randn(4, 4, 8), torch.tensor([0, 4, 1, 1])
-    scores = head.classifier(head.pre_logits((tokens,)))
-    expected = 0.5 * F.cross_entropy(scores, labels, label_smoothing=0.1)
-    torch.testing.assert_close(head.loss((tokens,), samples_of(labels))['loss_id'], expected)
 
 
 def test_half_precision_is_computed_in_float32():

@@ -1,34 +1,9 @@
 import pytest
 import torch
 
-from passreid.models.layers import BNNeck
+from passreid.models.layers import BNNeck, fuse_tokens
 
-VARIANTS = ['cat_multi', 'cat_single', 'mean_multi', 'mean_single']
-
-
-def recorded_neck(recorded, name):
-    fusion, _, number = name.partition('_')
-    neck = BNNeck(32, 3, fusion, multi_neck=number == 'multi', normalize=True)
-    prefix = f'fusion/{name}/sd/bottleneck'
-    weights = {}
-    for key, value in recorded.items():
-        if key.startswith(prefix):
-            token, rest = key.removeprefix(prefix).split('.')
-            weights[f'norms.{token.removeprefix("_pt") or 0}.{rest}'] = value
-    neck.load_state_dict(weights, strict=True)
-    return neck
-
-
-@pytest.mark.parametrize('name', VARIANTS)
-def test_recorded_normalised_features(reference, name):
-    # These were recorded from cluster contrast, which normalises; reid_head.npz, which does not,
-    # is the business of the head.
-    recorded = reference('cluster')
-    neck = recorded_neck(recorded, name)
-    features = neck(recorded['fusion/tokens'])
-    torch.testing.assert_close(features, recorded[f'fusion/{name}/train'], atol=2e-5, rtol=0)
-    features = neck.eval()(recorded['fusion/tokens'])
-    torch.testing.assert_close(features, recorded[f'fusion/{name}/eval'], atol=2e-5, rtol=0)
+TOKENS = torch.tensor([[[1.0, 2.0], [3.0, 6.0], [5.0, 0.0]]])
 
 
 @pytest.mark.parametrize(
@@ -51,10 +26,20 @@ def test_biases_are_frozen():
         assert norm.bias.grad is None and norm.weight.grad is not None
 
 
-@pytest.mark.parametrize('multi_neck', [True, False])
-def test_one_image_has_no_statistics(multi_neck):
-    neck = BNNeck(8, multi_neck=multi_neck)
-    with pytest.raises(ValueError, match=r'cannot train on one: set train_dataloader\.batch_size'):
-        neck(torch.rand(1, 4, 8))
-    assert neck(torch.rand(2, 4, 8)).shape == (2, 16)
-    assert neck.eval()(torch.rand(1, 4, 8)).shape == (1, 16)
+@pytest.mark.parametrize(
+    ('fusion', 'expected'), [('cat', [1.0, 2.0, 4.0, 3.0]), ('mean', [2.5, 2.5])]
+)
+def test_parts_are_averaged_first(fusion, expected):
+    assert fuse_tokens(TOKENS, fusion).tolist() == [expected]
+    assert BNNeck(2, 2, fusion).out_channels == len(expected)
+
+
+@pytest.mark.parametrize('fusion', ['cat', 'mean'])
+def test_without_parts(fusion):
+    assert fuse_tokens(TOKENS[:, :1], fusion).tolist() == [[1.0, 2.0]]
+    assert BNNeck(2, 0, fusion).out_channels == 2
+
+
+def test_unknown_fusion():
+    with pytest.raises(ValueError, match="not 'max'"):
+        BNNeck(2, 3, 'max')

@@ -35,8 +35,3 @@ def test_table_tells_rows_and_columns_apart():
     similarity = torch.cosine_similarity(rows[0, 0], rows[:, 0], dim=1)
     assert similarity[0] == pytest.approx(1)
     assert similarity[1:].max() < 0.5
-
-
-def test_channels_must_divide_by_four():
-    with pytest.raises(ValueError, match='30'):
-        sine_cosine_table(2, 2, 30)

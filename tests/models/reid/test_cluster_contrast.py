@@ -1,5 +1,3 @@
-from unittest import mock
-
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
@@ -7,7 +5,7 @@ from mmpretrain.structures import DataSample
 from torch import nn
 from torch.nn import functional as F
 
-from passreid.models import ClusterContrast, ReIDHead
+from passreid.models import ClusterContrast
 from passreid.models.converters import from_pass_checkpoint
 from passreid.registry import MODELS
 
@@ -135,13 +133,6 @@ def test_it_learns_a_batch_by_heart(model):
     assert last < 0.05 < first
 
 
-def test_the_biases_of_the_neck_stay_zero(model):
-    model.set_pseudo_labels(torch.arange(8) // 4, torch.randn(2, 32))
-    model.train_step(batch(range(8)), OptimWrapper(torch.optim.SGD(model.parameters(), lr=1.0)))
-    (norm,) = model.neck.norms
-    assert not norm.bias.any() and (norm.weight != 1).any()
-
-
 @pytest.mark.parametrize('variant', VARIANTS)
 def test_weights_are_those_of_backbone_and_neck(variant):
     model = on_tokens(variant)
@@ -149,13 +140,6 @@ def test_weights_are_those_of_backbone_and_neck(variant):
     numbers = range(4 if variant.endswith('multi') else 1)
     names = ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')
     assert set(model.state_dict()) == {f'neck.norms.{i}.{name}' for i in numbers for name in names}
-
-
-def test_weights_of_the_whole_model(model):
-    names = {name.split('.')[0] for name in model.state_dict()}
-    assert names == {'backbone', 'neck'}
-    buffers = {name for name, _ in model.named_buffers()} - set(model.state_dict())
-    assert {'pseudo_labels', 'memory.centres'} <= buffers
 
 
 def test_memory_and_labels_of_a_run_that_goes_on():
@@ -187,67 +171,3 @@ def test_an_image_without_cluster_does_not_count():
         expected = model.memory(features[[0, 2]], torch.tensor([0, 1]))
         torch.testing.assert_close(losses[-1], expected)
     assert losses[0] != losses[1]
-
-
-@pytest.mark.parametrize('clusters', [1, 0])
-def test_labels_and_centres_must_fit(clusters):
-    with pytest.raises(ValueError, match=f'there are {clusters} centres, but a label 1'):
-        on_tokens().set_pseudo_labels(torch.tensor([0, 1, -1]), torch.empty(clusters, 64))
-
-
-@pytest.fixture
-def tuned():
-    """A model fine-tuned with labels."""
-    torch.manual_seed(1)
-    backbone = dict(type='passreid.PartViT', arch=ARCH, img_size=(32, 16), patch_size=8)
-    tuned = MODELS.build(
-        dict(type='ImageClassifier', backbone=backbone, head=ReIDHead(16, num_classes=4))
-    )
-    tuned.init_weights()
-    return tuned
-
-
-def start_from(model, path, **options):
-    """Initialise the backbone from a file; give what the log says of it."""
-    init_cfg = dict(type='Pretrained', checkpoint=str(path), **options)
-    backbone = MODELS.build(
-        dict(type='passreid.PartViT', arch=ARCH, img_size=(32, 16), patch_size=8, init_cfg=init_cfg)
-    )
-    model.backbone = backbone
-    with mock.patch('passreid.models.converters.load.print_log') as log:
-        backbone.init_weights()
-    ((text,), _) = log.call_args
-    return text
-
-
-def test_it_starts_from_what_was_learned_with_labels(model, tuned, tmp_path):
-    """As UDA does: the backbone alone, the necks are fresh."""
-    path = tmp_path / 'epoch_120.pth'
-    torch.save({'state_dict': tuned.state_dict(), 'meta': {}}, path)
-    text = start_from(model, path, prefix='backbone.')
-    expected = tuned.backbone.state_dict()
-    number = len(expected)
-    assert text.startswith(f'{number} of {number} tensors of PartViT loaded from {path}')
-    for name, value in expected.items():
-        assert torch.equal(model.backbone.state_dict()[name], value), name
-    (norm,) = model.neck.norms
-    assert (norm.weight == 1).all() and not norm.running_mean.any()
-
-
-@pytest.mark.parametrize('prefix', ['base.', 'module.base.'])
-def test_it_starts_from_what_the_authors_learned_with_labels(model, tuned, tmp_path, prefix):
-    weights = {f'{prefix}{name}': value for name, value in tuned.backbone.state_dict().items()}
-    weights |= {f'{prefix}fc.weight': torch.ones(2, 16), 'bottleneck.weight': torch.ones(16)}
-    torch.save(weights, tmp_path / 'transformer_120.pth')
-    text = start_from(model, tmp_path / 'transformer_120.pth', prefix=prefix)
-    assert 'NOT loaded' not in text
-    assert torch.equal(model.backbone.cls_token, tuned.backbone.cls_token)
-
-
-def test_the_backbone_of_a_whole_model_is_found_without_prefix(model, tuned, tmp_path):
-    path = tmp_path / 'epoch_120.pth'
-    torch.save({'state_dict': tuned.state_dict()}, path)
-    text = start_from(model, path)
-    number = len(tuned.backbone.state_dict())
-    assert text.startswith(f'{number} of {number} tensors of PartViT loaded from {path}')
-    assert torch.equal(model.backbone.cls_token, tuned.backbone.cls_token)

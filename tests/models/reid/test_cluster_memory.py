@@ -104,19 +104,6 @@ def test_of_equally_hard_images_the_first_counts():
         torch.testing.assert_close(memory.centres[0], expected, atol=1e-6, rtol=0)
 
 
-def test_the_hardest_image_is_judged_by_the_old_centre(random):
-    """Also when the batch holds its cluster in two groups: the centre moves once."""
-    features, centres = random
-    labels = torch.tensor(LABELS['a cluster twice'])
-    memory = filled(centres)
-    old = memory.centres
-    memory(features, labels)
-    own = F.normalize(features[labels == 3], dim=1)
-    hardest = own[(own @ old[3]).argmin()]
-    expected = F.normalize(0.2 * old[3] + 0.8 * hardest, dim=0)
-    torch.testing.assert_close(memory.centres[3], expected, atol=1e-6, rtol=0)
-
-
 @pytest.mark.parametrize('use_hard', [False, True])
 def test_gradient_is_that_of_fixed_centres(random, use_hard):
     """Two batches before their backward passes: each sees the centres of its time."""
@@ -180,16 +167,6 @@ def test_images_without_cluster_do_not_count(random, use_hard):
     assert (features.grad[kept].norm(dim=1) > 0).all()
 
 
-@pytest.mark.parametrize('bad', [5, -2])
-def test_labels_that_are_no_clusters(random, bad):
-    features, centres = random
-    memory = filled(centres)
-    before = memory.centres.clone()
-    with pytest.raises(IndexError, match=f'Target {bad} is out of bounds'):
-        memory(features, torch.tensor([0] * 11 + [bad]))
-    assert torch.equal(memory.centres, before)
-
-
 class Operations(TorchDispatchMode):
     """Count the operations that reach the device."""
 
@@ -210,12 +187,6 @@ def operations(use_hard, num_clusters, images):
     return seen.names
 
 
-@pytest.mark.parametrize('use_hard', [False, True])
-def test_work_is_not_done_image_by_image(use_hard):
-    few, many = (operations(use_hard, number, 4) for number in (2, 64))
-    assert few == many
-
-
 def test_nothing_waits_for_the_device():
     """No value is read off the device, whatever the size of the groups."""
     names = operations(True, 8, 2)
@@ -228,27 +199,6 @@ def test_it_is_no_part_of_a_checkpoint(random):
     assert memory.state_dict() == {}
     assert list(memory.parameters()) == []
     assert torch.equal(copy.deepcopy(memory).centres, memory.centres)
-
-
-def test_new_centres_replace_the_old_ones(random):
-    _, centres = random
-    memory = filled(centres)
-    memory.set_centres(3 * centres[:2].double())
-    torch.testing.assert_close(memory.centres, F.normalize(centres[:2], dim=1))
-    assert memory.centres.dtype == torch.float32
-
-
-def test_misuse_is_explained(random):
-    with pytest.raises(RuntimeError, match='memory is empty: call set_centres first'):
-        ClusterMemory()(random[0], torch.zeros(12, dtype=torch.long))
-    for centres in (torch.empty(0, 6), torch.ones(6)):
-        with pytest.raises(ValueError, match=r'expected \(clusters, D\)'):
-            ClusterMemory().set_centres(centres)
-    with pytest.raises(ValueError, match='temperature must be above 0, but is 0'):
-        ClusterMemory(temperature=0)
-    for momentum in (-0.1, 1.1):
-        with pytest.raises(ValueError, match=f'momentum must lie .* but is {momentum}'):
-            ClusterMemory(momentum=momentum)
 
 
 @pytest.mark.parametrize('use_hard', [True, False])

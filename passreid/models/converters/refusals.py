@@ -1,0 +1,95 @@
+"""Vision transformers that compute something else than the model that is to be filled."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from torch import Tensor
+
+from .names import is_part_vit_key
+
+# A pattern of names that PartViT has not, what the weight is, and what to do about it.
+_STRANGE = (
+    (
+        r'(reg_token|register_tokens?|storage_tokens)$',
+        'register tokens, which take part in its attention',
+        'take the file of the same model without registers',
+    ),
+    (
+        r'(dist_token|distilled_token)$',
+        'a distillation token, which takes part in its attention',
+        'take the file of the same model without distillation',
+    ),
+    (
+        r'sie_(embed|xishu)$',
+        'camera or view embeddings (SIE of TransReID)',
+        'take a model that was trained without SIE_CAMERA and SIE_VIEW',
+    ),
+    (
+        r'^b1\.',
+        'a second last layer (JPM of TransReID)',
+        'take a model that was trained without JPM',
+    ),
+    (r'^patch_embed\.norm\.', 'a normalisation of its patches', 'it cannot be used'),
+    (
+        r'(rope|freqs_|rel_pos_|relative_position)',
+        'rotary or relative positions in place of a table',
+        'it cannot be used',
+    ),
+    (
+        r'^fc_norm\.',
+        'the mean of its patches for a feature, and its [CLS] means nothing',
+        'take a model whose feature is [CLS]',
+    ),
+    (
+        r'^layers\.\d+\.',
+        'another kind of blocks (as the SwiGLU of DINOv2 giant)',
+        'take another size of the model',
+    ),
+)
+# Beginnings of the names of what PartViT has or has not, what that is, and the arguments for both.
+_OPTIONAL = (
+    ('pre_norm.', 'normalisation before the blocks', 'pre_norm=True', 'pre_norm=False'),
+    ('patch_embed.stem.', 'convolutional stem', "stem='ics'", "stem='patch'"),
+)
+
+
+def refuse_strange(names: Iterable[str]) -> None:
+    """Make sure that no name is that of a network that PartViT cannot be.
+
+    Args:
+        names (Iterable[str]): Of one ViT or of what stands beside it, in our style.
+
+    Raises:
+        ValueError: If there is one; says what it is and what to do.
+    """
+    strange = [name for name in names if not is_part_vit_key(name)]
+    for pattern, what, advice in _STRANGE:
+        if found := [name for name in strange if re.search(pattern, name)]:
+            raise ValueError(f'This model has {what} ({found[0]}), PartViT has not: {advice}')
+
+
+def refuse_other_settings(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
+    """Make sure that the settings of a model are those of the weights it is to be filled with.
+
+    Args:
+        weights (Mapping[str, Tensor]): Of one whole ViT, under our names.
+        own (Mapping[str, Tensor]): Of the model.
+
+    Raises:
+        ValueError: If they are not; names the argument to set.
+    """
+    for start, what, if_found, if_not in _OPTIONAL:
+        found, wanted = (any(n.startswith(start) for n in names) for names in (weights, own))
+        if found != wanted:
+            raise ValueError(
+                f'The weights have {"a" if found else "no"} {what}, other than the model: set '
+                f'{if_found if found else if_not} of the backbone'
+            )
+    depth, own_depth = (
+        len({name.split('.')[1] for name in names if name.startswith('layers.')})
+        for names in (weights, own)
+    )
+    if depth > own_depth:
+        raise ValueError(
+            f'The weights have {depth} layers, the model has {own_depth}: set arch of the backbone'
+        )

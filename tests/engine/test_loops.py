@@ -1,0 +1,97 @@
+import pytest
+from mmengine.evaluator import BaseMetric
+from tiny_runs import quick_start
+
+from passreid.apis import build_runner
+from passreid.registry import METRICS
+
+
+@pytest.fixture(scope='module', autouse=True)
+def quick():
+    with quick_start():
+        yield
+
+
+@pytest.mark.parametrize(
+    ('iteration', 'changes', 'error', 'named'),
+    [
+        (
+            2,
+            dict(sampler={'type': 'DefaultSampler', 'shuffle': True}),
+            TypeError,
+            'ResumableSampler',
+        ),
+        # After an epoch too: images would be left out, and schedules go by iterations.
+        (4, dict(batch_size=8), ValueError, r'iterations an epoch.*batch_size.*: 4 .*, 2 '),
+        (6, dict(batch_size=8), ValueError, r'iterations an epoch.*batch_size.*: 4 .*, 2 '),
+    ],
+)
+def test_loaders_that_do_not_fit_are_refused(
+    toy_config, tmp_path, iteration, changes, error, named
+):
+    """That images are neither missed nor seen twice is in ``test_runs.py``."""
+    cfg = toy_config(train_cfg={'type': 'ResumableEpochLoop', 'max_epochs': 2})
+    cfg['train_dataloader']['sampler'] = {'type': 'ResumableSampler'}
+    cfg['default_hooks']['checkpoint'] |= {'by_epoch': False, 'max_keep_ckpts': -1}
+    build_runner(cfg).train()
+    path = str(tmp_path / 'run' / f'iter_{iteration}.pth')
+    cfg |= {'resume': True, 'load_from': path}
+    cfg['train_dataloader'] |= changes
+    with pytest.raises(error, match=named):
+        build_runner(cfg).train()
+
+
+@METRICS.register_module()
+class CountMetric(BaseMetric):
+    """Count the samples of a test set."""
+
+    default_prefix = 'count'
+
+    def process(self, data_batch, data_samples):
+        self.results += [1] * len(data_batch['inputs'])
+
+    def compute_metrics(self, results):
+        return {'samples': len(results)}
+
+
+def loader(length):
+    return {
+        'dataset': {'type': 'ToyDataset', 'length': length},
+        'sampler': {'type': 'DefaultSampler', 'shuffle': False},
+        'collate_fn': {'type': 'default_collate'},
+        'batch_size': 4,
+    }
+
+
+def run_tests(toy_config, loaders, names, evaluator):
+    test_cfg = {'type': 'MultiTestLoop', 'names': names}
+    return build_runner(
+        toy_config(test_dataloader=loaders, test_evaluator=evaluator, test_cfg=test_cfg)
+    ).test()
+
+
+@pytest.mark.parametrize(
+    ('evaluators', 'expected'),
+    [
+        ({'type': 'CountMetric'}, {'x/count/samples': 8, 'y/count/samples': 4}),
+        (
+            [{'type': 'CountMetric', 'prefix': 'a'}, {'type': 'CountMetric'}],
+            {'x/a/samples': 8, 'y/count/samples': 4},
+        ),
+    ],
+)
+def test_each_set_is_tested(toy_config, evaluators, expected):
+    assert run_tests(toy_config, [loader(8), loader(4)], ['x', 'y'], evaluators) == expected
+
+
+@pytest.mark.parametrize(
+    ('loaders', 'names', 'message'),
+    [
+        ([loader(8), loader(4)], ['a'], 'names'),
+        ([loader(8), loader(4)], ['a', 'a'], 'names'),
+        (loader(4), ['a'], 'test_dataloader'),
+    ],
+)
+def test_each_set_needs_a_name(toy_config, loaders, names, message):
+    with pytest.raises(ValueError, match=message):
+        run_tests(toy_config, loaders, names, {'type': 'CountMetric'})

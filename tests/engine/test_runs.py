@@ -1,0 +1,238 @@
+"""Whole runs of each task: interrupted, in variants and from what another run has learned."""
+
+from math import isfinite
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+from tiny_runs import (
+    NUM_TRAIN_IDS,
+    Kill,
+    KilledError,
+    SeenClusters,
+    SeenImages,
+    cluster_config,
+    pass_config,
+    quick_start,
+    reid_config,
+    train,
+    write_crops,
+    write_people,
+)
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = {'pre-training': pass_config, 'fine-tuning': reid_config, 'USL': cluster_config}
+NO_VALIDATION = dict(val_dataloader=None, val_evaluator=None, val_cfg=None)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def quick():
+    with quick_start():
+        yield
+
+
+@pytest.fixture(scope='module')
+def config(tmp_path_factory):
+    """Make the config of a run of a task; see ``tiny_runs``."""
+    root = tmp_path_factory.mktemp('data')
+    pictures = dict.fromkeys(CONFIGS, write_people(root / 'people'))
+    pictures['pre-training'] = write_crops(root / 'crops')
+
+    def make(task, folder, **changes):
+        return CONFIGS[task](ROOT, pictures[task], folder, **changes)
+
+    return make
+
+
+class Watched:
+    """What a run did, and where it ended."""
+
+    def __init__(self, cfg, *hooks):
+        self.images, self.clusters = SeenImages(), SeenClusters()
+        seen = (
+            [self.images, self.clusters] if cfg.model.type == 'ClusterContrast' else [self.images]
+        )
+        self.runner = train(cfg, *seen, *hooks)
+        scalars = self.runner.message_hub.log_scalars
+        self.figures = {name: history.data[0].tolist() for name, history in scalars.items()}
+
+
+@pytest.fixture(scope='module')
+def whole(config, tmp_path_factory):
+    """Make an uninterrupted run of a task, once."""
+    runs = {}
+
+    def make(task):
+        if task not in runs:
+            runs[task] = Watched(config(task, tmp_path_factory.mktemp('whole')))
+        return runs[task]
+
+    return make
+
+
+def assert_equal_states(found, expected):
+    assert len(found) == len(expected)
+    for own, other in zip(found, expected, strict=True):
+        assert own.keys() == other.keys()
+        for name, value in other.items():
+            assert torch.equal(own[name], value), name
+
+
+@pytest.mark.parametrize(
+    ('task', 'by_epoch', 'iteration', 'start'),
+    [
+        ('pre-training', False, 6, 6),
+        ('fine-tuning', True, 5, 4),
+        ('fine-tuning', False, 6, 6),
+        ('USL', True, 4, 3),
+        ('USL', False, 5, 5),
+    ],
+)
+def test_killed_and_resumed_equals_uninterrupted(
+    config, whole, tmp_path, task, by_epoch, iteration, start
+):
+    """After an epoch and, with workers, in the middle of one: images, clusters and weights."""
+    expected = whole(task)
+    cfg = config(
+        task,
+        tmp_path,
+        resume='auto',
+        default_hooks__checkpoint__by_epoch=by_epoch,
+        train_dataloader__num_workers=int(not by_epoch),
+        train_dataloader__persistent_workers=not by_epoch,
+    )
+    killed = SeenImages()
+    with pytest.raises(KilledError):
+        train(cfg, killed, Kill(iteration))
+    resumed = Watched(cfg)
+    assert resumed.runner.iter == expected.runner.iter
+    assert killed.batches == expected.images.batches[:iteration]
+    assert resumed.images.batches == expected.images.batches[start:]
+    own, other = resumed.runner, expected.runner
+    assert_equal_states([own.model.state_dict()], [other.model.state_dict()])
+    moments = [run.optim_wrapper.optimizer.state_dict()['state'].values() for run in (own, other)]
+    assert_equal_states(*moments)
+    for name in expected.figures:
+        if name.startswith('val/reid/'):
+            assert resumed.figures[name] == expected.figures[name]
+    if task == 'USL':
+        # An epoch that is resumed begins with its labels, and with the memory as it was.
+        starts, all_starts = resumed.clusters.starts, expected.clusters.starts[start // 3 :]
+        assert torch.equal(starts[0]['labels'], all_starts[0]['labels'])
+        assert torch.equal(starts[0]['centres'], all_starts[0]['centres']) == by_epoch
+        assert_equal_states(starts[1:], all_starts[1:])
+        assert_equal_states(resumed.clusters.ends, expected.clusters.ends[start // 3 :])
+
+
+@pytest.mark.parametrize('task', CONFIGS)
+def test_another_seed_gives_another_run(config, whole, tmp_path, task):
+    other = Watched(config(task, tmp_path, randomness__seed=1, train_cfg__max_epochs=1))
+    batches = whole(task).images.batches
+    assert other.images.batches != batches[: len(other.images.batches)]
+    if task == 'USL':
+        # Or the tests above would not notice labels of another epoch.
+        labels = [start['labels'] for start in whole(task).clusters.starts]
+        assert not torch.equal(labels[0], labels[1]) and not torch.equal(labels[1], labels[2])
+
+
+VARIANTS = {
+    'stem': ('pre-training', dict(model__backbone__stem='ics')),
+    'no parts': (
+        'pre-training',
+        dict(
+            model__backbone__num_parts=0,
+            train_dataloader__dataset__pipeline__1__num_parts=0,
+            train_dataloader__dataset__pipeline__1__num_local_whole=4,
+        ),
+    ),
+    'two parts': (
+        'pre-training',
+        dict(
+            model__backbone__num_parts=2,
+            train_dataloader__dataset__pipeline__1__num_parts=2,
+            train_dataloader__dataset__pipeline__1__local_per_part=2,
+        ),
+    ),
+    'one neck': ('fine-tuning', dict(model__head__fusion='mean', model__head__multi_neck=False)),
+    'no parts or metric loss': (
+        'fine-tuning',
+        dict(model__backbone__num_parts=0, model__head__num_parts=0, model__head__metric_loss=None),
+    ),
+    'all images': ('USL', dict(model__memory__use_hard=False)),
+    'mean': ('USL', dict(model__neck__fusion='mean')),
+}
+
+
+@pytest.mark.parametrize('name', VARIANTS)
+def test_variants(config, tmp_path, name):
+    task, changes = VARIANTS[name]
+    changes = changes | dict(train_cfg__max_epochs=1)
+    run = Watched(config(task, tmp_path, **changes, **(NO_VALIDATION if task != 'USL' else {})))
+    assert all(isfinite(loss) for loss in run.figures['train/loss'])
+    assert ('train/loss_part' in run.figures) == (name in ('stem', 'two parts'))
+    assert ('train/loss_triplet' in run.figures) == (name == 'one neck')
+    model = run.runner.model
+    if name == 'stem':
+        # The teacher's statistics are its own: it saw the global views, once a step.
+        student, teacher = (
+            network.patch_embed.stem[1].batch_norm
+            for network in (model.backbone, model.teacher['backbone'])
+        )
+        assert student.num_batches_tracked == 2 * teacher.num_batches_tracked > 0
+        assert not torch.equal(student.running_mean, teacher.running_mean)
+    elif name == 'one neck':
+        assert model.head.classifier.weight.shape == (NUM_TRAIN_IDS, 16)
+    elif task == 'USL':
+        (end,) = run.clusters.ends
+        assert end['centres'].shape == (end['labels'].max() + 1, 16 if name == 'mean' else 32)
+        torch.testing.assert_close(end['centres'].norm(dim=1), torch.ones(len(end['centres'])))
+
+
+def test_joint_training(config, tmp_path):
+    other = write_people(tmp_path / 'other', seed=1)
+    cfg = config('fine-tuning', tmp_path / 'run', train_cfg__max_epochs=1)
+    first = cfg.train_dataloader.dataset
+    second = dict(first, data_root=str(other))
+    cfg.train_dataloader.dataset = dict(type='ReIDConcatDataset', datasets=[first, second])
+    runner = train(cfg)
+    assert len(runner.model.head.classifier.weight) == 2 * NUM_TRAIN_IDS
+    assert runner.iter == 8
+
+
+class Start(Hook):
+    """Remember the weights that training begins with."""
+
+    priority = 'HIGHEST'
+
+    def before_train(self, runner):
+        state = runner.model.state_dict()
+        self.weights = {name: value.clone() for name, value in state.items()}
+
+
+def test_adaptation_starts_from_what_was_learned_with_labels(config, whole, tmp_path):
+    """The backbone alone; what the run that goes on needs is all in its own checkpoint."""
+    own = tmp_path / 'weights.pth'
+    own.write_bytes((Path(whole('fine-tuning').runner.work_dir) / 'epoch_2.pth').read_bytes())
+    weights = torch.load(own, weights_only=True)['state_dict']
+    changes = dict(resume='auto', model__neck__multi_neck=True, train_cfg__max_epochs=2)
+    cfg = config('USL', tmp_path / 'run', **changes)
+    init_cfg = dict(type='Pretrained', checkpoint=str(own), prefix='backbone.')
+    cfg.model.backbone.init_cfg = init_cfg
+    start = Start()
+    with pytest.raises(KilledError):
+        train(cfg, start, Kill(4))
+    for name, value in start.weights.items():
+        if name.startswith('backbone.'):
+            assert torch.equal(value, weights[name]), name
+    # The necks are fresh.
+    assert not start.weights['neck.norms.3.running_mean'].any()
+    assert weights['head.neck.norms.3.running_mean'].any()
+    own.unlink()
+    assert train(cfg).iter == 6
+
+
+def test_fresh_run_needs_the_pre_trained_file(config, tmp_path):
+    cfg = config('fine-tuning', tmp_path, resume='auto', pretrained=tmp_path / 'none.pth')
+    with pytest.raises(FileNotFoundError, match=r'none\.pth'):
+        train(cfg)

@@ -1,0 +1,52 @@
+import pytest
+from plain_vits import part_vit
+
+from passreid.models.converters import part_vit_key
+from passreid.models.converters.names import authors_vit_key, is_part_vit_key
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(num_parts=3),
+        dict(layer_scale_init_value=0.1),
+        dict(pre_norm=True),
+        dict(num_parts=2, stem='ics'),
+    ],
+    ids=str,
+)
+def test_every_weight_of_the_backbone_goes_there_and_back(options):
+    for name in part_vit(**options).state_dict():
+        assert is_part_vit_key(name), name
+        theirs = authors_vit_key(name)
+        assert part_vit_key(theirs) == name
+        assert theirs != name or name in ('cls_token', 'pos_embed'), name
+
+
+@pytest.mark.parametrize(
+    ('theirs', 'ours'),
+    [
+        ('blocks.11.norm2.bias', 'layers.11.ln2.bias'),
+        ('blocks.1.mlp.fc1.weight', 'layers.1.ffn.layers.0.0.weight'),
+        ('blocks.1.ls2.gamma', 'layers.1.ffn.gamma2.weight'),
+        ('blocks.1.gamma_1', 'layers.1.attn.gamma1.weight'),
+        ('blocks.3.10.attn.qkv.weight', 'layers.10.attn.qkv.weight'),
+        ('norm.weight', 'ln1.weight'),
+        ('norm_pre.weight', 'pre_norm.weight'),
+        ('patch_embed.conv.4.IN.bias', 'patch_embed.stem.4.instance_norm.bias'),
+        ('part_token3', 'part_tokens.2'),
+        ('part1_pos', 'part_positions.0'),
+        ('mask_token', 'mask_token'),
+        ('head.weight', 'head.weight'),
+    ],
+)
+def test_names(theirs, ours):
+    assert part_vit_key(theirs) == ours
+    assert part_vit_key(ours) == ours
+
+
+@pytest.mark.parametrize('name', ['head.weight', 'blocks.0.norm1.weight', 'layers.0.ffn.w12.bias'])
+def test_other_names_have_no_inverse(name):
+    assert not is_part_vit_key(name)
+    with pytest.raises(KeyError, match=name):
+        authors_vit_key(name)
