@@ -8,7 +8,7 @@ Example:
     python tools/cluster_gallery.py CONFIG CHECKPOINT my_crops --out my_people
 """
 
-import argparse
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,39 +36,24 @@ _NAMES_SHOWN = 5
 _LOADER_KEYS = ('batch_size', 'num_workers', 'pin_memory')
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file of the model')
     parser.add_argument('checkpoint', help='its weights')
     parser.add_argument('folder', metavar='FOLDER', type=Path, help='the images')
-    parser.add_argument(
-        '--out', metavar='DIR', type=Path, default=Path('clusters'), help='where results go'
-    )
-    parser.add_argument(
-        '--eps',
-        type=float,
-        default=0.6,
-        help='Jaccard distance up to which two images are near: larger, fewer and larger clusters',
-    )
-    parser.add_argument(
-        '--min-samples', type=int, default=4, help='near images that make a cluster grow'
-    )
-    parser.add_argument('--k1', type=int, default=30, help='size of a neighbourhood')
-    parser.add_argument('--k2', type=int, default=6, help='neighbours to average over')
-    parser.add_argument(
-        '--search',
-        choices=('exact', 'faiss'),
-        default='exact',
-        help='how neighbours are found; faiss (pip install faiss-cpu): most of them, and fast',
-    )
-    parser.add_argument('--max-tiles', type=int, default=60, help='most images of a contact sheet')
-    parser.add_argument(
-        '--work-dir', help='folder of the log (default: work_dirs/NAME of the config)'
-    )
-    parser.add_argument(
+    option = parser.add_argument
+    option('--out', metavar='DIR', type=Path, default=Path('clusters'), help='where results go')
+    text = 'Jaccard distance up to which two images are near: larger, fewer and larger clusters'
+    option('--eps', type=float, default=0.6, help=text)
+    option('--min-samples', type=int, default=4, help='near images that make a cluster grow')
+    option('--k1', type=int, default=30, help='size of a neighborhood')
+    option('--k2', type=int, default=6, help='neighbors to average over')
+    text = 'how neighbors are found; faiss (pip install faiss-cpu): most of them, and fast'
+    option('--search', choices=('exact', 'faiss'), default='exact', help=text)
+    option('--max-tiles', type=int, default=60, help='most images of a contact sheet')
+    option('--work-dir', help='folder of the log (default: work_dirs/NAME of the config)')
+    option(
         '--cfg-options',
         nargs='+',
         action=ConfigOptions,
@@ -86,15 +71,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def read_from_folder(cfg: Config, folder: Path) -> None:
-    """Let the test of a config be one of the images of a folder, in place.
-
-    Args:
-        cfg (Config): The config of a runner. It is changed.
-        folder (Path): The images.
-
-    Raises:
-        ValueError: When the config does not say how images are loaded.
-    """
+    """Let the test of a config be one of the images of a folder, in place."""
     loaders = [cfg.get(f'{name}_dataloader') for name in ('test', 'val', 'train')]
     test, val, train = (entry[0] if isinstance(entry, list) else entry for entry in loaders)
     template = test or val or train
@@ -113,15 +90,7 @@ def read_from_folder(cfg: Config, folder: Path) -> None:
 
 
 def extract(runner: Runner) -> tuple[LUPerson, PersonFeatures]:
-    """Load the weights and extract the features of the folder.
-
-    Args:
-        runner (Runner): Of a config after :func:`read_from_folder`.
-
-    Returns:
-        tuple[LUPerson, PersonFeatures]: The data set and the features of all images that can be
-        read.
-    """
+    """Load the weights and extract the features of all images that can be read."""
     loader = runner.test_loop.dataloader
     runner.logger.info(f'{len(loader.dataset)} images in {loader.dataset.data_root}')
     runner.load_or_resume()
@@ -133,14 +102,7 @@ def extract(runner: Runner) -> tuple[LUPerson, PersonFeatures]:
 
 
 def largest_first(labels: np.ndarray) -> np.ndarray:
-    """Number clusters by their size; of equal ones the order stays.
-
-    Args:
-        labels (np.ndarray): (N,) int64, clusters from 0, -1 for none.
-
-    Returns:
-        np.ndarray: (N,) int64.
-    """
+    """Number clusters (N,), -1 for none, by their size; of equal ones the order stays."""
     sizes = np.bincount(labels[labels >= 0])
     # The last entry is that of the label -1.
     numbers = np.full(len(sizes) + 1, -1)
@@ -149,32 +111,16 @@ def largest_first(labels: np.ndarray) -> np.ndarray:
 
 
 def typical_first(features: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
-    """Sort the images of each cluster by how like the mean of the cluster they are.
-
-    Args:
-        features (np.ndarray): (N, D) float32.
-        labels (np.ndarray): (N,) int64, clusters from 0, -1 for none.
-
-    Returns:
-        list[np.ndarray]: Images of each cluster, int64.
-    """
-    by_cluster = np.argsort(labels, kind='stable')
+    """Sort the images of each cluster by how like the mean of the cluster they are."""
     ends = np.cumsum(np.bincount(labels + 1, minlength=1))
-    clusters = np.split(by_cluster, ends[:-1])[1:]
-    likeness = (features[members] @ features[members].mean(0) for members in clusters)
-    return [
-        members[np.argsort(-own, kind='stable')]
-        for members, own in zip(clusters, likeness, strict=True)
-    ]
+    clusters = np.split(np.argsort(labels, kind='stable'), ends[:-1])[1:]
+    likeness = [features[members] @ features[members].mean(0) for members in clusters]
+    orders = (np.argsort(-own, kind='stable') for own in likeness)
+    return [members[order] for members, order in zip(clusters, orders, strict=True)]
 
 
-def advise(num_clusters: int, args: argparse.Namespace) -> str | None:
-    """Return what to do about an outcome that sorts nothing.
-
-    Args:
-        num_clusters (int): How many clusters were found.
-        args (argparse.Namespace): The command line.
-    """
+def advise(num_clusters: int, args: Namespace) -> str | None:
+    """Return what to do about an outcome that sorts nothing."""
     if num_clusters == 0:
         return (
             f'Every image is an outlier: none has {args.min_samples} images, itself counted, '
@@ -189,28 +135,20 @@ def advise(num_clusters: int, args: argparse.Namespace) -> str | None:
 
 
 def summarise(figures: ClusterStatistics, num_images: int, unreadable: Sequence[str]) -> str:
-    """Return what was found, in two or three lines.
-
-    Args:
-        figures (ClusterStatistics): Of the clusters.
-        num_images (int): Images that were read.
-        unreadable (Sequence[str]): Those that were not.
-    """
-    lines = [
+    """Return what was found in some images, and which were not read, in two or three lines."""
+    text = (
         f'{num_images} images: {figures.num_clusters} clusters, {figures.num_outliers} outliers '
         f'({figures.num_outliers / num_images:.1%})'
-    ]
+    )
     if figures.num_clusters:
-        lines.append(
-            f'Images of a cluster: {figures.smallest} to {figures.largest}, median '
-            f'{figures.median:g}'
-        )
+        sizes = f'{figures.smallest} to {figures.largest}, median {figures.median:g}'
+        text += f'\nImages of a cluster: {sizes}'
     if unreadable:
         more = len(unreadable) - _NAMES_SHOWN
-        tail = f' and {more} others' if more > 0 else ''
         names = ', '.join(map(printable, unreadable[:_NAMES_SHOWN]))
-        lines.append(f'Not read, -1 in the list; the log says why: {names}{tail}')
-    return '\n'.join(lines)
+        names += f' and {more} others' if more > 0 else ''
+        text += f'\nNot read, -1 in the list; the log says why: {names}'
+    return text
 
 
 def main() -> None:
@@ -227,26 +165,18 @@ def main() -> None:
         cfg.work_dir = args.work_dir
     runner = build_runner(cfg)
     dataset, people = extract(runner)
-    found = cluster_pseudo_labels(
-        people.features,
-        args.eps,
-        args.min_samples,
-        args.k1,
-        args.k2,
-        search=args.search,
-        device=array_device(),
-        progress=ProgressLog('neighbours'),
-    )
-    found = largest_first(found)
+    options = dict(search=args.search, device=array_device(), progress=ProgressLog('neighbors'))
+    numbers = args.eps, args.min_samples, args.k1, args.k2
+    found = largest_first(cluster_pseudo_labels(people.features, *numbers, **options))
     labels = np.full(len(dataset), -1)
     labels[people.sample_ids] = found
     load = LoadPersonImage()
-    sheets = write_gallery(
+    sheets = [*typical_first(people.features, found), np.flatnonzero(found < 0)]
+    num_sheets = write_gallery(
         args.out,
         dataset.data_list,
         labels,
-        [people.sample_ids[members] for members in typical_first(people.features, found)],
-        people.sample_ids[found < 0],
+        [people.sample_ids[members] for members in sheets],
         lambda index: load(dataset.get_data_info(index))['img'][..., ::-1],
         args.max_tiles,
         ProgressLog('contact sheets'),
@@ -256,7 +186,7 @@ def main() -> None:
         runner.logger.warning(advice)
     torn = np.setdiff1d(np.arange(len(dataset)), people.sample_ids)
     print(summarise(figures, len(found), [dataset.data_list[index] for index in torn]))
-    print(f'Wrote clusters.csv and {len(sheets)} contact sheets to {args.out}')
+    print(f'Wrote clusters.csv and {num_sheets} contact sheets to {args.out}')
 
 
 if __name__ == '__main__':

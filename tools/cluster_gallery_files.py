@@ -1,7 +1,6 @@
 """What ``cluster_gallery.py`` writes: a list of the clusters and a contact sheet of each."""
 
 import csv
-import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -11,10 +10,9 @@ import numpy as np
 from passreid.visualization import draw_contact_sheet, write_png
 
 LIST_NAME, OUTLIERS_NAME = 'clusters.csv', 'outliers.png'
-HEADER = ('path', 'cluster')
 _PICTURES = re.compile(r'cluster_\d{4,}\.png|outliers\.png')
-# A spreadsheet takes what begins with one of these for a formula, or passes over the sign.
-_FORMULA_SIGNS = tuple('=+-@\t\r\n\uff1d\uff0b\uff0d\uff20')
+# A spreadsheet takes what begins with one of these for a formula.
+_FORMULA_SIGNS = tuple('=+-@\t\r')
 
 
 def check_output(out: Path, images: Path) -> None:
@@ -37,36 +35,27 @@ def check_output(out: Path, images: Path) -> None:
         return
     if not out.is_dir():
         raise FileExistsError(f'--out {out} is a file: name a folder')
-    names = {path.name for path in out.iterdir() if not path.name.startswith('.')}
-    strange = sorted(name for name in names - {LIST_NAME} if not _PICTURES.fullmatch(name))
-    if names and (LIST_NAME not in names or not _is_list(out / LIST_NAME)):
-        strange = strange or sorted(names)
-    if strange:
+    names = sorted(path.name for path in out.iterdir() if not path.name.startswith('.'))
+    own = [name for name in names if name == LIST_NAME or _PICTURES.fullmatch(name)]
+    # Pictures without a list are somebody else's.
+    if names and (names != own or LIST_NAME not in names):
+        strange = next((name for name in names if name not in own), names[0])
         raise FileExistsError(
-            f'--out {out} holds {strange[0]}, which is no part of an earlier result: choose '
-            'another folder, or empty this one. Nothing was written'
+            f'--out {out} holds {strange}, which is no part of an earlier result: choose another '
+            'folder, or empty this one. Nothing was written'
         )
-
-
-def _is_list(path: Path) -> bool:
-    with path.open(encoding='utf-8', errors='replace', newline='') as file:
-        return next(csv.reader(file), None) == list(HEADER)
 
 
 def write_list(path: Path, names: Iterable[str], clusters: np.ndarray) -> None:
     """Write a line for each image, ``path,cluster``; the file is there whole or not at all.
 
-    Args:
-        path (Path): The file.
-        names (Iterable[str]): N paths. Those that a spreadsheet would take for a formula begin
-            with ``./``.
-        clusters (np.ndarray): (N,) int, -1 for none.
+    Names that a spreadsheet would take for a formula begin with ``./``.
     """
-    unfinished = path.with_name(f'.{path.name}.{os.getpid()}')
+    unfinished = path.with_name(f'.{path.name}')
     # Names that are no UTF-8 are written byte for byte as they are.
     with unfinished.open('w', encoding='utf-8', errors='surrogateescape', newline='') as file:
         writer = csv.writer(file)
-        writer.writerow(HEADER)
+        writer.writerow(('path', 'cluster'))
         for name, cluster in zip(names, clusters.tolist(), strict=True):
             writer.writerow((f'./{name}' if name.startswith(_FORMULA_SIGNS) else name, cluster))
     unfinished.replace(path)
@@ -77,25 +66,24 @@ def write_gallery(
     names: Sequence[str],
     clusters: np.ndarray,
     sheets: Sequence[np.ndarray],
-    outliers: np.ndarray,
     read: Callable[[int], np.ndarray],
     max_tiles: int,
     progress: Callable[[int, int], None],
-) -> list[Path]:
+) -> int:
     """Write the list and the contact sheets in place of those of an earlier run.
 
     Args:
         out (Path): The folder, see :func:`check_output`; made when missing.
         names (Sequence[str]): Paths of the N images.
         clusters (np.ndarray): (N,) int, -1 for none.
-        sheets (Sequence[np.ndarray]): Images of each cluster, in the order of the sheet.
-        outliers (np.ndarray): Those of the sheet of outliers; without any there is no such sheet.
+        sheets (Sequence[np.ndarray]): Images of each cluster in the order of the sheet; last the
+            outliers, perhaps none.
         read (Callable): Gives the pixels of an image, (H, W, 3) uint8 RGB, by its number.
-        max_tiles (int): Most images of a sheet; of more, every so-manieth is shown.
+        max_tiles (int): Most images of a sheet; of more they are taken evenly.
         progress (Callable): Called with how many sheets are drawn and how many there are.
 
     Returns:
-        list[Path]: The contact sheets.
+        int: How many sheets there are.
     """
     out.mkdir(parents=True, exist_ok=True)
     # The old pictures first: what is there after an interruption fits the list.
@@ -103,29 +91,18 @@ def write_gallery(
         if _PICTURES.fullmatch(path.name):
             path.unlink()
     write_list(out / LIST_NAME, names, clusters)
-    digits = max(4, len(str(len(sheets) - 1)))
-    pages = [(f'cluster_{n:0{digits}}.png', f'cluster {n}', s) for n, s in enumerate(sheets)]
-    if len(outliers):
-        pages.append((OUTLIERS_NAME, 'outliers', outliers))
+    digits = max(4, len(str(len(sheets) - 2)))
+    pages = [(f'cluster_{n:0{digits}}.png', f'cluster {n}', s) for n, s in enumerate(sheets[:-1])]
+    if len(sheets[-1]):
+        pages.append((OUTLIERS_NAME, 'outliers', sheets[-1]))
     for number, (name, label, members) in enumerate(pages, start=1):
-        shown = spread(members, max_tiles).tolist()
-        title = f'{label}: {len(members)} image{"s"[: len(members) > 1]}'
-        if len(shown) < len(members):
+        count = len(members)
+        places = np.linspace(0, count - 1, min(max_tiles, count)).round().astype(int)
+        shown = members[places].tolist()
+        title = f'{label}: {count} image{"s"[: count > 1]}'
+        if len(shown) < count:
             title += f', {len(shown)} shown'
         figure = draw_contact_sheet(map(read, shown), title, [names[index] for index in shown])
         write_png(figure, out / name)
         progress(number, len(pages))
-    return [out / name for name, _, _ in pages]
-
-
-def spread(items: np.ndarray, number: int) -> np.ndarray:
-    """Take so many items, evenly, the first and the last among them if there are two.
-
-    Args:
-        items (np.ndarray): (N,).
-        number (int): How many at most.
-
-    Returns:
-        np.ndarray: (min(N, number),).
-    """
-    return items[np.linspace(0, len(items) - 1, min(number, len(items))).round().astype(int)]
+    return len(pages)

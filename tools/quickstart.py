@@ -4,7 +4,6 @@ Everything is done by commands of this folder, which are printed and can be repe
 interrupted goes on where it stopped when the same command is given again.
 """
 
-import argparse
 import gc
 import io
 import json
@@ -14,6 +13,7 @@ import shlex
 import sys
 import time
 import traceback
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -35,25 +35,16 @@ SHOWN = (
 )
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('--fast', action='store_true', help='two minutes: all steps, little data')
-    parser.add_argument(
-        '--seeds',
-        type=int,
-        nargs='+',
-        default=[0],
-        help='repeat pre-training and fine-tuning with these seeds (default: 0)',
-    )
-    parser.add_argument(
-        '--work-dir',
-        type=Path,
-        help='where everything is kept (default: work_dirs/quickstart, or quickstart-fast)',
-    )
-    parser.add_argument('--data-root', default='data/synthetic', help='where pictures are rendered')
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    option = parser.add_argument
+    option('--fast', action='store_true', help='two minutes: all steps, little data')
+    text = 'repeat pre-training and fine-tuning with these seeds (default: 0)'
+    option('--seeds', type=int, nargs='+', default=[0], help=text)
+    text = 'where everything is kept (default: work_dirs/quickstart, or quickstart-fast)'
+    option('--work-dir', type=Path, help=text)
+    option('--data-root', default='data/synthetic', help='where pictures are rendered')
     args = parser.parse_args()
     name = 'quickstart-fast' if args.fast else 'quickstart'
     args.work_dir = args.work_dir or Path('work_dirs') / name
@@ -61,27 +52,23 @@ def parse_args() -> argparse.Namespace:
 
 
 def run(step: Step, folder: Path, heading: str) -> float:
-    """Run a step, unless it was run before.
+    """Run a step, unless it was run before; return how many seconds it took.
 
-    Args:
-        step (Step): The step.
-        folder (Path): Where its log goes and what was done is remembered.
-        heading (str): What to print before its title.
-
-    Returns:
-        float: How long it took, in seconds.
-
-    Raises:
-        SystemExit: When the command fails, or the folder holds the results of another one.
+    Its log goes into the folder, where what was done is remembered. The program ends when the
+    command fails, or the folder holds the results of another one.
     """
     logs = ROOT / folder / 'logs'
     logs.mkdir(parents=True, exist_ok=True)
     started, done = logs / f'{step.name}.command.json', logs / f'{step.name}.done.json'
-    if started.is_file() and json.loads(started.read_text()) != list(step.command):
-        sys.exit(
-            f'{folder} holds results of other settings ({started}): remove it, or choose another '
-            'folder with --work-dir'
-        )
+    resume: tuple[str, ...] = ()
+    if started.is_file():
+        if json.loads(started.read_text()) != list(step.command):
+            sys.exit(
+                f'{folder} holds results of other settings ({started}): remove it, or choose '
+                'another folder with --work-dir'
+            )
+        if step.command[0] == 'tools/train.py':
+            resume = ('--resume',)
     if done.is_file():
         print(f'{heading} {step.title}: done before')
         return json.loads(done.read_text())['seconds']
@@ -92,7 +79,7 @@ def run(step: Step, folder: Path, heading: str) -> float:
     with log.open('a') as file:
         progress = Progress(file)
         with redirect_stdout(progress), redirect_stderr(progress):
-            failed = call((*step.command, *_resume(step)))
+            failed = call((*step.command, *resume))
     if failed:
         lines = log.read_text().splitlines()[-15:]
         sys.exit('\n'.join([*lines, f'\n{step.title}: failed. The whole log is in {log}']))
@@ -102,14 +89,7 @@ def run(step: Step, folder: Path, heading: str) -> float:
 
 
 def call(command: Sequence[str]) -> bool:
-    """Run a program in this process, which has loaded its libraries already.
-
-    Args:
-        command (Sequence[str]): Path of the program below the checkout, and its arguments.
-
-    Returns:
-        bool: Whether it failed. The reason is printed.
-    """
+    """Run a program in this process, which has loaded its libraries; return whether it failed."""
     arguments, sys.argv = sys.argv, list(command)
     try:
         runpy.run_path(str(ROOT / command[0]), run_name='__main__')
@@ -128,15 +108,10 @@ def call(command: Sequence[str]) -> bool:
 
 
 class Progress(io.TextIOBase):
-    """Writes everything to a log, and shows in short what tells about progress.
-
-    Args:
-        log (TextIO): The log.
-    """
+    """Writes everything to a log, and shows in short what tells about progress."""
 
     def __init__(self, log: TextIO) -> None:
-        self._log = log
-        self._line = ''
+        self._log, self._line = log, ''
 
     def write(self, text: str) -> int:
         """Write to the log; show what is worth it once its line has ended."""
@@ -153,14 +128,6 @@ class Progress(io.TextIOBase):
         """Bring the log up to date, unless it is closed: loggers flush when the program ends."""
         if not self._log.closed:
             self._log.flush()
-
-
-def _resume(step: Step) -> tuple[str, ...]:
-    """Return what makes an interrupted training go on."""
-    if '--work-dir' not in step.command or step.command[0] != 'tools/train.py':
-        return ()
-    work_dir = ROOT / step.command[step.command.index('--work-dir') + 1]
-    return ('--resume',) if (work_dir / 'last_checkpoint').is_file() else ()
 
 
 def _worth_showing(line: str) -> str:

@@ -27,66 +27,48 @@ def write_report(
     seconds: float,
     fast: bool,
 ) -> tuple[Path, str]:
-    """Write ``report.html`` and ``results.json``.
+    """Write ``report.html`` and ``results.json`` beside the results of the seeds.
 
     Args:
-        folder (Path): Where the results of all seeds are.
+        folder (Path): Where they are.
         seeds (Sequence[int]): The seeds.
-        commands (Sequence[Sequence[str]]): What was run for the first of them.
+        commands (Sequence[Sequence[str]]): What was run for the first of them, and the pictures.
         seconds (float): How long everything took.
         fast (bool): Whether little data was used.
 
     Returns:
         tuple[Path, str]: The report, and its table as text.
     """
-    results = {
-        name: {
-            figure: [_read_figures(folder / f'seed-{seed}' / name)[figure] for seed in seeds]
-            for figure in FIGURES
-        }
-        for _, name in ROWS
-    }
-    table = Table(
-        ('', *('Rank-1' if figure == 'R1' else figure for figure in FIGURES)),
-        [
-            (label, *(_mean_and_spread(results[name][figure]) for figure in FIGURES))
-            for label, name in ROWS
-        ],
-        best=max(range(len(ROWS)), key=lambda row: statistics.mean(results[ROWS[row][1]]['mAP'])),
+    results = {name: _read_figures(folder, seeds, name) for _, name in ROWS}
+    means = [statistics.mean(results[name]['mAP']) for _, name in ROWS]
+    rows = [
+        (label, *(_mean_and_spread(results[name][figure]) for figure in FIGURES))
+        for label, name in ROWS
+    ]
+    table = Table(('', 'mAP', 'Rank-1', 'mINP'), rows, best=means.index(max(means)))
+
+    def pictures(**captions: str) -> list[tuple[str, bytes]]:
+        names = {name: f'{name.replace("_", "-")}.png' for name in captions}
+        first = folder / f'seed-{seeds[0]}'
+        return [(text, (first / names[name]).read_bytes()) for name, text in captions.items()]
+
+    learning = pictures(
+        fine_tuning='Fine-tuning with the same few labels.',
+        pre_training='Pre-training. teacher_information says how much the teacher tells images '
+        'apart, in nats; near 0 a run has collapsed.',
     )
-    first = folder / f'seed-{seeds[0]}'
+    lists = 'The three queries that were answered best, and the three that were answered worst.'
+    attention = pictures(
+        attention_frozen='After pre-training.', attention_tuned='After fine-tuning.'
+    )
+    work = f'{seconds / 60:.1f} minutes of work, by these commands:'
+    code = '\n'.join(f'python {shlex.join(command)}' for command in commands)
     sections = [
         Section('Result', [_setting(seeds, fast), *verdicts(results)], table),
-        Section(
-            'Learning',
-            [],
-            pictures=[
-                _picture(first / 'fine-tuning.png', 'Fine-tuning with the same few labels.'),
-                _picture(
-                    first / 'pre-training.png',
-                    'Pre-training. teacher_information says how much the teacher tells images '
-                    'apart, in nats; near 0 a run has collapsed.',
-                ),
-            ],
-        ),
-        Section(
-            'Rank lists',
-            ['The three queries that were answered best, and the three that were answered worst.'],
-            pictures=[_picture(first / 'ranking.png', 'Fine-tuned from PASS.')],
-        ),
-        Section(
-            'Where the tokens look',
-            [],
-            pictures=[
-                _picture(first / 'attention-frozen.png', 'After pre-training.'),
-                _picture(first / 'attention-tuned.png', 'After fine-tuning.'),
-            ],
-        ),
-        Section(
-            'How this was made',
-            [f'{seconds / 60:.1f} minutes of work, by these commands:'],
-            code='\n'.join(f'python {shlex.join(command)}' for command in commands),
-        ),
+        Section('Learning', pictures=learning),
+        Section('Rank lists', [lists], pictures=pictures(ranking='Fine-tuned from PASS.')),
+        Section('Where the tokens look', pictures=attention),
+        Section('How this was made', [work], code=code),
     ]
     report = folder / 'report.html'
     report.write_text(html_report('passreid quick start', sections), encoding='utf-8')
@@ -95,14 +77,7 @@ def write_report(
 
 
 def verdicts(results: dict[str, dict[str, list[float]]]) -> list[str]:
-    """Say in words what the figures show, whichever it is.
-
-    Args:
-        results (dict): Row to figure to the values of all seeds, in percent.
-
-    Returns:
-        list[str]: One sentence for each comparison.
-    """
+    """Say in words what the figures show, whichever it is: row to figure to those of all seeds."""
     comparisons = (
         ('the PASS weights', 'pass-tuned', 'starting from scratch', 'scratch-tuned'),
         ('parts (PASS)', 'pass-tuned', 'the control with [CLS] alone', 'cls-tuned'),
@@ -142,9 +117,7 @@ def _mean_and_spread(values: list[float]) -> str:
     return mean if len(values) == 1 else f'{mean} ± {statistics.stdev(values):.1f}'
 
 
-def _read_figures(folder: Path) -> dict[str, float]:
-    return json.loads((folder / 'result' / 'metrics.json').read_text())
-
-
-def _picture(path: Path, caption: str) -> tuple[str, bytes]:
-    return caption, path.read_bytes()
+def _read_figures(folder: Path, seeds: Sequence[int], name: str) -> dict[str, list[float]]:
+    paths = [folder / f'seed-{seed}' / name / 'result' / 'metrics.json' for seed in seeds]
+    read = [json.loads(path.read_text()) for path in paths]
+    return {figure: [figures[figure] for figures in read] for figure in FIGURES}

@@ -14,11 +14,9 @@ Example:
     python tools/search_gallery.py info --store my_gallery
 """
 
-import argparse
 import json
-import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
-from io import TextIOWrapper
 from pathlib import Path
 
 from mmengine.config import DictAction
@@ -35,15 +33,14 @@ from passreid.visualization import QueryResult, Table, match_page, similarity_te
 _NAMES_SHOWN = 5
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
-    store = argparse.ArgumentParser(add_help=False)
-    store.add_argument('--store', metavar='WHERE', required=True, help='the gallery')
-    store.add_argument(
+    store = ArgumentParser(add_help=False)
+    option = store.add_argument
+    option('--store', metavar='WHERE', required=True, help='the gallery')
+    option(
         '--store-options',
         nargs='+',
         action=DictAction,
@@ -51,64 +48,46 @@ def parse_args() -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='arguments of the store, such as collection=NAME for Milvus',
     )
-    model = argparse.ArgumentParser(add_help=False)
-    model.add_argument('config', help='config file of the model, or its name in the model zoo')
-    model.add_argument('checkpoint', help='its weights')
-    model.add_argument('--flip', action='store_true', help='average in the mirror image')
-    model.add_argument('--batch-size', type=int, default=32, help='images at a time')
-    model.add_argument('--num-workers', type=int, default=0, help='processes that load images')
-    model.add_argument('--device', help='where the model runs (default: the accelerator, if any)')
+    model = ArgumentParser(add_help=False)
+    option = model.add_argument
+    option('config', help='config file of the model, or its name in the model zoo')
+    option('checkpoint', help='its weights')
+    option('--flip', action='store_true', help='average in the mirror image')
+    option('--batch-size', type=int, default=32, help='images at a time')
+    option('--num-workers', type=int, default=0, help='processes that load images')
+    option('--device', help='where the model runs (default: the accelerator, if any)')
 
-    index = commands.add_parser(
-        'index',
-        parents=[model, store],
-        help='add the images of a folder, renew those that have changed, take out those that are '
-        'gone',
-    )
+    text = 'add the images of a folder, renew those that have changed, take out those that are gone'
+    index = commands.add_parser('index', parents=[model, store], help=text)
     index.set_defaults(run=run_index)
     index.add_argument('folder', metavar='FOLDER', type=Path, help='the images')
-    known = index.add_mutually_exclusive_group()
-    known.add_argument(
+    option = index.add_mutually_exclusive_group().add_argument
+    option(
         '--pattern',
         metavar='REGEX',
         help='named groups find camera, time and others, which become fields, in the name of each '
         "file or, with a '/', in its path below FOLDER",
     )
-    known.add_argument(
-        '--records', metavar='CSV', type=Path, help='list with columns path, cam_id, time, others'
-    )
-    index.add_argument(
-        '--ignore-unmatched',
-        action='store_true',
-        help='add images that do not match or are not listed too, with nothing known about them',
-    )
+    text = 'list with columns path, cam_id, time, others'
+    option('--records', metavar='CSV', type=Path, help=text)
+    text = 'add images that do not match or are not listed too, with nothing known about them'
+    index.add_argument('--ignore-unmatched', action='store_true', help=text)
 
     query = commands.add_parser('query', parents=[model, store], help='look for people')
     query.set_defaults(run=run_query)
-    query.add_argument('queries', metavar='QUERY', nargs='+', help='images, or folders of them')
-    query.add_argument('--topk', type=int, default=10, help='most images to find for each')
-    query.add_argument('--threshold', type=float, metavar='COSINE', help='least similarity')
-    query.add_argument(
-        '--camera', type=int, nargs='+', metavar='ID', help='search these cameras alone'
-    )
-    query.add_argument(
-        '--not-camera', type=int, nargs='+', default=(), metavar='ID', help='leave these out'
-    )
-    times = dict(type=_time, metavar='TIME')
-    query.add_argument(
-        '--since', help='earliest time, in seconds or as 2024-05-01T17:30:00', **times
-    )
-    query.add_argument('--until', help='latest time', **times)
-    query.add_argument(
-        '--field',
-        type=_field,
-        nargs='+',
-        default=(),
-        metavar='NAME=TEXT',
-        help='fields and the text they must equal; NAME:=VALUE for a number, true or false',
-    )
-    query.add_argument('--out', metavar='HTML', type=Path, help='page of the results')
-    query.add_argument('--json', metavar='JSON', type=Path, help='file of the results')
+    option, cameras = query.add_argument, dict(type=int, nargs='+', metavar='ID')
+    option('queries', metavar='QUERY', nargs='+', help='images, or folders of them')
+    option('--topk', type=int, default=10, help='most images to find for each')
+    option('--threshold', type=float, metavar='COSINE', help='least similarity')
+    option('--camera', help='search these cameras alone', **cameras)
+    option('--not-camera', default=(), help='leave these out', **cameras)
+    text = 'earliest time, in seconds or as 2024-05-01T17:30:00'
+    option('--since', type=_time, metavar='TIME', help=text)
+    option('--until', type=_time, metavar='TIME', help='latest time')
+    text = 'fields and the text they must equal; NAME:=VALUE for a number, true or false'
+    option('--field', type=_field, nargs='+', default=(), metavar='NAME=TEXT', help=text)
+    option('--out', metavar='HTML', type=Path, help='page of the results')
+    option('--json', metavar='JSON', type=Path, help='file of the results')
 
     delete = commands.add_parser('delete', parents=[store], help='take images out')
     delete.set_defaults(run=run_delete)
@@ -118,7 +97,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run_index(args: argparse.Namespace) -> None:
+def run_index(args: Namespace) -> None:
     """Bring a gallery up to date."""
     find, unknown = GalleryRecord, set()
     if args.pattern:
@@ -142,13 +121,11 @@ def run_index(args: argparse.Namespace) -> None:
     with open_store(args.store, *origin, **args.store_options) as store:
         summary = inferencer.index(args.folder, store, record)
         print(f'{args.folder}: {summary}; {len(store)} images in {store.where}')
-    if unknown:
-        print(f'Nothing known about {_some(sorted(unknown))}')
-    if summary.failed:
-        print(f'Unreadable: {_some([f"{path} ({why})" for path, why in summary.failed.items()])}')
+    print_some('Nothing known about', sorted(unknown))
+    print_some('Unreadable:', [f'{path} ({why})' for path, why in summary.failed.items()])
 
 
-def run_query(args: argparse.Namespace) -> None:
+def run_query(args: Namespace) -> None:
     """Search a gallery."""
     where = SearchFilter(
         args.camera, args.not_camera, args.since, args.until, fields=dict(args.field)
@@ -159,7 +136,7 @@ def run_query(args: argparse.Namespace) -> None:
         size = len(store)
     results = [QueryResult(*pair) for pair in zip(queries, found, strict=True)]
     for result in results:
-        print(result_text(result))
+        print_result(result)
     if args.json:
         entries = [dict(query=r.path, matches=[m.to_dict() for m in r.matches]) for r in results]
         _write(args.json, json.dumps(entries, indent=1))
@@ -167,7 +144,7 @@ def run_query(args: argparse.Namespace) -> None:
         _write(args.out, match_page(results, [f'{size} images in {store.where}.', _asked(args)]))
 
 
-def run_delete(args: argparse.Namespace) -> None:
+def run_delete(args: Namespace) -> None:
     """Take images out of a gallery."""
     with open_store(args.store, **args.store_options) as store:
         known = store.stamps()
@@ -175,23 +152,17 @@ def run_delete(args: argparse.Namespace) -> None:
         asked = {path: {path, record_path(path)} & known.keys() for path in args.paths}
         number = store.delete(set().union(*asked.values()))
         print(f'{number} images deleted; {len(store)} in {store.where}')
-    if missing := [path for path, names in asked.items() if not names]:
-        print(f'Not in the gallery: {_some(missing)}')
+    print_some('Not in the gallery:', [path for path, names in asked.items() if not names])
 
 
-def run_info(args: argparse.Namespace) -> None:
+def run_info(args: Namespace) -> None:
     """Tell what is in a gallery."""
     with open_store(args.store, **args.store_options) as store:
-        rows = [
-            ('images', str(len(store))),
-            ('values to a feature', str(store.dim)),
-            ('model', store.model),
-            ('kind', type(store).__name__),
-        ]
-    print('\n'.join(f'{name + ":":22}{value}' for name, value in rows))
+        print(f'{"images:":22}{len(store)}\n{"values to a feature:":22}{store.dim}')
+        print(f'{"model:":22}{store.model}\n{"kind:":22}{type(store).__name__}')
 
 
-def build_inferencer(args: argparse.Namespace, store: Gallery | None = None) -> ReIDInferencer:
+def build_inferencer(args: Namespace, store: Gallery | None = None) -> ReIDInferencer:
     """Build the model of a command line, to search a store or fill one."""
     options = ('device', 'flip', 'batch_size', 'num_workers')
     return ReIDInferencer(
@@ -199,21 +170,21 @@ def build_inferencer(args: argparse.Namespace, store: Gallery | None = None) -> 
     )
 
 
-def result_text(result: QueryResult) -> str:
-    """Return what was found for a query as lines for a terminal."""
+def print_result(result: QueryResult) -> None:
+    """Print what was found for a query."""
     rows = []
     for rank, match in enumerate(result.matches, start=1):
-        record = match.record
-        camera = '' if record.cam_id < 0 else str(record.cam_id)
-        time = '' if record.time is None else f'{record.time:.15g}'
-        similarity = similarity_text(match.similarity)
-        rows.append((str(rank), similarity, camera, time, printable(record.path)))
-    table = Table(('rank', 'similarity', 'camera', 'time', 'path'), rows)
-    title = f'{printable(result.path)}: {len(rows)} images found'
-    return f'{title}\n{table.to_text()}\n' if rows else f'{title}\n'
+        camera = '' if match.record.cam_id < 0 else str(match.record.cam_id)
+        time = '' if match.record.time is None else f'{match.record.time:.15g}'
+        similarity, path = similarity_text(match.similarity), printable(match.record.path)
+        rows.append((str(rank), similarity, camera, time, path))
+    print(f'{printable(result.path)}: {len(rows)} images found')
+    if rows:
+        print(Table(('rank', 'similarity', 'camera', 'time', 'path'), rows).to_text())
+    print()
 
 
-def _asked(args: argparse.Namespace) -> str:
+def _asked(args: Namespace) -> str:
     """Return what a search asked for, in sentences."""
     parts = [f'At most {args.topk} for each query']
     if args.threshold is not None:
@@ -233,40 +204,34 @@ def _write(path: Path, text: str) -> None:
     print(f'Wrote {path}')
 
 
-def _some(names: Sequence[str]) -> str:
-    """Name some of what may be many."""
-    more = len(names) - _NAMES_SHOWN
-    first = ', '.join(map(printable, names[:_NAMES_SHOWN]))
-    return first + (f' and {more} others' if more > 0 else '')
+def print_some(heading: str, names: Sequence[str]) -> None:
+    """Name some of what may be many, if there are any."""
+    if names:
+        more = len(names) - _NAMES_SHOWN
+        first = ', '.join(map(printable, names[:_NAMES_SHOWN]))
+        print(heading, first + (f' and {more} others' if more > 0 else ''))
 
 
 def _time(text: str) -> float:
     try:
         return parse_time(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise ArgumentTypeError(str(error)) from None
 
 
 def _field(text: str) -> tuple[str, FieldValue]:
     name, equals, value = text.partition('=')
     if not (name.rstrip(':') and equals):
-        raise argparse.ArgumentTypeError(f'{text!r} is not of the form NAME=TEXT or NAME:=VALUE')
-    if not name.endswith(':'):
-        return name, value
+        raise ArgumentTypeError(f'{text!r} is not of the form NAME=TEXT or NAME:=VALUE')
     try:
-        return name[:-1], json.loads(value)
+        return (name[:-1], json.loads(value)) if name.endswith(':') else (name, value)
     except ValueError:
-        raise argparse.ArgumentTypeError(
-            f'{value!r} in {text!r} is no number, true or false'
-        ) from None
+        raise ArgumentTypeError(f'{value!r} in {text!r} is no number or truth') from None
 
 
 def main() -> None:
     """Do what the command line says."""
     args = parse_args()
-    # Paths may hold bytes that are no UTF-8.
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors='backslashreplace')
     args.run(args)
 
 

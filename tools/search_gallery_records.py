@@ -43,8 +43,8 @@ def records_of_names(folder: Path, pattern: str) -> Find:
         )
 
     def find(path: str) -> GalleryRecord | None:
-        below = os.path.relpath(path, root).replace(os.sep, '/')
-        found = regex.match(below if '/' in pattern else os.path.basename(path))
+        name = os.path.relpath(path, root) if '/' in pattern else os.path.basename(path)
+        found = regex.match(name.replace(os.sep, '/'))
         return _record(path, found.groupdict(), 'camera', path) if found else None
 
     return find
@@ -58,53 +58,45 @@ def records_of_list(folder: Path, file: Path) -> Find:
         file (Path): The list, in UTF-8.
     """
     records: dict[str, GalleryRecord] = {}
+    root = os.path.realpath(folder)
     with file.open(encoding='utf-8-sig', errors='surrogateescape', newline='') as opened:
         reader = csv.DictReader(opened, strict=True)
-        header = reader.fieldnames or []
-        if 'path' not in header or len(set(header)) < len(header):
+        if 'path' not in (reader.fieldnames or []):
             raise ValueError(
-                f'{file} has the columns {list(header)}: it needs path, may have cam_id and time, '
-                'and others become fields; none twice'
+                f'{file} has the columns {reader.fieldnames}: it needs path, may have cam_id and '
+                'time, and others become fields'
             )
         for row in reader:
             where = f'{file}, line {reader.line_num}'
             if None in row or None in row.values():
-                raise ValueError(f'{where}: expected are {len(header)} columns')
+                raise ValueError(f'{where}: expected are {len(reader.fieldnames)} columns')
             name = row.pop('path')
-            inside = os.path.normpath(os.path.join(os.path.realpath(folder), name))
+            inside = os.path.normpath(os.path.join(root, name))
             path = record_path(name) if os.path.isabs(name) else inside
-            if path in records:
-                raise ValueError(f'{where}: {name} has been listed before')
             records[path] = _record(path, row, 'cam_id', where)
     return records.get
 
 
 def parse_time(text: str) -> float:
-    """Read a time.
-
-    Args:
-        text (str): Seconds, or a date and time of ISO 8601, such as 2024-05-01T17:30:00+02:00; of
-            UTC where it does not say.
-
-    Returns:
-        float: Seconds; those of Unix for a date.
+    """Read a time in seconds, or a date and time of ISO 8601, of UTC where it does not say.
 
     Examples:
         >>> parse_time('12.5'), parse_time('1970-01-02')
         (12.5, 86400.0)
     """
-    for read in (float, _seconds_of_date):
+    try:
+        seconds = float(text)
+    except ValueError:
         try:
-            if math.isfinite(seconds := read(text)):
-                return seconds
+            date = datetime.fromisoformat(text.strip().upper())
+            seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
         except ValueError:
-            pass
-    raise ValueError(f'{text!r} is no time: expected are seconds, or a date like 2024-05-01T17:30')
-
-
-def _seconds_of_date(text: str) -> float:
-    date = datetime.fromisoformat(text.strip().upper())
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+            seconds = math.nan
+    if not math.isfinite(seconds):
+        raise ValueError(
+            f'{text!r} is no time: expected are seconds, or a date like 2024-05-01T17:30'
+        )
+    return seconds
 
 
 def _record(path: str, texts: Mapping[str, str], camera_key: str, where: str) -> GalleryRecord:

@@ -1,7 +1,3 @@
-import importlib
-import sys
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -10,7 +6,6 @@ from mmengine.config import Config
 from passreid.datasets.transforms import part_areas
 from passreid.utils import register_all_modules
 
-TOOLS = Path(__file__).parents[2] / 'tools' / 'visualization'
 CONFIG = """
 default_scope = 'passreid'
 model = dict(data_preprocessor=dict(type='PASSDataPreprocessor', {preprocessor}))
@@ -28,10 +23,9 @@ OFF = (
 
 
 @pytest.fixture
-def browse_views(monkeypatch):
+def browse_views(load_tool):
     register_all_modules()
-    monkeypatch.syspath_prepend(str(TOOLS))
-    return importlib.import_module('browse_views')
+    return load_tool('visualization/browse_views')
 
 
 @pytest.fixture
@@ -51,21 +45,15 @@ def write_config(tmp_path):
     return write
 
 
-def _run(module, monkeypatch, *arguments):
-    monkeypatch.setattr(sys, 'argv', ['browse_views.py', *map(str, arguments)])
-    module.main()
-
-
-def test_sheet_is_written_with_a_row_for_each_image(
-    browse_views, write_config, monkeypatch, tmp_path, capsys
-):
+def test_sheet_is_written_with_a_row_for_each_image(run, write_config):
     heights = []
     for number in (1, 3):
-        out = tmp_path / 'new' / f'{number}.png'
-        _run(browse_views, monkeypatch, write_config(), '--out', out, '-n', number, '--dpi', 40)
-        assert f'{number} images' in capsys.readouterr().out
-        heights.append(cv2.imread(str(out)).shape[0])
+        words = [write_config(), '--out', 'new/views.png', '-n', number, '--dpi', 40]
+        assert f'{number} images' in run('visualization/browse_views', *words)
+        heights.append(cv2.imread('new/views.png').shape[0])
     assert heights[1] - heights[0] == pytest.approx(2 * 3.6 * 40, abs=2)
+    options = ['--cfg-options', 'train_dataloader.dataset.pipeline.1.num_parts=0']
+    run('visualization/browse_views', *words, *options)
 
 
 def test_views_are_the_denormalised_pixels_of_their_boxes(browse_views, write_config):
@@ -93,14 +81,13 @@ def test_seed_fixes_the_choice_and_the_views(browse_views, write_config):
     assert not np.array_equal(views(1), views(2))
 
 
-def test_options_reach_the_pipeline(browse_views, write_config, monkeypatch, tmp_path):
-    out = tmp_path / 'whole.png'
-    options = ['--cfg-options', 'train_dataloader.dataset.pipeline.1.num_parts=0']
-    _run(browse_views, monkeypatch, write_config(), '--out', out, '-n', 1, '--dpi', 40, *options)
-    assert out.is_file()
-
-
-def test_pipelines_without_views_are_refused(browse_views, write_config, monkeypatch):
+def test_pipelines_without_views_are_refused(run, write_config):
     config = write_config(pipeline=[{'type': 'LoadPersonImage'}, {'type': 'PackInputs'}])
     with pytest.raises(ValueError, match='no PackViews and no PartAwareMultiCrop'):
-        _run(browse_views, monkeypatch, config)
+        run('visualization/browse_views', config)
+
+
+def test_rendered_people(run):
+    text = run('visualization/browse_synthetic', '--people', 2, '--pictures', 3, '--zoom', 1)
+    assert '4 people, 3 pictures each' in text
+    assert cv2.imread('synthetic.png').shape == (256, 6 * 64, 3)

@@ -1,22 +1,13 @@
-import importlib.util
-import sys
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 
 from passreid.evaluation.metrics.result_file import save_result
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'choose_threshold.py'
-
 
 @pytest.fixture
-def tool():
-    spec = importlib.util.spec_from_file_location('choose_threshold', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def tool(load_tool):
+    return load_tool('analysis_tools/choose_threshold')
 
 
 def save(folder, features, pids, cam_ids, is_query, paths):
@@ -51,13 +42,8 @@ def saved(tmp_path):
 
 
 @pytest.fixture
-def run(tool, monkeypatch, capsys):
-    def call(*arguments):
-        monkeypatch.setattr(sys, 'argv', ['choose_threshold.py', *map(str, arguments)])
-        tool.main()
-        return capsys.readouterr().out
-
-    return call
+def choose(run):
+    return lambda *arguments: run('analysis_tools/choose_threshold', *arguments)
 
 
 def literal_rates(folder, threshold):
@@ -72,13 +58,13 @@ def literal_rates(folder, threshold):
     return accepted[~same].mean(), accepted[same & other_camera].mean()
 
 
-def test_table(run, saved):
-    lines = run(saved, '--false-match-rate', '0.05').splitlines()
+def test_table(choose, saved):
+    lines = choose(saved, '--false-match-rate', '0.05').splitlines()
     assert lines[0] == '20 pairs of one person, 760 of two people'
-    rows = {float(row[1:18]): row[1:].split() for row in lines[2:7]}
+    marked = [line.startswith('>') for line in lines[2:7]]
+    assert marked == [False, True, False, False, False]
+    rows = {float(row[0]): row for row in (line.strip('>').split() for line in lines[2:7])}
     assert list(rows) == [0.1, 0.05, 0.01, 0.001, 0.0001]
-    (marked,) = [line for line in lines if line.startswith('>')]
-    assert float(marked[1:18]) == 0.05
     for rate, (_, threshold, false_matches, true_rate, *doubt) in rows.items():
         false_rate, expected = literal_rates(saved, float(threshold))
         assert false_rate <= rate
@@ -102,15 +88,12 @@ def test_thresholds_are_rounded_up(tool):
     assert tool.up_to(-0.123459) == '-0.12345'
 
 
-def test_picture(run, saved):
+def test_picture(tool, choose, saved):
     out = saved / 'new' / 'threshold.png'
-    printed = run(saved, '--out', out, '--dpi', '50', '--false-match-rate', 0.01)
+    printed = choose(saved, '--out', out, '--dpi', '50', '--false-match-rate', 0.01)
     assert f'Wrote {out}' in printed
     # Releases of matplotlib round half a pixel up or down.
     assert cv2.imread(str(out)).shape == pytest.approx((180, 460, 3), abs=1)
-
-
-def test_picture_marks_the_threshold(tool, saved):
     curve = tool.count_similarities(saved)
     point = curve.threshold(0.05)
     figure = tool.draw(curve, point)
@@ -119,12 +102,9 @@ def test_picture_marks_the_threshold(tool, saved):
     assert tool.up_to(point.similarity) in figure.get_suptitle()
 
 
-def test_rate_out_of_range(run, saved, capsys):
+def test_what_is_wrong_is_named(choose, saved, capsys, tmp_path):
     with pytest.raises(SystemExit):
-        run(saved, '--false-match-rate', '2')
+        choose(saved, '--false-match-rate', '2')
     assert 'must lie between 0 and 1' in capsys.readouterr().err
-
-
-def test_folder_without_a_result(run, tmp_path):
-    with pytest.raises(FileNotFoundError, match='save a result with tools/test.py --out'):
-        run(tmp_path / 'nothing')
+    with pytest.raises(FileNotFoundError, match='tools/test.py --out'):
+        choose(tmp_path / 'nothing')

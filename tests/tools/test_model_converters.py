@@ -1,9 +1,5 @@
 """The programs in tools/model_converters."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from mmpretrain.models import ImageClassifier
@@ -13,7 +9,6 @@ from passreid.models import PartViT, ReIDHead
 from passreid.models.converters import load_weights, to_pass_checkpoint
 from passreid.version import __version__
 
-TOOLS = Path(__file__).parents[2] / 'tools' / 'model_converters'
 CONFIG = f"""
 default_scope = 'passreid'
 model = dict(
@@ -26,20 +21,8 @@ model = dict(
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a program; give what it prints."""
-
-    def run_program(name, *arguments):
-        monkeypatch.syspath_prepend(str(TOOLS))
-        spec = importlib.util.spec_from_file_location(name, TOOLS / f'{name}.py')
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        monkeypatch.setattr(sys, 'argv', [f'{name}.py', *map(str, arguments)])
-        capsys.readouterr()
-        module.main()
-        return capsys.readouterr().out
-
-    return run_program
+def convert(run):
+    return lambda name, *arguments: run(f'model_converters/{name}', *arguments)
 
 
 @pytest.fixture
@@ -74,9 +57,9 @@ def assert_equal(found, expected):
 
 
 @pytest.mark.parametrize('options', [(), ('--kind', 'supervised')])
-def test_authors_files(run, config, tuned, tmp_path, options):
+def test_authors_files(convert, config, tuned, tmp_path, options):
     theirs = saved(to_pass_checkpoint(tuned, 'supervised'), tmp_path / 'transformer_120.pth')
-    out = run('pass_to_passreid', theirs, tmp_path / 'a.pth', '--config', config, *options)
+    out = convert('pass_to_passreid', theirs, tmp_path / 'a.pth', '--config', config, *options)
     content = read(tmp_path / 'a.pth')
     assert_equal(content['state_dict'], tuned)
     assert content['meta'] == {
@@ -89,58 +72,58 @@ def test_authors_files(run, config, tuned, tmp_path, options):
     assert f'{tmp_path / "a.pth"}: supervised, {len(tuned)} tensors' in out
 
 
-def test_authors_bare_backbone(run, tuned, tmp_path):
+def test_authors_bare_backbone(convert, tuned, tmp_path):
     theirs = saved(to_pass_checkpoint(tuned, 'backbone'), tmp_path / 'pass_vit_small_full.pth')
-    run('pass_to_passreid', theirs, tmp_path / 'a.pth')
+    convert('pass_to_passreid', theirs, tmp_path / 'a.pth')
     backbone = {name: value for name, value in tuned.items() if name.startswith('backbone.')}
     assert_equal(read(tmp_path / 'a.pth')['state_dict'], backbone)
 
 
-def test_there_and_back(run, tuned, tmp_path):
+def test_there_and_back(convert, tuned, tmp_path):
     ours = saved({'state_dict': tuned, 'meta': {}}, tmp_path / 'epoch_1.pth')
     for kind in ('supervised', 'backbone'):
-        run('passreid_to_pass', ours, tmp_path / f'{kind}.pth', '--kind', kind)
+        convert('passreid_to_pass', ours, tmp_path / f'{kind}.pth', '--kind', kind)
         content = read(tmp_path / f'{kind}.pth')
         assert_equal(content, to_pass_checkpoint(tuned, kind))
         assert content._metadata['']['converted_from'] == 'epoch_1.pth'
-    run('pass_to_passreid', tmp_path / 'supervised.pth', tmp_path / 'again.pth')
+    convert('pass_to_passreid', tmp_path / 'supervised.pth', tmp_path / 'again.pth')
     assert_equal(read(tmp_path / 'again.pth')['state_dict'], tuned)
 
 
-def test_a_container_gets_meta_of_its_own(run, tmp_path):
+def test_a_container_gets_meta_of_its_own(convert, tmp_path):
     backbone = {f'backbone.{k}': v for k, v in part_vit(num_parts=3).state_dict().items()}
     ours = saved(backbone | {'neck.norms.0.weight': torch.ones(32)}, tmp_path / 'usl.pth')
-    run('passreid_to_pass', ours, tmp_path / 'model_best.pth.tar', '--kind', 'usl')
+    convert('passreid_to_pass', ours, tmp_path / 'model_best.pth.tar', '--kind', 'usl')
     content = read(tmp_path / 'model_best.pth.tar')
     assert set(content) == {'state_dict', 'meta'} and content['meta']['kind'] == 'usl'
     assert torch.equal(content['state_dict']['module.bottleneck.weight'], torch.ones(32))
 
 
-def test_the_grid_goes_along(run, tmp_path):
+def test_the_grid_goes_along(convert, tmp_path):
     """As many positions as a square has; a state_dict of ours tells their grid."""
     source = part_vit(num_parts=3, img_size=(256, 64))
-    run(
+    convert(
         'passreid_to_pass',
         saved({'state_dict': source.state_dict()}, tmp_path / 'ours.pth'),
         *(tmp_path / 'bare.pth', '--kind', 'backbone'),
     )
-    run('pass_to_passreid', tmp_path / 'bare.pth', tmp_path / 'again.pth')
+    convert('pass_to_passreid', tmp_path / 'bare.pth', tmp_path / 'again.pth')
     for name in ('bare', 'again'):
         report = load_weights(part_vit(num_parts=3, img_size=(64, 32)), tmp_path / f'{name}.pth')
         assert 'Positions: 16x4' in report.table()
 
 
-def test_bare_weights_load_as_a_state_dict(run, tmp_path):
+def test_bare_weights_load_as_a_state_dict(convert, tmp_path):
     plain = {f'backbone.{k}': v for k, v in part_vit().state_dict().items()}
-    run('passreid_to_timm', saved(plain, tmp_path / 'a.pth'), tmp_path / 'timm.pth')
+    convert('passreid_to_timm', saved(plain, tmp_path / 'a.pth'), tmp_path / 'timm.pth')
     timm_vit(num_classes=0).load_state_dict(read(tmp_path / 'timm.pth'), strict=True)
 
 
-def test_plain_vits(run, config, tmp_path):
+def test_plain_vits(convert, config, tmp_path):
     weights = timm_vit(size=112, patch=14, num_classes=0, init_values=0.1).state_dict()
     weights['mask_token'] = torch.zeros(1, 32)
     dino = saved(dino_container(weights), tmp_path / 'dinov2.pth')
-    out = run('vit_to_passreid', dino, tmp_path / 'a.pth', '--config', config)
+    out = convert('vit_to_passreid', dino, tmp_path / 'a.pth', '--config', config)
     assert 'Left out 1 beside the ViT: mask_token' in out
     assert 'backbone.pos_embed (1, 64, 32) -> (1, 8, 32)' in out
     found = read(tmp_path / 'a.pth')['state_dict']
@@ -151,71 +134,40 @@ def test_plain_vits(run, config, tmp_path):
     assert torch.equal(found['backbone.layers.0.attn.gamma1.weight'], weights['blocks.0.ls1.gamma'])
 
 
-def test_prefix_and_grid(run, tmp_path):
+def test_prefix_and_grid(convert, tmp_path):
     weights = timm_vit(size=(48, 16), num_classes=0, no_embed_class=True).state_dict()
     both = {f'momentum.{k}': v for k, v in weights.items()}
     both |= {f'base.{k}': v + 1 for k, v in weights.items()}
     source = saved(both, tmp_path / 'moco.pth')
-    run('vit_to_passreid', source, tmp_path / 'a.pth', '--prefix', 'momentum', '--grid', 3, 1)
+    convert('vit_to_passreid', source, tmp_path / 'a.pth', '--prefix', 'momentum', '--grid', 3, 1)
     found = read(tmp_path / 'a.pth')['state_dict']
     assert torch.equal(found['backbone.pos_embed'], weights['pos_embed'])
 
 
-class TestFailures:
-    def test_the_source_is_not_overwritten(self, run, tuned, tmp_path):
-        path = saved(tuned, tmp_path / 'a.pth')
-        before = path.read_bytes()
-        (tmp_path / 'link.pth').symlink_to(path)
-        for destination in (path, tmp_path / 'link.pth'):
-            with pytest.raises(ValueError, match='another file than SRC'):
-                run('passreid_to_pass', path, destination, '--kind', 'supervised')
-        assert path.read_bytes() == before
+def test_the_source_is_not_overwritten(convert, tuned, tmp_path):
+    path = saved(tuned, tmp_path / 'a.pth')
+    before = path.read_bytes()
+    (tmp_path / 'link.pth').symlink_to(path)
+    for destination in (path, tmp_path / 'link.pth'):
+        with pytest.raises(ValueError, match='another file than SRC'):
+            convert('passreid_to_pass', path, destination, '--kind', 'supervised')
+    assert path.read_bytes() == before
 
-    def test_a_config_of_another_model(self, run, config, tmp_path):
-        weights = timm_vit(num_classes=0).state_dict()
-        narrow = {k: v[:16] if v.dim() == 1 else v for k, v in weights.items()}
-        narrow = {k: v[..., :16] for k, v in narrow.items()}
-        path = saved(narrow, tmp_path / 'a.pth')
-        with pytest.raises(RuntimeError, match='Only 48.6% of the backbone'):
-            run('vit_to_passreid', path, tmp_path / 'b.pth', '--config', config)
-        assert not (tmp_path / 'b.pth').exists()
 
-    def test_a_file_of_somebody_else(self, run, tmp_path):
-        path = saved(timm_vit(num_classes=0).state_dict(), tmp_path / 'timm.pth')
-        with pytest.raises(ValueError, match=r'timm\.pth is no checkpoint of the authors'):
-            run('pass_to_passreid', path, tmp_path / 'b.pth')
-
-    def test_weights_that_are_not_finite(self, run, tuned, tmp_path):
-        name = 'backbone.layers.1.attn.qkv.bias'
-        bias = tuned[name].clone()
-        bias[3] = torch.nan
-        path = saved({'state_dict': tuned | {name: bias}}, tmp_path / 'diverged.pth')
-        reason = (
-            r'diverged\.pth, converted: 1 of \d+ weights .*not finite.* blocks\.1\.attn\.qkv\.bias'
-        )
-        with pytest.raises(ValueError, match=reason):
-            run('passreid_to_pass', path, tmp_path / 'b.pth', '--kind', 'backbone')
-        assert [file.name for file in tmp_path.iterdir()] == ['diverged.pth']
-
-    def test_unknown_kind(self, run, tuned, tmp_path, capsys):
-        path = saved(tuned, tmp_path / 'a.pth')
-        with pytest.raises(SystemExit):
-            run('passreid_to_pass', path, tmp_path / 'b.pth', '--kind', 'uda')
-        assert "invalid choice: 'uda'" in capsys.readouterr().err
-
-    def test_no_folder(self, run, tuned, tmp_path):
-        path = saved(tuned, tmp_path / 'a.pth')
-        with pytest.raises(FileNotFoundError, match=r'no folder .*none to write b\.pth in'):
-            run('passreid_to_timm', path, tmp_path / 'none' / 'b.pth')
-
-    def test_a_write_that_fails_leaves_nothing(self, run, tuned, tmp_path, monkeypatch):
-        path = saved(tuned, tmp_path / 'a.pth')
-
-        def fail(content, target):
-            Path(target).write_bytes(b'half')
-            raise OSError('No space left on device')
-
-        monkeypatch.setattr(torch, 'save', fail)
-        with pytest.raises(OSError, match='No space'):
-            run('passreid_to_pass', path, tmp_path / 'b.pth', '--kind', 'supervised')
-        assert {file.name for file in tmp_path.iterdir()} == {'a.pth'}
+def test_what_cannot_be_converted(convert, config, tuned, tmp_path):
+    weights = timm_vit(num_classes=0).state_dict()
+    theirs = saved(weights, tmp_path / 'timm.pth')
+    with pytest.raises(ValueError, match=r'timm\.pth is no checkpoint of the authors'):
+        convert('pass_to_passreid', theirs, tmp_path / 'b.pth')
+    narrow = {k: v[:16] if v.dim() == 1 else v for k, v in weights.items()}
+    narrow = saved({k: v[..., :16] for k, v in narrow.items()}, tmp_path / 'narrow.pth')
+    with pytest.raises(RuntimeError, match='Only 48.6% of the backbone'):
+        convert('vit_to_passreid', narrow, tmp_path / 'b.pth', '--config', config)
+    name = 'backbone.layers.1.attn.qkv.bias'
+    bias = torch.full_like(tuned[name], torch.nan)
+    diverged = saved({'state_dict': tuned | {name: bias}}, tmp_path / 'diverged.pth')
+    with pytest.raises(ValueError, match=r'diverged\.pth.*not finite.* blocks\.1\.attn\.qkv\.bias'):
+        convert('passreid_to_pass', diverged, tmp_path / 'b.pth', '--kind', 'backbone')
+    with pytest.raises(FileNotFoundError, match='no folder .*none'):
+        convert('passreid_to_timm', theirs, tmp_path / 'none' / 'b.pth')
+    assert not (tmp_path / 'b.pth').exists()

@@ -1,31 +1,16 @@
-import importlib
 import json
-import sys
-from pathlib import Path
 
 import cv2
 import pytest
 
-TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis_tools'
-
 
 @pytest.fixture
-def tool(monkeypatch):
-    monkeypatch.syspath_prepend(str(TOOLS))
-    return importlib.import_module('plot_curves')
+def plot(run):
+    def call(*arguments):
+        text = run('analysis_tools/plot_curves', *arguments, '--out', 'new/curves.png')
+        return cv2.imread('new/curves.png'), text
 
-
-@pytest.fixture
-def plot(tool, monkeypatch, tmp_path):
-    def run(*arguments):
-        out = tmp_path / 'new' / 'curves.png'
-        monkeypatch.setattr(
-            sys, 'argv', ['plot_curves.py', *map(str, arguments), '--out', str(out)]
-        )
-        tool.main()
-        return cv2.imread(str(out))
-
-    return run
+    return call
 
 
 @pytest.fixture
@@ -44,23 +29,23 @@ def log(tmp_path):
     return write
 
 
-def test_picture_of_several_runs(plot, log, capsys):
-    one = plot(log('a'), '--dpi', 50)
+def test_picture_of_several_runs(plot, log):
+    one, _ = plot(log('a'), '--dpi', 50)
     runs = [log('b'), log('c', 2.0)]
-    two = plot(*runs, '--keys', 'loss', 'reid/mAP', '--legend', 'first', 'second', '--dpi', 50)
-    out = capsys.readouterr().out
-    assert 'loss of first: last 0.25, from 0.25 to 1' in out
-    assert 'reid/mAP of second: last 80, from 80 to 80' in out
+    two, text = plot(
+        *runs, '--keys', 'loss', 'reid/mAP', '--legend', 'first', 'second', '--dpi', 50
+    )
+    assert 'loss of first: last 0.25, from 0.25 to 1' in text
+    assert 'reid/mAP of second: last 80, from 80 to 80' in text
     # A panel more to the side (matplotlib rounds half a pixel up or down), a legend below.
     assert two.shape[1] == pytest.approx(2 * one.shape[1], abs=1)
     assert two.shape[0] > one.shape[0]
 
 
-def test_runs_without_a_figure_are_named(plot, log, capsys):
-    plot(log('a', validated=False), log('b'), '--keys', 'reid/mAP', '--by', 'epoch')
-    out = capsys.readouterr().out
-    assert 'a has no reid/mAP' in out
-    assert 'reid/mAP of b: last 40' in out
+def test_runs_without_a_figure_are_named(plot, log):
+    _, text = plot(log('a', validated=False), log('b'), '--keys', 'reid/mAP', '--by', 'epoch')
+    assert 'a has no reid/mAP' in text
+    assert 'reid/mAP of b: last 40' in text
 
 
 def test_unknown_figures_are_refused_with_the_known_ones(plot, log):
@@ -83,5 +68,5 @@ def test_legend_must_name_each_log(plot, log, capsys):
         (['w/a'], ['a']),
     ],
 )
-def test_short_names(tool, paths, names):
-    assert tool.short_names(paths) == names
+def test_short_names(load_tool, paths, names):
+    assert load_tool('analysis_tools/plot_curves').short_names(paths) == names

@@ -1,9 +1,7 @@
-import importlib.util
 import json
 import os
 import pickle
 import shutil
-import sys
 from pathlib import Path
 
 import cv2
@@ -11,31 +9,25 @@ import lmdb
 import numpy as np
 import pytest
 
-FOLDER = Path(__file__).parents[2] / 'tools' / 'misc'
+
+@pytest.fixture
+def tool(load_tool):
+    return load_tool('misc/verify_dataset')
 
 
 @pytest.fixture
-def tool():
-    spec = importlib.util.spec_from_file_location('verify_dataset', FOLDER / 'verify_dataset.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def verify(tool, monkeypatch, tmp_path, capsys):
+def verify(run, capsys):
     """Run the tool on a config; returns exit status, what it printed and what it wrote."""
 
-    def run(**entries):
-        (tmp_path / 'config.py').write_text(''.join(f'{k} = {v!r}\n' for k, v in entries.items()))
-        out = tmp_path / 'found.json'
-        arguments = ['verify_dataset.py', tmp_path / 'config.py', '--out', out, '--num-workers', 0]
-        monkeypatch.setattr(sys, 'argv', [str(argument) for argument in arguments])
+    def call(**entries):
+        Path('config.py').write_text(''.join(f'{k} = {v!r}\n' for k, v in entries.items()))
+        words = ['config.py', '--out', 'found.json', '--num-workers', 0]
         with pytest.raises(SystemExit) as caught:
-            tool.main()
-        return caught.value.code, capsys.readouterr().out, json.loads(out.read_text())
+            run('misc/verify_dataset', *words)
+        text = capsys.readouterr().out
+        return caught.value.code, text, json.loads(Path('found.json').read_text())
 
-    return run
+    return call
 
 
 @pytest.fixture
@@ -156,8 +148,7 @@ def test_names_act_on_no_terminal(verify, people):
     assert '\x1b[2J' not in text
 
 
-def test_config_without_data(tool, monkeypatch, tmp_path):
-    (tmp_path / 'config.py').write_text('a = 1')
-    monkeypatch.setattr(sys, 'argv', ['verify_dataset.py', str(tmp_path / 'config.py')])
+def test_config_without_data(run):
+    Path('config.py').write_text('a = 1')
     with pytest.raises(ValueError, match=r'config\.py names no data set'):
-        tool.main()
+        run('misc/verify_dataset', 'config.py')

@@ -1,5 +1,3 @@
-import importlib
-import sys
 from pathlib import Path
 
 import cv2
@@ -11,7 +9,6 @@ from mmengine.config import Config
 from passreid.models import PartViT
 from passreid.utils import register_all_modules
 
-TOOLS = Path(__file__).parents[2] / 'tools' / 'visualization'
 ARCH = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32)
 BACKBONE = dict(
     type='PartViT',
@@ -25,9 +22,8 @@ PREPROCESSOR = dict(type='ReIDDataPreprocessor', mean=[127.5] * 3, std=[127.5] *
 
 
 @pytest.fixture
-def tool(monkeypatch):
-    monkeypatch.syspath_prepend(str(TOOLS))
-    return importlib.import_module('vis_part_attention')
+def tool(load_tool):
+    return load_tool('visualization/vis_part_attention')
 
 
 @pytest.fixture
@@ -83,14 +79,11 @@ def test_every_checkpoint_fills_the_backbone(tool, config, trained, tmp_path, ki
     assert all(torch.equal(loaded[key], value) for key, value in trained.state_dict().items())
 
 
-def test_a_checkpoint_that_does_not_fit_is_named(tool, config, trained, tmp_path):
+def test_what_does_not_fit_is_named(tool, config, trained, tmp_path):
     weights = prefixed(trained, 'backbone.')
     del weights['backbone.ln1.weight']
     with pytest.raises(ValueError, match=r'weights\.pth does not fill .*[\s\S]*ln1\.weight'):
         tool.load_backbone(config, saved(tmp_path, weights))
-
-
-def test_a_backbone_without_parts_is_named(tool, config, tmp_path):
     config.model.backbone = dict(type='mmpretrain.ResNet', depth=18)
     with pytest.raises(TypeError, match='ResNet has no part tokens'):
         tool.load_backbone(config, saved(tmp_path, {}))
@@ -134,19 +127,14 @@ def test_choice_of_people(tool, config, folder):
         tool.choose_people(Config(dict(model=config.model)), 'query', 1, seed=0)
 
 
-def test_the_picture_is_written(tool, config, trained, folder, tmp_path, monkeypatch, capsys):
-    config.dump(tmp_path / 'config.py')
-    checkpoint = saved(tmp_path, trained.state_dict())
-    out = tmp_path / 'new' / 'parts.png'
-    arguments = [tmp_path / 'config.py', checkpoint, folder, '-n', 2, '--out', out, '--dpi', 50]
-    monkeypatch.setattr(sys, 'argv', ['vis_part_attention.py', *map(str, arguments)])
-    tool.main()
-    assert '2 images' in capsys.readouterr().out
-    assert cv2.imread(str(out)).std() > 10
+def test_the_picture_is_written(run, config, trained, folder, tmp_path):
+    config.dump('config.py')
+    words = ['config.py', saved(tmp_path, trained.state_dict()), folder, '-n', 2, '--dpi', 50]
+    assert '2 images' in run('visualization/vis_part_attention', *words, '--out', 'new/parts.png')
+    assert cv2.imread('new/parts.png').std() > 10
 
 
 @pytest.mark.parametrize('more', [[], ['a.png', '--split', 'query'], ['a.png', '-n', '0']])
-def test_contradictory_arguments(tool, monkeypatch, more):
-    monkeypatch.setattr(sys, 'argv', ['vis_part_attention.py', 'c.py', 'w.pth', *more])
+def test_contradictory_arguments(run, more):
     with pytest.raises(SystemExit):
-        tool.parse_args()
+        run('visualization/vis_part_attention', 'c.py', 'w.pth', *more)

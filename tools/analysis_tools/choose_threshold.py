@@ -9,8 +9,8 @@ Example:
     python tools/analysis_tools/choose_threshold.py results/market1501 --false-match-rate 0.001
 """
 
-import argparse
 import math
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from passreid.evaluation.functional.verification import RULE_OF_30
 from passreid.evaluation.metrics.progress_log import ProgressLog
 from passreid.evaluation.metrics.result_file import RESULT_NAME
 from passreid.utils.device import array_device
-from passreid.visualization import write_png
+from passreid.visualization import Table, write_png
 
 _RATES = (0.1, 0.01, 0.001, 0.0001)
 _NUM_BARS = 120
@@ -32,13 +32,12 @@ _TAIL = 0.001
 _MATCHING, _OTHERS, _THRESHOLD = '#0072b2', '#d55e00', '#333333'
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('result', metavar='RESULT_DIR', help='folder of result.npz')
-    parser.add_argument(
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    option = parser.add_argument
+    option('result', metavar='RESULT_DIR', help='folder of result.npz')
+    option(
         '--false-match-rate',
         type=float,
         metavar='RATE',
@@ -46,8 +45,8 @@ def parse_args() -> argparse.Namespace:
         'threshold (default: 0.001)',
         default=0.001,
     )
-    parser.add_argument('--out', type=Path, help='picture to write (default: none)')
-    parser.add_argument('--dpi', type=int, default=100, help='resolution of the picture')
+    option('--out', type=Path, help='picture to write (default: none)')
+    option('--dpi', type=int, default=100, help='resolution of the picture')
     args = parser.parse_args()
     if not 0 <= args.false_match_rate <= 1:
         parser.error('--false-match-rate must lie between 0 and 1')
@@ -55,16 +54,9 @@ def parse_args() -> argparse.Namespace:
 
 
 def count_similarities(folder: str | Path) -> SimilarityCurve:
-    """Count how similar the pairs of a saved result are, all of them.
-
-    Args:
-        folder (str | Path): Of ``result.npz``. Its rankings hold the first images alone, so they
-            are not used, but the features.
-
-    Returns:
-        SimilarityCurve: Of all pairs that count.
-    """
+    """Count how similar all pairs of a saved result are that count."""
     result = load_result(folder)
+    # The saved rankings hold the first images alone.
     with np.load(Path(folder) / RESULT_NAME, allow_pickle=False) as data:
         features, is_query = data['features'], data['is_query']
     places = {path: place for place, path in enumerate(result.gallery_paths.tolist())}
@@ -87,72 +79,62 @@ def up_to(similarity: float) -> str:
 
 
 def table(curve: SimilarityCurve, wanted: float) -> str:
-    """Return thresholds for the wanted rate and for some others, and how much to trust them.
-
-    Args:
-        curve (SimilarityCurve): Of the pairs.
-        wanted (float): False match rate; its line is marked.
-    """
+    """Return thresholds for the wanted rate and for some others, and how much to trust them."""
     matching, others = int(curve.matching.sum()), int(curve.others.sum())
-    lines = [
-        f'{matching} pairs of one person, {others} of two people',
-        f'{"false match rate":>18}{"threshold":>12}{"false matches":>15}{"true match rate":>17}',
-    ]
     points = [curve.threshold(rate) for rate in sorted({wanted, *_RATES}, reverse=True)]
-    for point in points:
-        mark = '>' if point.wanted == wanted else ' '
-        doubt = '' if point.is_supported else '  uncertain'
-        lines.append(
-            f'{mark}{point.wanted:>17g}{up_to(point.similarity):>12}{point.false_matches:>15}'
-            f'{point.true_match_rate:>17.1%}{doubt}'
+    rows = [
+        (
+            '>' if point.wanted == wanted else '',
+            f'{point.wanted:g}',
+            up_to(point.similarity),
+            str(point.false_matches),
+            f'{point.true_match_rate:.1%}',
+            '' if point.is_supported else 'uncertain',
         )
+        for point in points
+    ]
+    header = ('', 'false match rate', 'threshold', 'false matches', 'true match rate', '')
+    text = f'{matching} pairs of one person, {others} of two people\n'
+    text += Table(header, rows).to_text()
     if not all(point.is_supported for point in points):
-        lines.append(
-            f'uncertain: fewer than {RULE_OF_30} false matches were seen, so that the true rate '
+        text += (
+            f'\nuncertain: fewer than {RULE_OF_30} false matches were seen, so that the true rate '
             f'may well be 30 % away; this set supports rates from {RULE_OF_30 / others:.2g} on'
         )
-    lines.append(
-        'Pairs share images and people: few people make every rate more uncertain than their '
-        'pairs suggest'
+    return (
+        f'{text}\nPairs share images and people: few people make every rate more uncertain than '
+        'their pairs suggest'
     )
-    return '\n'.join(lines)
 
 
 def draw(curve: SimilarityCurve, point: SimilarityThreshold) -> Figure:
-    """Draw how similar pairs of each kind are, and the rates by threshold.
-
-    Args:
-        curve (SimilarityCurve): Of the pairs.
-        point (SimilarityThreshold): The threshold to mark.
-    """
+    """Draw how similar pairs of each kind are, and the rates by threshold; one is marked."""
     figure = Figure(figsize=(9.2, 3.6), layout='constrained')
     shares, rates = figure.subplots(1, 2, sharex=True)
-    centres = (curve.edges[:-1] + curve.edges[1:]) / 2
+    centers = (curve.edges[:-1] + curve.edges[1:]) / 2
     more_similar = np.cumsum(curve.others) / curve.others.sum()
-    left = min(centres[np.searchsorted(more_similar, 1 - _TAIL)], centres[curve.matching > 0].min())
+    left = min(centers[np.searchsorted(more_similar, 1 - _TAIL)], centers[curve.matching > 0].min())
     bars = np.linspace(left, curve.edges.max(), _NUM_BARS + 1)
     kinds = (
         ('one person', 'true match rate', curve.matching, _MATCHING, '-'),
         ('two people', 'false match rate', curve.others, _OTHERS, '--'),
     )
-    for name, rate, counts, colour, line in kinds:
-        of_bar, _ = np.histogram(centres, bars, weights=counts / counts.sum())
-        shares.stairs(of_bar, bars, fill=True, color=colour, alpha=0.3)
-        shares.stairs(of_bar, bars, color=colour, linestyle=line, label=name)
+    for name, rate, counts, color, line in kinds:
+        style = dict(color=color, linestyle=line)
+        of_bar, _ = np.histogram(centers, bars, weights=counts / counts.sum())
+        shares.stairs(of_bar, bars, fill=True, color=color, alpha=0.3)
+        shares.stairs(of_bar, bars, label=name, **style)
         accepted = np.concatenate([[0], np.cumsum(counts)]) / counts.sum()
-        rates.step(curve.edges, accepted, where='pre', color=colour, linestyle=line, label=rate)
-    shares.set_title('Pairs of images', fontsize=10, loc='left', fontweight='bold')
-    shares.set_ylabel('share of the pairs of its kind', fontsize=9)
-    rates.set_title(
-        'Pairs more similar than a threshold', fontsize=10, loc='left', fontweight='bold'
-    )
-    rates.set_ylabel('share', fontsize=9)
-    rates.set_yscale('log')
-    rates.set_ylim(bottom=0.5 / curve.others.sum(), top=1.5)
+        rates.step(curve.edges, accepted, where='pre', label=rate, **style)
+    rates.set(yscale='log', ylim=(0.5 / curve.others.sum(), 1.5))
     shares.set_xlim(left)
-    for axes in (shares, rates):
-        axes.axvline(point.similarity, color=_THRESHOLD, linewidth=1.2)
+    titles = ('Pairs of images', 'Pairs more similar than a threshold')
+    labels = ('share of the pairs of its kind', 'share')
+    for axes, title, label in zip((shares, rates), titles, labels, strict=True):
+        axes.set_title(title, fontsize=10, loc='left', fontweight='bold')
+        axes.set_ylabel(label, fontsize=9)
         axes.set_xlabel('similarity (cosine)', fontsize=9)
+        axes.axvline(point.similarity, color=_THRESHOLD, linewidth=1.2)
         axes.tick_params(labelsize=8)
         axes.grid(color='#e3e3e3', linewidth=0.7)
         axes.set_axisbelow(True)

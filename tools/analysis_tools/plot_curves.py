@@ -7,7 +7,7 @@ Example:
     python tools/analysis_tools/plot_curves.py work_dirs/a work_dirs/b --keys loss --out curves.png
 """
 
-import argparse
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,9 @@ import numpy as np
 from passreid.visualization import Curve, draw_curves, read_run_log, write_png
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument('logs', nargs='+', metavar='LOG', help='work directory, folder or file')
     parser.add_argument(
         '--keys', nargs='+', default=['loss'], help='figures to draw (default: loss)'

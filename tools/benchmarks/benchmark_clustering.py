@@ -10,15 +10,14 @@ Example:
     python tools/benchmarks/benchmark_clustering.py --sizes 200000 --dims 256 --search faiss
 """
 
-import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import measure
 import numpy as np
 import plain_ranking
 import torch
-from measure import SIDES, best_rounds, print_head, print_peaks, print_row
 
 from passreid.clustering import jaccard_distance
 from passreid.clustering.pseudo_labels import label_distances_
@@ -28,41 +27,30 @@ SIZES = (2000, 5000, 12936, 32621)
 PHASES = ('neighbors', 'Jaccard', 'DBSCAN')
 EPS = 0.6
 SEED = 0
+# Images of a person, independent properties of people, how far an image is from its person in each
+# by how far people are, and noise in each dimension by the spread of people in it.
+IMAGES, LOOKS, SPREAD, NOISE = 17, 16, 0.4, 0.2
 # Labels and the seconds of each phase.
 Outcome = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is clustered.
-
-    Args:
-        number (int): Images.
-        dims (int): Of the features.
-        search (str): Of ours: ``'exact'`` or ``'faiss'``.
-        images (int): Of a person, on average.
-        looks (int): Independent properties of people.
-        spread (float): How far an image is from its person in each, by how far people are.
-        noise (float): In each dimension of a feature, by the spread of people in it.
-    """
+    """How many images are clustered, and how ours finds neighbors."""
 
     number: int
     dims: int = 768
     search: str = 'exact'
-    images: int = 17
-    looks: int = 16
-    spread: float = 0.4
-    noise: float = 0.2
 
     def features(self) -> torch.Tensor:
         """Draw features ``(N, D)`` of unit length; like real ones they depend on few things."""
         generator = torch.Generator().manual_seed(SEED)
-        num_people = max(self.number // self.images, 1)
+        num_people = max(self.number // IMAGES, 1)
         person = torch.randint(num_people, (self.number,), generator=generator)
-        looks = torch.randn(num_people, self.looks, generator=generator)[person]
-        looks += self.spread * torch.randn(self.number, self.looks, generator=generator)
-        mixing = torch.randn(self.looks, self.dims, generator=generator) / self.looks**0.5
-        features = torch.randn(self.number, self.dims, generator=generator).mul_(self.noise)
+        looks = torch.randn(num_people, LOOKS, generator=generator)[person]
+        looks += SPREAD * torch.randn(self.number, LOOKS, generator=generator)
+        mixing = torch.randn(LOOKS, self.dims, generator=generator) / LOOKS**0.5
+        features = torch.randn(self.number, self.dims, generator=generator).mul_(NOISE)
         features.addmm_(looks, mixing)
         return features.div_(features.norm(dim=1, keepdim=True))
 
@@ -102,45 +90,36 @@ def build_work(side: str, setting: Setting) -> Callable[[], Outcome]:
 
 
 def report(setting: Setting, sides: tuple[str, ...], rounds: int) -> np.ndarray:
-    """Print times and memory of the sides and their ratios, and return the labels.
-
-    Raises:
-        RuntimeError: When their labels differ.
-    """
-    best = best_rounds({side: build_work(side, setting) for side in sides}, rounds)
+    """Print times and memory of the sides, which must agree, and return the labels."""
+    best = measure.best_rounds({side: build_work(side, setting) for side in sides}, rounds)
     labels = best['ours'][1][0]
-    for side, (_, (others, _)) in best.items():
-        if differing := int((others != labels).sum()):
-            raise RuntimeError(f'{side} differs: labels of {differing} of {len(labels)} images')
-    same = 'the same labels, ' if len(sides) > 1 else ''
+    if 'plain' in sides:
+        measure.check_agreement('labels', float((best['plain'][1][0] != labels).mean()), 0)
     outliers = np.count_nonzero(labels < 0)
-    print(f'{setting.number} images: {same}{labels.max() + 1} clusters, {outliers} outliers')
+    print(f'{setting.number} images: {labels.max() + 1} clusters, {outliers} outliers')
     for place, phase in enumerate(PHASES):
         seconds = {side: outcome[1][place] for side, (_, outcome) in best.items()}
-        print_row(f'{setting.number} {phase}, s', seconds, '.2f')
-    print_row(f'{setting.number} total, s', {side: best[side][0] for side in sides}, '.2f')
-    print_peaks(f'{setting.number} peak MiB', build_work, {side: (side, setting) for side in sides})
+        measure.print_row(f'{setting.number} {phase}, s', seconds, '.2f')
+    measure.print_row(f'{setting.number} total, s', {side: best[side][0] for side in sides}, '.2f')
+    measure.print_peaks(f'{setting.number}', build_work, {side: (side, setting) for side in sides})
     return labels
 
 
 def main() -> None:
     """Print times, memory and their ratios for all sizes."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('--sizes', type=int, nargs='+', default=SIZES, help='numbers of images')
-    parser.add_argument('--dims', type=int, default=768, help='dimensions of the features')
-    parser.add_argument(
-        '--search', choices=('exact', 'faiss'), default='exact', help='how ours finds neighbors'
-    )
-    parser.add_argument(
-        '--plain-up-to', type=int, default=12936, help='largest size of the plain composition'
-    )
-    parser.add_argument('--rounds', type=int, default=3, help='the best of this many counts')
+    parser = measure.make_parser(__doc__)
+    option = parser.add_argument
+    option('--sizes', type=int, nargs='+', default=SIZES, help='numbers of images')
+    option('--dims', type=int, default=768, help='dimensions of the features')
+    text = 'how ours finds neighbors'
+    option('--search', choices=('exact', 'faiss'), default='exact', help=text)
+    text = 'largest size of the plain composition'
+    option('--plain-up-to', type=int, default=12936, help=text)
+    option('--rounds', type=int, default=3, help='the best of this many counts')
     args = parser.parse_args()
-    print_head(f'{args.dims} dimensions, float32, {args.search} search')
+    measure.print_head(f'{args.dims} dimensions, float32, {args.search} search')
     for size in args.sizes:
-        sides = SIDES if size <= args.plain_up_to else ('ours',)
+        sides = measure.SIDES if size <= args.plain_up_to else ('ours',)
         report(Setting(size, args.dims, args.search), sides, args.rounds)
 
 

@@ -10,15 +10,14 @@ Example:
     python tools/benchmarks/benchmark_ranking.py --msmt17
 """
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import measure
 import numpy as np
 import plain_ranking
 import torch
-from measure import SIDES, best_rounds, print_head, print_peaks, print_row
 
 from passreid.evaluation.functional import rank_features, re_ranking
 
@@ -29,25 +28,15 @@ SEED = 0  # One without equal distances where lists of neighbors end.
 
 @dataclass(frozen=True)
 class Setting:
-    """What is ranked.
-
-    Args:
-        queries (int): Images to look for.
-        gallery (int): Images to look among.
-        identities (int): People in both.
-        others (int): People in the gallery alone.
-        cameras (int): Number of cameras.
-        dims (int): Of the features.
-        likeness (float): Mean cosine of two images of one person.
-    """
+    """How many images and people are ranked, and what their features are like."""
 
     queries: int
     gallery: int
     identities: int
-    others: int
+    others: int  # People in the gallery alone.
     cameras: int
     dims: int = 768
-    likeness: float = 0.16
+    likeness: float = 0.16  # Mean cosine of two images of one person.
 
     def features(self) -> list[torch.Tensor]:
         """Draw features of queries and gallery.
@@ -109,35 +98,29 @@ def largest_difference(plain: Any, ours: Any) -> float:
     return float(np.abs(plain - ours).max())
 
 
-def compare(part: str, setting: Setting, rounds: int, sides: tuple[str, ...] = SIDES) -> None:
-    """Print times and memory of the sides and their ratios.
-
-    Raises:
-        RuntimeError: When their numbers differ.
-    """
+def compare(
+    part: str, setting: Setting, rounds: int, sides: tuple[str, ...] = measure.SIDES
+) -> None:
+    """Print times and memory of the sides and their ratios; fail when their numbers differ."""
     title = f'{part} {setting.queries} x {setting.gallery}'
-    best = best_rounds({side: build_work(side, part, setting) for side in sides}, rounds)
+    best = measure.best_rounds({side: build_work(side, part, setting) for side in sides}, rounds)
     if len(sides) > 1:
         difference = largest_difference(best['plain'][1], best['ours'][1])
-        if not difference < TOLERANCE:
-            raise RuntimeError(f'the sides differ: {part} by {difference:.1e}')
-        print(f'{part}: the same numbers (largest difference {difference:.0e})')
-    print_row(f'{title}, s', {side: seconds for side, (seconds, _) in best.items()}, '.2f')
+        measure.check_agreement(part, difference, TOLERANCE)
+    measure.print_row(f'{title}, s', {side: seconds for side, (seconds, _) in best.items()}, '.2f')
     del best
-    print_peaks(f'{title}, peak MiB', build_work, {side: (side, part, setting) for side in sides})
+    measure.print_peaks(title, build_work, {side: (side, part, setting) for side in sides})
 
 
 def main() -> None:
     """Print times, memory and their ratios."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = measure.make_parser(__doc__)
     parser.add_argument('--rounds', type=int, default=5, help='the best of this many counts')
     parser.add_argument(
         '--msmt17', action='store_true', help='also run ours at the size of MSMT17 (minutes)'
     )
     args = parser.parse_args()
-    print_head(f'{MARKET.dims} dimensions, float32')
+    measure.print_head(f'{MARKET.dims} dimensions, float32')
     compare('evaluation', MARKET, args.rounds)
     compare('re-ranking', RE_RANKED, args.rounds)
     if args.msmt17:

@@ -3,7 +3,8 @@
 One process and one thread, on the same generated JPEG images. The worker part is what data loader
 workers do: decode and cut here, everything in the plain composition. The whole path ends with a
 normalised batch and runs on the CPU alone. ``--device`` also times the part that runs on the
-device, transfer included.
+device, transfer included. First it is checked that the views of both have the same sizes and, on
+average, the same colors.
 
 Example:
     python tools/benchmarks/benchmark_views.py --device cuda
@@ -15,27 +16,29 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import torch
-from measure import best_seconds
+from measure import best_seconds, check_agreement, make_parser, print_head, print_row
 from mmengine.dataset import default_collate
 from plain_multi_crop import PlainMultiCrop
 
 from passreid.datasets.transforms import LoadPersonImage, PackViews, PartAwareMultiCrop
 from passreid.models import PASSDataPreprocessor
 
+# Standard errors: all work is random on both sides.
+TOLERANCE = 6
+
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('--image-size', type=int, nargs=2, default=(256, 128), metavar=('H', 'W'))
-    parser.add_argument('--global-size', type=int, nargs=2, default=(256, 128), metavar=('H', 'W'))
-    parser.add_argument('--local-size', type=int, nargs=2, default=(128, 64), metavar=('H', 'W'))
-    parser.add_argument('--num-parts', type=int, default=3)
-    parser.add_argument('--local-per-part', type=int, default=3)
-    parser.add_argument('--batch-size', type=int, default=32, help='images of a batch')
-    parser.add_argument('--rounds', type=int, default=12, help='the best round of each counts')
-    parser.add_argument('--device', default='cpu', help='also time this device, such as cuda')
+    parser = make_parser(__doc__)
+    option, size = parser.add_argument, dict(type=int, nargs=2, metavar=('H', 'W'))
+    option('--image-size', default=(256, 128), **size)
+    option('--global-size', default=(256, 128), **size)
+    option('--local-size', default=(128, 64), **size)
+    option('--num-parts', type=int, default=3)
+    option('--local-per-part', type=int, default=3)
+    option('--batch-size', type=int, default=32, help='images of a batch')
+    option('--rounds', type=int, default=12, help='the best round of each counts')
+    option('--device', default='cpu', help='also time this device, such as cuda')
     return parser.parse_args()
 
 
@@ -47,12 +50,31 @@ def generate_images(number: int, height: int, width: int) -> list[bytes]:
     return [cv2.imencode('.jpg', image)[1].tobytes() for image in images]
 
 
-def best_rates(
-    paths: dict[str, Callable[[], object]], rounds: int, num_images: int
-) -> dict[str, float]:
-    """Best images/s of each path, timed in turn."""
-    seconds = best_seconds(paths, rounds)
-    return {name: num_images / taken for name, taken in seconds.items()}
+def compare_views(plain: list[torch.Tensor], ours: dict[str, torch.Tensor]) -> float:
+    """Return by how many standard errors the mean colors of global or of local views differ."""
+    expected = {'global_views': torch.cat(plain[:2]), 'local_views': torch.cat(plain[2:])}
+    shapes = [{kind: views.shape for kind, views in side.items()} for side in (expected, ours)]
+    if shapes[0] != shapes[1]:
+        raise RuntimeError(f'the sides differ: sizes of views {shapes[0]} and {shapes[1]}')
+    errors = []
+    for kind, views in expected.items():
+        colors, others = views.mean((2, 3)), ours[kind].mean((2, 3))
+        spread = ((colors.var(0) + others.var(0)) / len(colors)).sqrt()
+        errors.append(float(((colors.mean(0) - others.mean(0)) / spread).abs().max()))
+    return max(errors)
+
+
+def device_rate(preprocessor: PASSDataPreprocessor, batch: dict, args: argparse.Namespace) -> float:
+    """Time transfer and augmentation of a pinned batch on the device, in images/s."""
+    preprocessor = preprocessor.to(args.device)
+    batch['inputs'] = {name: views.pin_memory() for name, views in batch['inputs'].items()}
+
+    def run() -> None:
+        preprocessor(batch, True)
+        torch.accelerator.synchronize()
+
+    run()
+    return args.batch_size / best_seconds({'device': run}, args.rounds)['device']
 
 
 def main() -> None:
@@ -70,50 +92,29 @@ def main() -> None:
     load, crop, pack = LoadPersonImage(), PartAwareMultiCrop(**shape), PackViews()
     plain, preprocessor = PlainMultiCrop(**shape), PASSDataPreprocessor()
 
-    def cut(image: bytes) -> dict:
-        return pack(crop(load({'img_bytes': image})))
+    def cut() -> list[dict]:
+        return [pack(crop(load({'img_bytes': image}))) for image in encoded]
 
-    def cut_all() -> None:
-        for image in encoded:
-            cut(image)
+    def cut_plainly() -> list[list[torch.Tensor]]:
+        return [plain(image) for image in encoded]
 
-    def plain_all() -> None:
-        for image in encoded:
-            plain(image)
-
-    rates = best_rates(
-        {
-            'plain worker': plain_all,
-            'our worker': cut_all,
-            'plain whole': lambda: default_collate([plain(image) for image in encoded]),
-            'our whole': lambda: preprocessor(default_collate([cut(i) for i in encoded]), True),
+    works: dict[str, dict[str, Callable]] = {
+        'worker part': {'plain': cut_plainly, 'ours': cut},
+        'whole view path on CPU': {
+            'plain': lambda: default_collate(cut_plainly()),
+            'ours': lambda: preprocessor(default_collate(cut()), True)['inputs'],
         },
-        args.rounds,
-        len(encoded),
-    )
-    print(f'{"images/s on one core":24}{"plain":>10}{"ours":>10}{"ratio":>8}')
-    for part, title in (('worker', 'worker part'), ('whole', 'whole view path on CPU')):
-        slow, fast = rates[f'plain {part}'], rates[f'our {part}']
-        print(f'{title:24}{slow:10.0f}{fast:10.0f}{fast / slow:7.1f}x')
+    }
+    difference = compare_views(*(work() for work in works['whole view path on CPU'].values()))
+    check_agreement('mean colors, in standard errors', difference, TOLERANCE)
+    print_head(f'{args.batch_size} images, images/s on one core')
+    for title, sides in works.items():
+        seconds = best_seconds(sides, args.rounds)
+        rates = {side: args.batch_size / taken for side, taken in seconds.items()}
+        print_row(title, rates, '.0f', by_plain=True)
     if args.device != 'cpu':
-        print(f'augmentation on {args.device}: {device_rate(args, cut, encoded):.0f} images/s')
-
-
-def device_rate(
-    args: argparse.Namespace, cut: Callable[[bytes], dict], encoded: list[bytes]
-) -> float:
-    """Time transfer and augmentation of a pinned batch on the device, in images/s."""
-    device = torch.device(args.device)
-    preprocessor = PASSDataPreprocessor().to(device)
-    batch = default_collate([cut(image) for image in encoded])
-    batch['inputs'] = {name: views.pin_memory() for name, views in batch['inputs'].items()}
-
-    def run() -> None:
-        preprocessor(batch, True)
-        torch.accelerator.synchronize(device)
-
-    run()
-    return best_rates({'device': run}, args.rounds, len(encoded))['device']
+        rate = device_rate(preprocessor, default_collate(cut()), args)
+        print_row(f'augmentation on {args.device}', {'ours': rate}, '.0f')
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Compare float16 and bfloat16 with float32: losses, gradients, features and rankings.
+"""Compare float16 and bfloat16 with float32: losses, gradients and features.
 
 A step of pre-training, of fine-tuning and of USL is computed from the same weights and images in
 float32 and under autocast. On a GPU that is the published size and both types; without one a
@@ -6,152 +6,173 @@ smaller network and bfloat16. The exit status is 1 when a limit is exceeded.
 
 A type rounds by at most a relative u (2^-11 for float16, 2^-8 for bfloat16). A layer of a ViT
 rounds about 8 times on its way forth and as often back, independently, so that gradients, losses
-and features of L layers may differ by u sqrt(16 L), relative. Rankings follow the features: of the
-nearest images, which noise puts in order, a share may be others.
+and features of L layers may differ by u sqrt(16 L), relative.
 
 Example:
-    python tools/benchmarks/check_precision.py
+    python tools/benchmarks/check_precision.py --device cuda
 """
 
 import argparse
 import sys
 from math import sqrt
+from pathlib import Path
+from typing import Any
 
 import torch
-from precision_tasks import RECIPES, Outcome, Setting, compute, draw_people
+from measure import make_parser
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmpretrain.structures import DataSample
 from torch import Tensor
 from torch.nn import functional as F
 
-from passreid.evaluation.functional import evaluate_rank
+from passreid.registry import MODELS
+from passreid.utils import register_all_modules
+from passreid.visualization import Table
 
+CONFIGS = Path(__file__).parents[2] / 'configs'
+RECIPES = {
+    'pre-training': 'pass/pass_vit-s16_lup.py',
+    'fine-tuning': 'supervised/vit-s16_market1501-256x128.py',
+    'USL': 'usl/usl_vit-s16_market1501-256x128.py',
+}
 DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16}
-# Share of the ten nearest images that may be others.
-LARGEST_SWAP = 0.1
-# Percentage points of mAP.
-LARGEST_CHANGE = 1.0
-ROW = '{:<13}{:<10}{:<34}{:>11}{:>11}  {}'
+LOSS_SCALE = 2.0**16
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--dtypes', nargs='+', choices=DTYPES, help='of those, by default all')
     parser.add_argument('--tasks', nargs='+', choices=RECIPES, default=list(RECIPES))
     parser.add_argument('--arch', help='such as deit-small')
     parser.add_argument('--height', type=int, help='of the images in pixels')
     parser.add_argument('--people', type=int, help='with four images each')
-    return parser.parse_args()
+    args = parser.parse_args()
+    on_cpu = args.device == 'cpu'
+    args.dtypes = args.dtypes or (['bfloat16'] if on_cpu else list(DTYPES))
+    args.arch = args.arch or ('deit-tiny' if on_cpu else 'deit-small')
+    args.height = args.height or (128 if on_cpu else 256)
+    args.people = args.people or (4 if on_cpu else 16)
+    args.prototypes = 4096 if on_cpu else 65536
+    return args
 
 
-def choose_setting(args: argparse.Namespace) -> Setting:
-    """Return the published size for a GPU, and one of seconds for a processor."""
-    large = args.device != 'cpu'
-    return Setting(
-        device=args.device,
-        arch=args.arch or ('deit-small' if large else 'deit-tiny'),
-        height=args.height or (256 if large else 128),
-        people=args.people or (16 if large else 4),
-        prototypes=65536 if large else 4096,
-    )
+def draw_people(args: argparse.Namespace) -> tuple[Tensor, Tensor]:
+    """Draw noisy pictures of persons in four colors each: images (N, 3, H, W) and ids (N,)."""
+    generator = torch.Generator().manual_seed(0)
+    looks = torch.rand(args.people, 3, 4, 1, generator=generator).repeat_interleave(4, 0)
+    coarse = looks + 0.2 * torch.randn(len(looks), 3, 4, 2, generator=generator)
+    images = 2 * F.interpolate(coarse, (args.height, args.height // 2), mode='bilinear') - 1
+    return images.to(args.device), torch.arange(len(looks), device=args.device) // 4
 
 
-def group_of(name: str) -> str:
-    """Return which part of the network a parameter belongs to."""
-    if 'layers.' in name and name.startswith('backbone'):
-        return f'layer {name.split("layers.")[1].split(".")[0]}'
-    return 'embeddings' if name.startswith('backbone') else name.split('.')[0]
+def build_model(task: str, args: argparse.Namespace) -> Any:
+    """Build the model of a recipe, the same at each call and without stochastic depth."""
+    MMLogger.get_current_instance().setLevel('WARNING')
+    register_all_modules()
+    torch.manual_seed(0)
+    model = Config.fromfile(CONFIGS / RECIPES[task]).model
+    model.pop('data_preprocessor')
+    size = (args.height, args.height // 2)
+    model.backbone.update(arch=args.arch, img_size=size, drop_path_rate=0.0, init_cfg=None)
+    if task == 'pre-training':
+        model.neck.out_channels = args.prototypes
+    else:
+        width = MODELS.build(model.backbone).embed_dims
+        (model.head if task == 'fine-tuning' else model.neck).in_channels = width
+    if task == 'fine-tuning':
+        model.head.num_classes = args.people
+    built = MODELS.build(model)
+    built.init_weights()
+    return built.train().to(args.device)
 
 
-def gradient_errors(found: Outcome, exact: Outcome) -> dict[str, float]:
-    """Compute the relative error of the gradients of each part of the network.
+def compute_loss(task: str, model: Any, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """Return the losses of a batch."""
+    if task == 'pre-training':
+        # The images and their mirror images, and a local view of each part.
+        height = images.shape[2] // 2
+        tops = [0, height // 2, height]
+        local = torch.cat([images[:, :, top : top + height, : height // 2] for top in tops])
+        views = {'global_views': torch.cat((images, images.flip(3))), 'local_views': local}
+        return model.loss(views)
+    if task == 'fine-tuning':
+        return model.loss(images, [DataSample().set_gt_label(label) for label in labels.cpu()])
+    samples = [DataSample(metainfo={'sample_idx': index}) for index in range(len(images))]
+    generator = torch.Generator().manual_seed(1)
+    centers = torch.randn(int(labels.max()) + 1, model.neck.out_channels, generator=generator)
+    model.set_pseudo_labels(labels, centers.to(images.device))
+    return model.loss(images, samples)
+
+
+def compute(
+    task: str, args: argparse.Namespace, dtype: torch.dtype, scale: float = 1.0
+) -> dict[str, Tensor]:
+    """Make a step without the optimizer's, and a test, as autocast with a type computes them.
 
     Returns:
-        dict[str, float]: Norm of the difference by the norm of the exact gradient.
+        dict[str, Tensor]: Losses, gradients by parts of the network, and features.
     """
-    sums: dict[str, list[float]] = {}
-    for name, value in exact.gradients.items():
+    model, (images, labels) = build_model(task, args), draw_people(args)
+    autocast = torch.autocast(args.device, dtype, enabled=dtype != torch.float32)
+    with autocast:
+        losses = compute_loss(task, model, images, labels)
+    losses = {name: value for name, value in losses.items() if 'loss' in name}
+    (scale * sum(losses.values())).backward()
+    found = {name: value.detach().reshape(1) for name, value in losses.items()}
+    found |= {f'gradient of {part}': g / scale for part, g in gradients(model).items()}
+    # As torch's GradScaler does after a step that overflows.
+    if scale > 1 and not all(value.isfinite().all() for value in found.values()):
+        return compute(task, args, dtype, scale / 2)
+    if task == 'pre-training':
+        model.update_teacher(0.9)
+    for name, value in [*model.named_parameters(), *model.named_buffers()]:
+        if value.is_floating_point() and value.dtype != torch.float32:
+            raise TypeError(f'{name} is {value.dtype} after the step, not float32')
+    model.eval()
+    with autocast, torch.no_grad():
+        samples = model(images, mode='predict')
+    return found | {'features': torch.stack([sample.feature for sample in samples]).float()}
+
+
+def gradients(model: Any) -> dict[str, Tensor]:
+    """Join the gradients of each part of the network: its layers, embeddings, neck and head."""
+    parts: dict[str, list[Tensor]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.grad is None:
+            continue
+        words, gradient = name.split('.'), parameter.grad.flatten()
+        part = words[0] if words[0] != 'backbone' else 'embeddings'
+        if 'layers' in words and words[0] == 'backbone':
+            part = f'layer {words[words.index("layers") + 1]}'
         if name.endswith('qkv.bias'):
             # That of the keys is zero but for rounding: it adds the same to all scores.
-            query, _, last = value.chunk(3)
-            own_query, _, own_last = found.gradients[name].chunk(3)
-            value, own = torch.cat((query, last)), torch.cat((own_query, own_last))
-        else:
-            own = found.gradients[name]
-        pair = sums.setdefault(group_of(name), [0.0, 0.0])
-        pair[0] += float((own - value).double().square().sum())
-        pair[1] += float(value.double().square().sum())
-    return {group: sqrt(difference / whole) for group, (difference, whole) in sums.items()}
-
-
-def mean_ap(features: Tensor, people: Tensor) -> float:
-    """Return the mAP in percent, the first image of each person asking for the others."""
-    query = torch.arange(len(features), device=features.device) % 4 == 0
-    pids, distances = people.cpu().numpy(), torch.cdist(features[query], features[~query])
-    mask = query.cpu().numpy()
-    cameras = mask.astype(int)
-    scores = evaluate_rank(
-        distances.cpu().numpy(), pids[mask], pids[~mask], cameras[mask], cameras[~mask], max_rank=1
-    )
-    return 100 * float(scores.mAP)
-
-
-def swapped(features: Tensor, others: Tensor, count: int = 10) -> float:
-    """Return the share of the nearest images that are others."""
-    nearest = [
-        torch.cdist(each, each).fill_diagonal_(torch.inf).topk(count, largest=False).indices
-        for each in (features, others)
-    ]
-    shared = (nearest[0].unsqueeze(2) == nearest[1].unsqueeze(1)).any(2)
-    return 1 - float(shared.float().mean())
-
-
-def compare(found: Outcome, exact: Outcome, people: Tensor, dtype: torch.dtype) -> list[tuple]:
-    """Compare what a type computes with float32.
-
-    Returns:
-        list[tuple[str, float, float]]: What, the error, and the limit.
-    """
-    limit = torch.finfo(dtype).eps / 2 * sqrt(16 * exact.depth)
-    rows = [
-        (f'{name}, relative', abs(found.losses[name] - value) / abs(value), limit)
-        for name, value in exact.losses.items()
-    ]
-    errors = gradient_errors(found, exact)
-    rows += [(f'gradient of {group}, relative', error, limit) for group, error in errors.items()]
-    features, others = (F.normalize(one.features, dim=1) for one in (found, exact))
-    rows.append(('features, relative', float((features - others).norm(dim=1).max()), limit))
-    rows.append(('ten nearest images, swapped', swapped(features, others), LARGEST_SWAP))
-    change = abs(mean_ap(features, people) - mean_ap(others, people))
-    rows.append(('mAP, percentage points', change, LARGEST_CHANGE))
-    bad = sum(
-        value.dtype != torch.float32 or not bool(value.isfinite().all())
-        for value in found.states.values()
-    )
-    rows.append(('states not finite or not float32', float(bad), 0.0))
-    return rows
+            query, _, value = gradient.chunk(3)
+            gradient = torch.cat((query, value))
+        parts.setdefault(part, []).append(gradient)
+    return {part: torch.cat(found) for part, found in parts.items()}
 
 
 def main() -> None:
     """Print the table; fail when a limit is exceeded."""
-    args = parse_args()
-    setting = choose_setting(args)
-    dtypes = args.dtypes or (['bfloat16'] if setting.device == 'cpu' else list(DTYPES))
-    _, people = draw_people(setting)
-    print(setting)
-    print(ROW.format('task', 'type', 'what', 'error', 'limit', ''))
-    exceeded = 0
+    args, rows, exceeded = parse_args(), [], 0
+    print(f'{args.arch}, images of {args.height}x{args.height // 2}, on {args.device}')
     for task in args.tasks:
-        exact = compute(task, setting, torch.float32)
-        for name in dtypes:
-            found = compute(task, setting, DTYPES[name])
-            for what, error, limit in compare(found, exact, people, DTYPES[name]):
+        exact = compute(task, args, torch.float32)
+        depth = sum(name.startswith('gradient of layer') for name in exact)
+        for name in args.dtypes:
+            dtype = DTYPES[name]
+            limit = torch.finfo(dtype).eps / 2 * sqrt(16 * depth)
+            found = compute(task, args, dtype, LOSS_SCALE if name == 'float16' else 1.0)
+            for what, value in exact.items():
+                error = float((found[what] - value).double().norm() / value.double().norm())
                 # Also when the error is no number.
                 bad = not error <= limit
                 exceeded += bad
-                print(ROW.format(task, name, what, f'{error:.2e}', f'{limit:.2e}', '!' * bad))
+                rows.append((task, name, what, f'{error:.1e}', f'{limit:.1e}', '!' * bad))
+    print(Table(('task', 'type', 'what', 'relative error', 'limit', ''), rows).to_text())
     print(f'{exceeded} limits exceeded')
     sys.exit(bool(exceeded))
 

@@ -1,5 +1,6 @@
 """What all benchmarks share: sides timed in turn, peak memory, and the lines of a table."""
 
+import argparse
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -12,15 +13,17 @@ SIDES = ('plain', 'ours')
 WIDTH = 44
 
 
+def make_parser(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser that shows the docstring of a program as it stands."""
+    return argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
 def best_rounds(
     works: Mapping[str, Callable[[], Any]], rounds: int
 ) -> dict[str, tuple[float, Any]]:
-    """Run all works in turn, so that they meet the same load.
-
-    Args:
-        works (Mapping[str, Callable]): What to time by its name; what runs on a GPU must wait for
-            its end itself.
-        rounds (int): How often each runs.
+    """Run all works in turn, so that they meet the same load; those on a GPU wait for its end.
 
     Returns:
         dict[str, tuple[float, Any]]: Seconds and outcome of the best round of each.
@@ -41,64 +44,68 @@ def best_seconds(works: Mapping[str, Callable[[], Any]], rounds: int) -> dict[st
     return {name: seconds for name, (seconds, _) in best_rounds(works, rounds).items()}
 
 
+def check_agreement(what: str, difference: float, tolerance: float) -> None:
+    """Print by how much the sides differ; raise an error when that is too much."""
+    if not difference <= tolerance:
+        raise RuntimeError(f'the sides differ: {what} by {difference:.1e}')
+    print(f'{what}: the same on both sides (largest difference {difference:.0e})')
+
+
 def print_head(note: str) -> None:
     """Print what the figures were measured with and the head of the table."""
     print(f'{torch.get_num_threads()} CPU threads, torch {torch.__version__}, {note}')
     print(f'{"":{WIDTH}}' + ''.join(f'{side:>10}' for side in SIDES) + f'{"ratio":>9}')
 
 
-def print_row(title: str, figures: Mapping[str, float], form: str, less: bool = False) -> None:
+def print_row(title: str, figures: Mapping[str, float], form: str, by_plain: bool = False) -> None:
     """Print a figure of each side and, where there are both, their ratio.
 
-    Args:
-        title (str): Figure and unit.
-        figures (Mapping[str, float]): By side.
-        form (str): Format of a figure.
-        less (bool): How much as large ours is instead of how many times as fast, which is plain by
-            ours.
+    It is plain by ours, as of times, or with ``by_plain`` ours by plain, as of memory or rates.
     """
     cells = (format(figures[side], form) if side in figures else '' for side in SIDES)
     line = f'{title:{WIDTH}}' + ''.join(f'{cell:>10}' for cell in cells)
     if len(figures) == len(SIDES) and all(figures.values()):
         ratio = figures['plain'] / figures['ours']
-        line += f'{1 / ratio if less else ratio:8.3g}x'
+        line += f'{1 / ratio if by_plain else ratio:8.3g}x'
     print(line, flush=True)
 
 
 def print_peaks(
-    title: str, build: Callable[..., Callable[[], object]], sides: Mapping[str, tuple]
+    title: str,
+    build: Callable[..., Callable[[], object]],
+    sides: Mapping[str, tuple],
+    device: str = 'cpu',
+    whole: bool = False,
 ) -> None:
-    """Print the MiB that the work of each side, with these arguments of ``build``, adds."""
+    """Print the MiB that the work of each side, given its arguments of ``build``, adds.
+
+    With ``whole`` what ``build`` makes counts, too. See :func:`peak_memory`.
+    """
     peaks = {
-        side: peak_memory(build, 'cpu', *args, rounds=1)[1] / 2**20 for side, args in sides.items()
+        side: peak_memory(build, device, *args)[0 if whole else 1] / 2**20
+        for side, args in sides.items()
     }
-    print_row(title, peaks, '.0f', less=True)
+    print_row(f'{title}, peak MiB', peaks, '.0f', by_plain=True)
 
 
 def peak_memory(
-    build: Callable[..., Callable[[], object]], device: str, *args: Any, rounds: int = 2
+    build: Callable[..., Callable[[], object]], device: str, *args: Any
 ) -> tuple[int, int]:
-    """Measure the work that ``build(*args)`` returns, in a fresh process.
+    """Measure the work that ``build(*args)`` returns, run twice in a fresh process.
 
     On a GPU the figures are those of torch's allocator, on a CPU resident memory as Linux counts
-    it, which also holds what libraries and the C allocator keep.
-
-    Args:
-        build (Callable): Function of a module that makes everything ready and returns the work.
-        device (str): Where it runs.
-        *args: Of ``build``; they must be picklable.
-        rounds (int): How often the work runs.
+    it, which also holds what libraries and the C allocator keep. The arguments must be picklable.
 
     Returns:
         tuple[int, int]: Bytes at the peak: all since before ``build``, and what the work itself
         adds to the state that ``build`` left.
     """
     with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as pool:
-        return pool.submit(_measure, build, device, args, rounds).result()
+        return pool.submit(_measure, build, device, args).result()
 
 
 def _measure(
-    build: Callable[..., Callable[[], object]], device: str, args: tuple, rounds: int
+    build: Callable[..., Callable[[], object]], device: str, args: tuple
 ) -> tuple[int, int]:
     if device != 'cpu':
         # The matrix library takes its work space with the first product.
@@ -113,7 +120,7 @@ def _measure(
             file.write('5')
     else:
         torch.cuda.reset_peak_memory_stats()
-    for _ in range(rounds):
+    for _ in range(2):
         work()
     peak = _memory(device, peak=True)
     return peak - empty, peak - built

@@ -9,14 +9,7 @@ from torchvision import transforms
 
 
 class PlainMultiCrop:
-    """Decode an image and make all its views, with all photometric work, one view after the other.
-
-    Args:
-        global_size (tuple[int, int]): Height and width of the two global views in pixels.
-        local_size (tuple[int, int]): Height and width of local views in pixels.
-        num_parts (int): Number of local areas.
-        local_per_part (int): Local views of each area.
-    """
+    """Decode an image and make all its views, with all photometric work, one after the other."""
 
     def __init__(
         self,
@@ -65,5 +58,4 @@ def _view(
 
 
 def _blur(image: Image.Image) -> Image.Image:
-    """Blur with a random width."""
     return image.filter(ImageFilter.GaussianBlur(random.uniform(0.1, 2.0)))

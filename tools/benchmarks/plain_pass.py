@@ -12,13 +12,10 @@ from passreid.models.layers import resize_table
 
 
 class PlainPASS(nn.Module):
-    """PASS with the weights of ``model`` and without its short cuts.
+    """PASS with the weights and temperatures of a model and without its short cuts.
 
     One forward pass for each area, all layers for all tokens, scores of all views and tokens,
     one term of the loss after the other, and loops over the parameters.
-
-    Args:
-        model (PASS): Weights and temperatures to start from.
     """
 
     def __init__(self, model: PASS) -> None:
@@ -27,7 +24,8 @@ class PlainPASS(nn.Module):
         self.teacher = deepcopy(model.teacher)
         self.student_temperature = model.head.student_temperature
         self.teacher_temperature = model.head.teacher_temperature
-        self.register_buffer('centres', torch.zeros_like(model.head.centres))
+        rows = len(model.neck.prototypes), len(model.neck.prototypes[0].weight)
+        self.register_buffer('centers', torch.zeros(rows))
         self.num_parts = model.backbone.num_parts
         for network in (self.student, self.teacher):
             for layer in network['backbone'].layers:
@@ -54,11 +52,11 @@ class PlainPASS(nn.Module):
         with torch.no_grad():
             teacher_scores = _scores(self.teacher['neck'], targets)
             probabilities = [
-                ((scores - centre) / self.teacher_temperature).softmax(-1).split(batch)
-                for scores, centre in zip(teacher_scores, self.centres, strict=True)
+                ((scores - center) / self.teacher_temperature).softmax(-1).split(batch)
+                for scores, center in zip(teacher_scores, self.centers, strict=True)
             ]
-            for scores, centre in zip(teacher_scores, self.centres, strict=True):
-                centre.mul_(0.9).add_(scores.mean(0), alpha=0.1)
+            for scores, center in zip(teacher_scores, self.centers, strict=True):
+                center.mul_(0.9).add_(scores.mean(0), alpha=0.1)
         total, num_terms = torch.zeros((), device=tokens[0].device), 0
         scores_of_tokens = _scores(self.student['neck'], tokens)
         for views, of_teacher in zip(scores_of_tokens, probabilities, strict=True):
@@ -69,6 +67,13 @@ class PlainPASS(nn.Module):
                         term = -(probability * scores.log_softmax(-1)).sum(-1).mean()
                         total, num_terms = total + term, num_terms + 1
         return total / num_terms
+
+    def build_optimizer(self) -> torch.optim.AdamW:
+        """Build the optimizer of the student, without weight decay for vectors."""
+        weights = [p for p in self.student.parameters() if p.ndim > 1]
+        vectors = [p for p in self.student.parameters() if p.ndim <= 1]
+        groups = [{'params': weights}, {'params': vectors, 'weight_decay': 0.0}]
+        return torch.optim.AdamW(groups, lr=5e-4, weight_decay=0.04)
 
     def clip_gradients(self, max_norm: float = 3.0) -> None:
         """Clip the gradient of each parameter by itself."""

@@ -24,11 +24,7 @@ def evaluate(
     gallery_cam_ids: ndarray,
     max_rank: int = 50,
 ) -> dict[str, ndarray]:
-    """Sort the whole matrix and score all queries at once.
-
-    Returns:
-        dict[str, ndarray]: ``mAP``, ``cmc (max_rank,)`` and ``mINP``.
-    """
+    """Sort the whole matrix and score all queries: ``mAP``, ``cmc (max_rank,)`` and ``mINP``."""
     order = np.argsort(distances, axis=1)
     same = gallery_pids[order] == query_pids[:, None]
     removed = same & (gallery_cam_ids[order] == query_cam_ids[:, None])
@@ -51,11 +47,7 @@ def evaluate(
 def re_rank(
     query: Tensor, gallery: Tensor, k1: int = 20, k2: int = 6, lambda_value: float = 0.3
 ) -> ndarray:
-    """Re-rank with matrices of all pairs (https://arxiv.org/abs/1701.08398, section 3).
-
-    Returns:
-        ndarray: Distances ``(Q, G)``.
-    """
+    """Re-rank with matrices of all pairs (https://arxiv.org/abs/1701.08398, section 3)."""
     features = cat([query, gallery])
     number, num_queries = len(features), len(query)
     distances = squared_distances(features, features)
@@ -101,16 +93,10 @@ def cluster(distances: ndarray, eps: float) -> ndarray:
 
 
 def reciprocal_set(order: ndarray, item: int, k: int, itself: int = 1) -> ndarray:
-    """Find k-reciprocal neighbors and expand them by the smaller sets that lie in them.
+    """Find k-reciprocal neighbors, ascending, with the smaller sets that lie in them.
 
-    Args:
-        order (ndarray): ``(N, K)``: items in the order of their distance, each its own first one.
-        item (int): Whose they are.
-        k (int): Size of the neighborhood.
-        itself (int): 1 if the item is one more than ``k``, 0 if it is one of them.
-
-    Returns:
-        ndarray: Items, ascending.
+    ``order (N, K)`` has items by distance, each its own first one; ``itself`` is 1 if the item is
+    one more than ``k``, 0 if it is one of them.
     """
     core = _reciprocal(order, item, k + itself)
     members = [core]

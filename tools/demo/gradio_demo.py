@@ -9,10 +9,10 @@ Example:
     python tools/demo/gradio_demo.py CONFIG CHECKPOINT --gallery my_crops
 """
 
-import argparse
 import os
 import re
 import time
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -28,38 +28,29 @@ _MAX_TOPK = 50
 _HINT = 'Drop a picture of a person on the left: a crop, as those of the gallery.'
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='config file of the model, or its name in the model zoo')
-    parser.add_argument('checkpoint', help='its weights')
-    parser.add_argument('--gallery', metavar='FOLDER', help='crops to search')
-    parser.add_argument(
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    option = parser.add_argument
+    option('config', help='config file of the model, or its name in the model zoo')
+    option('checkpoint', help='its weights')
+    option('--gallery', metavar='FOLDER', help='crops to search')
+    option(
         '--store',
         metavar='WHERE',
         help='where features are kept, as for tools/search_gallery.py (default: the cache of the '
         'user); without --gallery it is searched as it is',
     )
-    parser.add_argument(
-        '--camera-pattern',
-        default=r'_c(?P<camera>\d+)',
-        metavar='REGEX',
-        help='regular expression that finds the camera in the names of the crops '
-        '(default: %(default)s)',
+    text = (
+        'regular expression that finds the camera in the names of the crops (default: %(default)s)'
     )
-    parser.add_argument('--flip', action='store_true', help='average in the mirror image')
-    parser.add_argument('--device', help='where the model runs (default: the accelerator, if any)')
-    parser.add_argument(
-        '--num-workers', type=int, default=0, help='processes that read the crops of the gallery'
-    )
-    parser.add_argument(
-        '--host',
-        default='127.0.0.1',
-        help='address to serve; 0.0.0.0 lets others of the network in',
-    )
-    parser.add_argument('--port', type=int, default=7860, help='port to serve')
+    option('--camera-pattern', default=r'_c(?P<camera>\d+)', metavar='REGEX', help=text)
+    option('--flip', action='store_true', help='average in the mirror image')
+    option('--device', help='where the model runs (default: the accelerator, if any)')
+    option('--num-workers', type=int, default=0, help='processes that read the crops')
+    text = 'address to serve; 0.0.0.0 lets others of the network in'
+    option('--host', default='127.0.0.1', help=text)
+    option('--port', type=int, default=7860, help='port to serve')
     args = parser.parse_args()
     if not (args.gallery or args.store):
         parser.error('name a --gallery, a --store, or both')
@@ -80,19 +71,13 @@ def import_gradio() -> Any:
 def camera_records(pattern: str) -> Callable[[str], GalleryRecord]:
     r"""Return what reads the camera out of the name of an image; -1 when it has none.
 
-    Args:
-        pattern (str): Regular expression with a group ``camera``, looked for in the file name.
-
     Examples:
         >>> camera_records(r'_c(?P<camera>\d+)')('crops/0042_c3s1_000017.jpg').cam_id
         3
     """
-    try:
-        regex = re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f'{pattern!r} is no regular expression: {error}') from error
+    regex = re.compile(pattern)
     if 'camera' not in regex.groupindex:
-        raise ValueError(f'{pattern!r} lacks the group (?P<camera>...)')
+        raise ValueError(f'--camera-pattern {pattern!r} lacks the group (?P<camera>...)')
 
     def record(path: str) -> GalleryRecord:
         found = regex.search(os.path.basename(path))
@@ -101,7 +86,7 @@ def camera_records(pattern: str) -> Callable[[str], GalleryRecord]:
     return record
 
 
-def open_search(args: argparse.Namespace) -> ReIDInferencer:
+def open_search(args: Namespace) -> ReIDInferencer:
     """Build the model and open the gallery of a command line."""
     options = dict(device=args.device, flip=args.flip, num_workers=args.num_workers)
     records = camera_records(args.camera_pattern)
@@ -122,15 +107,7 @@ def find(
     least: float | None = None,
     not_cameras: Sequence[int] = (),
 ) -> Found:
-    """Search for a crop.
-
-    Args:
-        inferencer (ReIDInferencer): With a gallery.
-        crop (np.ndarray): ``(H, W, 3)`` uint8 in RGB.
-        topk (int): At most so many images.
-        least (float, optional): Least similarity. Defaults to None.
-        not_cameras (Sequence[int]): Cameras to leave out. Defaults to none.
-    """
+    """Search for a crop ``(H, W, 3)`` uint8 in RGB, for images at least so similar."""
     start = time.perf_counter()
     (every,) = inferencer(crop[..., ::-1], topk, SearchFilter(not_cameras=tuple(not_cameras)))
     matches = [match for match in every if least is None or match.similarity >= least]
@@ -178,9 +155,8 @@ def build_page(inferencer: ReIDInferencer, cameras: Sequence[int]) -> Any:
                 )
                 button = gr.Button('Search', variant='primary', elem_id='search')
                 topk = gr.Slider(1, _MAX_TOPK, 12, step=1, label='Images to show')
-                least = gr.Slider(
-                    0, 1, 0, step=0.0005, label='Least similarity', info='0 shows everything'
-                )
+                text = '0 shows everything'
+                least = gr.Slider(0, 1, 0, step=0.0005, label='Least similarity', info=text)
                 not_cameras = gr.Dropdown(
                     [str(camera) for camera in cameras],
                     multiselect=True,
@@ -199,16 +175,9 @@ def build_page(inferencer: ReIDInferencer, cameras: Sequence[int]) -> Any:
 
 
 def launch(page: Any, host: str, port: int, wait: bool = True) -> str:
-    """Serve the page (at any free port when it is 0) and return its address.
-
-    With ``wait`` it returns when the page is closed only.
-    """
-    gr = import_gradio()
-    theme = gr.themes.Default(
-        primary_hue='blue',
-        font=('system-ui', 'sans-serif'),
-        font_mono=('ui-monospace', 'monospace'),
-    )
+    """Serve the page and return its address; with ``wait`` when the page is closed only."""
+    fonts = dict(font=('system-ui', 'sans-serif'), font_mono=('ui-monospace', 'monospace'))
+    theme = import_gradio().themes.Default(primary_hue='blue', **fonts)
     _, address, _ = page.launch(
         server_name=host,
         server_port=port,

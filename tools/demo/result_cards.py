@@ -8,8 +8,6 @@ from pathlib import PurePath
 from passreid.search import Match
 from passreid.visualization import similarity_text, thumbnail_uri, time_text
 
-_CACHED = 512
-
 CSS = """
 #heading h1 { font-size: 24px; margin: 0 0 2px; }
 #heading p, .found-line, .note, .found .name { color: #5b6270; }
@@ -40,18 +38,11 @@ CSS = """
 
 @dataclass(frozen=True)
 class Found:
-    """Outcome of a search.
+    """Outcome of a search."""
 
-    Attributes:
-        matches (list[Match]): Most similar first.
-        best (Match, optional): The most similar image that the filter allows, also when it is less
-            similar than was asked for.
-        seconds (float): What it took, the feature of the query included.
-    """
-
-    matches: list[Match]
-    best: Match | None
-    seconds: float
+    matches: list[Match]  # Most similar first.
+    best: Match | None  # Also when it is less similar than was asked for.
+    seconds: float  # The feature of the query included.
 
 
 def note(text: str) -> str:
@@ -79,18 +70,16 @@ def _card(rank: int, match: Match) -> str:
     camera = 'cam ?' if record.cam_id < 0 else f'cam {record.cam_id}'
     name = escape(PurePath(record.path).name)
     uri = thumbnail(record.path)
-    picture = (
-        f'<img alt="{name}" src="{uri}">' if uri else '<span class="gone">cannot be read</span>'
-    )
+    gone = '<span class="gone">cannot be read</span>'
+    picture = f'<img alt="{name}" src="{uri}">' if uri else gone
     taken = f'<span class="name">{time_text(record.time)}</span>' if record.time is not None else ''
     return (
-        f'<figure><div class="picture">{picture}'
-        f'<span class="rank">{rank}</span></div>'
-        f'<figcaption><div class="facts"><span class="score">{similarity_text(match.similarity)}'
-        f'</span><span>{camera}</span></div>{taken}'
+        f'<figure><div class="picture">{picture}<span class="rank">{rank}</span></div><figcaption>'
+        f'<div class="facts"><span class="score">{similarity_text(match.similarity)}</span>'
+        f'<span>{camera}</span></div>{taken}'
         f'<span class="name" title="{escape(record.path)}">{name}</span></figcaption></figure>'
     )
 
 
 # The same images are found again and again.
-thumbnail = lru_cache(_CACHED)(thumbnail_uri)
+thumbnail = lru_cache(512)(thumbnail_uri)

@@ -8,7 +8,7 @@ Example:
         work_dirs/vit-t8_synthetic/epoch_30.pth --out model.onnx
 """
 
-import argparse
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import torch
@@ -28,50 +28,30 @@ IMAGES = ('.bmp', '.jpeg', '.jpg', '.png', '.webp')
 MAX_CHECKED = 64
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='config file, for example configs/supervised/NAME.py')
-    parser.add_argument(
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    option = parser.add_argument
+    option('config', help='config file, for example configs/supervised/NAME.py')
+    option(
         'checkpoint',
         help="weights: a checkpoint of training or pre-training, or a file of the authors' code; "
         "'none' for untrained ones, which show speed alone",
     )
-    parser.add_argument('--out', required=True, metavar='FILE', help='the file to write')
-    parser.add_argument(
-        '--no-normalize',
-        dest='normalize',
-        action='store_false',
-        help='features as they are (default: of unit length)',
-    )
+    option('--out', required=True, metavar='FILE', help='the file to write')
+    text = 'features as they are (default: of unit length)'
+    option('--no-normalize', dest='normalize', action='store_false', help=text)
     inputs = parser.add_mutually_exclusive_group()
-    inputs.add_argument(
-        '--raw-input',
-        action='store_true',
-        default=True,
-        help='the file takes RGB values from 0 to 255 and normalises them itself (default)',
-    )
-    inputs.add_argument(
-        '--normalized-input',
-        dest='raw_input',
-        action='store_false',
-        help='the file takes images that the caller has normalised by mean and std',
-    )
-    parser.add_argument(
-        '--flip',
-        action='store_true',
-        help='average the features of each image and its mirror image in the file',
-    )
-    parser.add_argument(
-        '--check-images',
-        metavar='FOLDER',
-        help=f'compare the features of images of this folder, too (the first {MAX_CHECKED})',
-    )
-    parser.add_argument(
-        '--opset', type=int, default=18, help='version of the operators, from 18 (default: 18)'
-    )
+    text = 'the file takes RGB values from 0 to 255 and normalises them itself (default)'
+    inputs.add_argument('--raw-input', action='store_true', default=True, help=text)
+    text = 'the file takes images that the caller has normalised by mean and std'
+    inputs.add_argument('--normalized-input', dest='raw_input', action='store_false', help=text)
+    text = 'average the features of each image and its mirror image in the file'
+    option('--flip', action='store_true', help=text)
+    text = f'compare the features of images of this folder, too (the first {MAX_CHECKED})'
+    option('--check-images', metavar='FOLDER', help=text)
+    text = 'version of the operators, from 18 (default: 18)'
+    option('--opset', type=int, default=18, help=text)
     add_config_options(parser)
     return parser.parse_args()
 

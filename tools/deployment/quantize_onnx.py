@@ -6,17 +6,15 @@ Example:
     python tools/deployment/quantize_onnx.py model.onnx --out model.int8.onnx
 """
 
-import argparse
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from pathlib import Path
 
 from passreid.deployment import quantize_onnx
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument('model', help='file of tools/deployment/export_onnx.py')
     parser.add_argument('--out', required=True, metavar='FILE', help='the file to write')
     parser.add_argument(

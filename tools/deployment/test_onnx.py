@@ -6,7 +6,7 @@ Example:
     python tools/deployment/test_onnx.py configs/supervised/vit-t8_synthetic.py model.int8.onnx
 """
 
-import argparse
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 
 from passreid.apis import build_runner, load_config, prepare_test
 from passreid.deployment import ExportedTestModel
@@ -14,11 +14,9 @@ from passreid.utils import close_process_group
 from passreid.utils.config_options import add_run_options, apply_run_options
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file, for example configs/supervised/NAME.py')
     parser.add_argument('model', help='file of tools/deployment/export_onnx.py')
     parser.add_argument(

@@ -8,12 +8,12 @@ Example:
     python tools/misc/verify_dataset.py configs/supervised/vit-s16_market1501-256x128.py
 """
 
-import argparse
 import hashlib
 import json
 import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,41 +39,37 @@ _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 _HEADER = ('data set', 'images', 'ids', 'cameras', 'queries', 'unreadable', 'same id', 'across ids')
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='config file of a run, or of a data set alone')
-    parser.add_argument('--out', metavar='JSON', type=Path, help='file for all that was found')
-    parser.add_argument(
-        '--num-workers', type=int, default=num_usable_cpus(), help='processes that read images'
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    option = parser.add_argument
+    option('config', help='config file of a run, or of a data set alone')
+    option('--out', metavar='JSON', type=Path, help='file for all that was found')
+    text = 'processes that read images'
+    option('--num-workers', type=int, default=num_usable_cpus(), help=text)
     add_config_options(parser)
-    args = parser.parse_args()
-    if args.num_workers < 0:
-        parser.error('--num-workers must not be negative')
-    return args
+    return parser.parse_args()
 
 
 def dataset_configs(cfg: Config) -> dict[str, ConfigDict]:
     """Return the configs of data sets, joint ones taken apart, by where they are: 'val, test'."""
-    places: list[tuple[ConfigDict, list[str]]] = []
+    places: dict[str, list[str]] = {}
+    datasets: dict[str, ConfigDict] = {}
     for name in _LOADERS:
         loaders = cfg.get(name) or []
         for loader in loaders if isinstance(loaders, list | tuple) else [loaders]:
             for dataset in _parts(loader.dataset):
-                known = next((where for other, where in places if _same(other, dataset)), None)
-                if known is None:
-                    places.append((dataset, known := []))
-                known.append(name.removesuffix('_dataloader'))
+                # The same images, however they are changed afterwards, are read once.
+                key = repr(dict(sorted(dataset.items()), pipeline=None))
+                datasets[key] = dataset
+                places.setdefault(key, []).append(name.removesuffix('_dataloader'))
     if not places:
         raise ValueError(f'{cfg.filename} names no data set: it has none of {_LOADERS}')
     named: dict[str, ConfigDict] = {}
-    for dataset, where in places:
+    for key, where in places.items():
         name = ', '.join(dict.fromkeys(where))
         number = sum(known.startswith(name) for known in named)
-        named[f'{name} {number + 1}' if number else name] = dataset
+        named[f'{name} {number + 1}' if number else name] = datasets[key]
     return named
 
 
@@ -83,11 +79,6 @@ def _parts(dataset: ConfigDict) -> Iterator[ConfigDict]:
         yield dataset
     for part in inner:
         yield from _parts(part)
-
-
-def _same(first: ConfigDict, second: ConfigDict) -> bool:
-    first, second = (dict(entry, pipeline=None) for entry in (first, second))
-    return first == second
 
 
 class Image(NamedTuple):
@@ -105,14 +96,13 @@ class ImageCheck(Dataset):
     """Reads the images of a data set, whose pipeline is not run, and says what is wrong."""
 
     def __init__(self, dataset: BaseDataset, load: LoadPersonImage) -> None:
-        self.dataset = dataset
-        self.load = load
+        self.dataset, self.load = dataset, load
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> Image:
-        """Read an image."""
+    def __getitem__(self, index: int) -> tuple:
+        """Read an image; return the fields of an :class:`Image`."""
         path = self.dataset.image_name(index)
         facts = path, -1, -1, False
         try:
@@ -121,10 +111,10 @@ class ImageCheck(Dataset):
             data = info['img_bytes'] if 'img_bytes' in info else self.load.read_file(path)
             self.load(dict(info, img_bytes=data))
         except BadImageError as error:
-            return Image(*facts, problem=error.reason)
+            return *facts, '', error.reason
         except (OSError, ValueError) as error:
-            return Image(*facts, problem=getattr(error, 'strerror', None) or str(error))
-        return Image(*facts, digest=hashlib.blake2b(data, digest_size=16).hexdigest())
+            return *facts, '', getattr(error, 'strerror', None) or str(error)
+        return *facts, hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def read_images(dataset: ConfigDict, name: str, num_workers: int) -> tuple[str, list[Image]]:
@@ -135,7 +125,7 @@ def read_images(dataset: ConfigDict, name: str, num_workers: int) -> tuple[str, 
     built = DATASETS.build(dict(dataset, pipeline=[]))
     check = ImageCheck(built, load)
     batches = DataLoader(check, _BATCH, num_workers=num_workers, collate_fn=list)
-    images = [image for batch in track(batches, name, transient=True) for image in batch]
+    images = [Image(*i) for batch in track(batches, name, transient=True) for i in batch]
     return f'{type(built).__name__} in {built.data_root}', images
 
 
@@ -145,11 +135,9 @@ def find_problems(name: str, source: str, images: Sequence[Image]) -> dict[str, 
     for image in images:
         if image.digest:
             files[image.digest].append(image)
-    equal: dict[bool, list[list[str]]] = {False: [], True: []}
-    for group in files.values():
-        if len(group) > 1:
-            several = len({image.pid for image in group}) > 1
-            equal[several].append([image.path for image in group])
+    groups = [group for group in files.values() if len(group) > 1]
+    equal = [[image.path for image in group] for group in groups]
+    several = [len({image.pid for image in group}) > 1 for group in groups]
     return dict(
         name=name,
         source=source,
@@ -158,8 +146,8 @@ def find_problems(name: str, source: str, images: Sequence[Image]) -> dict[str, 
         cameras=len({image.cam_id for image in images} - {-1}),
         queries=sum(image.is_query for image in images),
         unreadable={image.path: image.problem for image in images if image.problem},
-        same_id=equal[False],
-        across_ids=equal[True],
+        same_id=[paths for paths, many in zip(equal, several, strict=True) if not many],
+        across_ids=[paths for paths, many in zip(equal, several, strict=True) if many],
         without_match=_without_match(images),
     )
 
@@ -184,9 +172,11 @@ def _without_match(images: Sequence[Image]) -> dict[int, int]:
 
 def shared(first: Sequence[Image], second: Sequence[Image]) -> list[list[str]]:
     """Return pairs of files of equal content that two data sets share."""
-    known = {image.digest: image.path for image in second if image.digest}
-    found = {image.digest: image.path for image in first if image.digest in known}
-    return [[path, known[digest]] for digest, path in found.items()]
+    files = (
+        {image.digest: image.path for image in side if image.digest} for side in (first, second)
+    )
+    one, other = files
+    return [[path, other[digest]] for digest, path in one.items() if digest in other]
 
 
 def report(found: Sequence[dict[str, Any]], common: dict[str, list[list[str]]]) -> str:
@@ -198,20 +188,20 @@ def report(found: Sequence[dict[str, Any]], common: dict[str, list[list[str]]]) 
         rows.append([f['name'], *map(str, counts)])
     lines = [Table(_HEADER, rows).to_text()]
     for f in found:
-        name = f['name']
-        unreadable = (f'{path}: {problem}' for path, problem in f['unreadable'].items())
-        lines += _listed(f'{name}: cannot be read', unreadable)
-        lines += _listed(f'{name}: one picture under several ids', map(' = '.join, f['across_ids']))
-        lines += _listed(f'{name}: one picture twice under one id', map(' = '.join, f['same_id']))
-        persons = (f'{pid} ({number} queries)' for pid, number in f['without_match'].items())
-        lines += _listed(f'{name}: ids whose queries have no match that counts', persons)
+        persons = [f'{pid} ({number} queries)' for pid, number in f['without_match'].items()]
+        for text, items in (
+            ('cannot be read', [f'{path}: {problem}' for path, problem in f['unreadable'].items()]),
+            ('one picture under several ids', [' = '.join(paths) for paths in f['across_ids']]),
+            ('one picture twice under one id', [' = '.join(paths) for paths in f['same_id']]),
+            ('ids whose queries have no match that counts', persons),
+        ):
+            lines += _listed(f'{f["name"]}: {text}', items)
     for names, pairs in common.items():
-        lines += _listed(f'{names}: one picture in both', map(' = '.join, pairs))
+        lines += _listed(f'{names}: one picture in both', [' = '.join(pair) for pair in pairs])
     return '\n'.join(lines)
 
 
-def _listed(heading: str, found: Iterable[str]) -> list[str]:
-    items = list(found)
+def _listed(heading: str, items: list[str]) -> list[str]:
     if not items:
         return []
     more = [f'    and {len(items) - _SHOWN} more'] if len(items) > _SHOWN else []

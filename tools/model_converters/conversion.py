@@ -1,29 +1,23 @@
 """What the programs that convert weights have in common."""
 
 import argparse
-import os
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from passreid import __version__
 from passreid.apis import get_model
 from passreid.models.converters import fill_model
 from passreid.models.converters.load import check_weights
+from passreid.utils.atomic_file import save_atomically
 from passreid.utils.checkpoint_loading import read_checkpoint
 
 
 def make_parser(description: str, dst_help: str) -> argparse.ArgumentParser:
-    """Return a parser of SRC and DST.
-
-    Args:
-        description (str): What the program says of itself.
-        dst_help (str): What DST is.
-    """
+    """Return a parser of SRC and DST, which is what ``dst_help`` says."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -42,18 +36,7 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def read_source(args: argparse.Namespace) -> Mapping[str, Any]:
-    """Read SRC.
-
-    Args:
-        args (argparse.Namespace): With ``src`` and ``dst``.
-
-    Returns:
-        Mapping[str, Any]: Its content.
-
-    Raises:
-        ValueError: When DST is SRC.
-        FileNotFoundError: When SRC is not there, or the folder of DST is not.
-    """
+    """Read SRC, unless DST is the same file or lies in no folder."""
     if args.src.resolve() == args.dst.resolve():
         raise ValueError(f'DST must be another file than SRC, {args.src}')
     if not args.dst.parent.is_dir():
@@ -62,16 +45,7 @@ def read_source(args: argparse.Namespace) -> Mapping[str, Any]:
 
 
 def print_fit(weights: Mapping[str, Tensor], config: str, source: Path) -> None:
-    """Print what a model of a config makes of weights of ours.
-
-    Args:
-        weights (Mapping[str, Tensor]): By our names.
-        config (str): Config file, or a name of the model zoo.
-        source (Path): Where the weights are from.
-
-    Raises:
-        RuntimeError: When less than three quarters of the backbone fit.
-    """
+    """Print what a model of a config makes of weights; of its backbone three quarters must fit."""
     report = fill_model(get_model(config), {'state_dict': weights}, str(source))
     report.check(0.75)
     print(report.table())
@@ -97,27 +71,20 @@ def write_file(
     Raises:
         ValueError: When values are no finite floating-point numbers; nothing is written then.
     """
-    tensors = dict(_tensors(content))
+    tensors = list(_tensors(content))
     try:
-        check_weights(tensors)
+        check_weights(dict(tensors))
     except ValueError as error:
         raise ValueError(f'{args.src}, converted: {error}; nothing was written') from error
     meta = {'converted_from': args.src.name, 'kind': kind, 'passreid_version': __version__}
     if grid is not None:
         meta['pos_embed_grid'] = tuple(grid)
-    saved: Any
+    saved: Any = {**content, 'meta': meta}
     if all(isinstance(value, Tensor) for value in content.values()):
         saved = OrderedDict(content)
         saved._metadata = OrderedDict({'': meta})
-    else:
-        saved = {**content, 'meta': meta}
-    partial = args.dst.with_name(f'{args.dst.name}.partial')
-    try:
-        torch.save(saved, partial)
-        os.replace(partial, args.dst)
-    finally:
-        partial.unlink(missing_ok=True)
-    values = sum(tensor.numel() for tensor in tensors.values())
+    save_atomically(saved, args.dst)
+    values = sum(tensor.numel() for _, tensor in tensors)
     print(f'Wrote {args.dst}: {kind}, {len(tensors)} tensors, {values:,} values')
 
 

@@ -7,22 +7,20 @@ Example:
     python tools/model_converters/pass_to_passreid.py pass_vit_small_full.pth backbone.pth
 """
 
-import argparse
+from argparse import Namespace
 
 from conversion import add_config, make_parser, print_fit, read_source, write_file
 
 from passreid.models.converters import from_pass_checkpoint, pass_kind
 from passreid.models.converters.positions import stated_grid
 
-KINDS = ('pretrain', 'supervised', 'usl')
 
-
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
     parser = make_parser(__doc__, 'file to write: state_dict and meta')
     parser.add_argument(
         '--kind',
-        choices=KINDS,
+        choices=('pretrain', 'supervised', 'usl'),
         help='which of their programs wrote SRC (default: told by its content)',
     )
     add_config(parser)

@@ -4,7 +4,7 @@ Example:
     python tools/model_converters/passreid_to_pass.py epoch_100.pth vit_s.pth --kind backbone
 """
 
-import argparse
+from argparse import Namespace
 
 from conversion import make_parser, read_source, write_file
 
@@ -19,15 +19,11 @@ KINDS = {
 }
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
     parser = make_parser(__doc__, 'file to write')
-    parser.add_argument(
-        '--kind',
-        choices=KINDS,
-        required=True,
-        help='; '.join(f'{kind}: {what}' for kind, what in KINDS.items()),
-    )
+    text = '; '.join(f'{kind}: {what}' for kind, what in KINDS.items())
+    parser.add_argument('--kind', choices=KINDS, required=True, help=text)
     return parser.parse_args()
 
 

@@ -4,7 +4,7 @@ Example:
     python tools/model_converters/passreid_to_timm.py epoch_120.pth vit.pth
 """
 
-import argparse
+from argparse import Namespace
 
 from conversion import make_parser, read_source, write_file
 
@@ -12,7 +12,7 @@ from passreid.models.converters import to_vit_checkpoint
 from passreid.models.converters.positions import stated_grid
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
     return make_parser(__doc__, 'file to write: bare weights').parse_args()
 

@@ -8,9 +8,7 @@ Example:
         --config configs/supervised/vit-s16_market1501-256x128.py
 """
 
-import argparse
-from collections.abc import Mapping
-from typing import Any
+from argparse import Namespace
 
 from conversion import add_config, make_parser, print_fit, read_source, write_file
 
@@ -22,7 +20,7 @@ from passreid.models.converters.vit_checkpoint import vit_weights
 _MAX_NAMES = 5
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
     parser = make_parser(__doc__, 'file to write: state_dict with backbone.*, and meta')
     parser.add_argument(
@@ -39,23 +37,14 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def left_out(content: Mapping[str, Any], prefix: str | None) -> list[str]:
-    """Return the weights beside the ViT that PartViT has no use for.
-
-    Args:
-        content (Mapping[str, Any]): Of the file.
-        prefix (str, optional): Beginning of the names of the ViT.
-    """
-    return [name for name in vit_weights(content, prefix) if not is_part_vit_key(name)]
-
-
 def main() -> None:
     """Convert."""
     args = parse_args()
     content = read_source(args)
     grid = stated_grid(content) or (tuple(args.grid) if args.grid else None)
     weights = from_vit_checkpoint(content, args.prefix, grid)
-    if others := left_out(content, args.prefix):
+    vit = vit_weights(content, args.prefix)
+    if others := [name for name in vit if not is_part_vit_key(name)]:
         more = f', and {len(others) - _MAX_NAMES} more' if len(others) > _MAX_NAMES else ''
         print(f'Left out {len(others)} beside the ViT: {", ".join(others[:_MAX_NAMES])}{more}')
     if args.config:

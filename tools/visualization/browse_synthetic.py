@@ -4,7 +4,7 @@ Example:
     python tools/visualization/browse_synthetic.py --domain b --out pedestrians.png
 """
 
-import argparse
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import cv2
@@ -13,11 +13,9 @@ import numpy as np
 from passreid.rendering import DOMAINS, Picture, render
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument('--out', type=Path, default=Path('synthetic.png'), help='picture to write')
     parser.add_argument(
         '--domain', choices=(*DOMAINS, 'both'), default='both', help='whom to draw; both: halves'
@@ -32,7 +30,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def draw(domain: str, person: int, index: int, args: argparse.Namespace) -> np.ndarray:
+def draw(domain: str, person: int, index: int, args: Namespace) -> np.ndarray:
     """Render a picture (128, 64, 3) uint8 BGR; the cameras take turns."""
     network = 'pool' if args.split == 'unlabelled' else 'labelled'
     who = dict(seed=args.seed, domain=domain, split=args.split, person=person, index=index)

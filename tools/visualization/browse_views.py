@@ -7,7 +7,7 @@ Example:
     python tools/visualization/browse_views.py configs/pass/pass_vit-s16_lup.py --out views.png
 """
 
-import argparse
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,11 +46,9 @@ class ViewedImage:
     boxes: dict[str, np.ndarray]
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file of a pre-training run')
     parser.add_argument('--out', type=Path, default=Path('views.png'), help='picture to write')
     parser.add_argument('-n', '--number', type=int, default=4, help='number of images')
@@ -61,11 +59,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def make_views(cfg: Config, seed: int, number: int) -> tuple[list[ViewedImage], int]:
-    """Choose images of the training set, cut and augment their views.
-
-    Returns:
-        tuple[list[ViewedImage], int]: The images, and the number of their areas.
-    """
+    """Choose images of the training set and make their views; return the number of areas too."""
     pipeline = cfg.train_dataloader.dataset.pipeline
     steps = {type_of(step, TRANSFORMS).__name__: step for step in pipeline}
     if missing := {'PartAwareMultiCrop', 'PackViews'} - set(steps):

@@ -7,8 +7,8 @@ Example:
     python tools/visualization/vis_part_attention.py CONFIG CHECKPOINT a.jpg b.jpg --out parts.png
 """
 
-import argparse
 import os.path as osp
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,23 +28,19 @@ from passreid.visualization import draw_part_attention, write_png
 BATCH = 32
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='config file of the model')
-    parser.add_argument('checkpoint', help='its weights')
-    parser.add_argument('images', nargs='*', help='image files, or a folder of them')
-    parser.add_argument(
-        '--split',
-        choices=('query', 'gallery', 'train'),
-        help="instead of IMAGES: people of this split of the config's test set",
-    )
-    parser.add_argument('-n', '--num', type=int, default=8, help='images of a folder or split')
-    parser.add_argument('--seed', type=int, default=0, help='chooses them')
-    parser.add_argument('--out', type=Path, default=Path('part_attention.png'), help='picture')
-    parser.add_argument('--dpi', type=int, default=130, help='resolution of the picture')
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    option = parser.add_argument
+    option('config', help='config file of the model')
+    option('checkpoint', help='its weights')
+    option('images', nargs='*', help='image files, or a folder of them')
+    text = "instead of IMAGES: people of this split of the config's test set"
+    option('--split', choices=('query', 'gallery', 'train'), help=text)
+    option('-n', '--num', type=int, default=8, help='images of a folder or split')
+    option('--seed', type=int, default=0, help='chooses them')
+    option('--out', type=Path, default=Path('part_attention.png'), help='picture')
+    option('--dpi', type=int, default=130, help='resolution of the picture')
     add_config_options(parser)
     args = parser.parse_args()
     if bool(args.images) == bool(args.split):
@@ -100,12 +96,7 @@ def choose_people(cfg: Config, split: str, number: int, seed: int) -> list[str]:
 def attend(
     backbone: PartViT, preprocessor: torch.nn.Module, paths: Sequence[str]
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Read images and look where each token looks.
-
-    Returns:
-        tuple[list[np.ndarray], np.ndarray]: The images as they are in their files,
-        ``(H, W, 3)`` uint8 RGB, and the attention ``(N, 1 + L, h, w)``.
-    """
+    """Return images (H, W, 3) uint8 RGB and where each token looks, (N, 1 + L, h, w)."""
     height, width = backbone.img_size
     scale = dict(scale=(width, height), interpolation='bilinear', backend='pillow')
     read = Compose([dict(type='LoadPersonImage')])

@@ -7,7 +7,7 @@ Example:
     python tools/visualization/vis_ranking.py results/market1501 --which worst --out worst.png
 """
 
-import argparse
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -16,30 +16,27 @@ from passreid.evaluation import SavedResult, load_result
 from passreid.visualization import RankedItem, RankedQuery, draw_rank_list, write_png
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('result', metavar='RESULT_DIR', help='folder of result.npz')
-    parser.add_argument('--out', type=Path, default=Path('ranking.png'), help='picture to write')
-    parser.add_argument(
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    option = parser.add_argument
+    option('result', metavar='RESULT_DIR', help='folder of result.npz')
+    option('--out', type=Path, default=Path('ranking.png'), help='picture to write')
+    option(
         '--which',
         choices=('best', 'worst', 'random', 'both'),
         default='both',
         help='which queries, by average precision; both: the best, then the worst',
     )
-    parser.add_argument('-n', '--num', type=int, default=8, help='number of queries')
-    parser.add_argument(
-        '--query', nargs='+', metavar='NAME', help='draw these instead: names or ends of paths'
-    )
-    parser.add_argument('--topk', type=int, default=10, help='gallery images of each query')
-    parser.add_argument('--rerank', action='store_true', help='draw the re-ranked lists')
-    parser.add_argument(
-        '--data-root', type=Path, help='where the images are, if no longer where they were'
-    )
-    parser.add_argument('--seed', type=int, default=0, help='chooses the random queries')
-    parser.add_argument('--dpi', type=int, default=100, help='resolution of the picture')
+    option('-n', '--num', type=int, default=8, help='number of queries')
+    text = 'draw these instead: names or ends of paths'
+    option('--query', nargs='+', metavar='NAME', help=text)
+    option('--topk', type=int, default=10, help='gallery images of each query')
+    option('--rerank', action='store_true', help='draw the re-ranked lists')
+    text = 'where the images are, if no longer where they were'
+    option('--data-root', type=Path, help=text)
+    option('--seed', type=int, default=0, help='chooses the random queries')
+    option('--dpi', type=int, default=100, help='resolution of the picture')
     args = parser.parse_args()
     if args.num < 1 or args.topk < 1:
         parser.error('--num and --topk must be at least 1')
@@ -63,16 +60,11 @@ def find_queries(result: SavedResult, names: list[str]) -> np.ndarray:
     paths = [PurePath(path) for path in result.query_paths]
     found: list[int] = []
     for name in names:
-        ends = PurePath(name).parts
-        fitting = [
-            number
-            for number, path in enumerate(paths)
-            if ends in (path.parts[-len(ends) :], path.with_suffix('').parts[-len(ends) :])
-        ]
-        if not fitting:
+        fits = [path.match(name) or path.with_suffix('').match(name) for path in paths]
+        if not any(fits):
             examples = ', '.join(path.name for path in paths[:3])
             raise ValueError(f'no query is called {name}; there are {examples} and others')
-        found += fitting
+        found += np.flatnonzero(fits).tolist()
     return np.array(found)
 
 
@@ -93,21 +85,17 @@ def rows_of(
     """Look up the rows of the picture."""
     rows = []
     for query in queries:
-        found = zip(result.indices[query, :topk], result.distances[query, :topk], strict=True)
-        items = [
-            RankedItem(
-                locate(str(result.gallery_paths[item]), data_root),
-                int(result.gallery_pids[item]),
-                int(result.gallery_cam_ids[item]),
-                float(distance),
-            )
-            for item, distance in found
-            if item >= 0
-        ]
+        items = []
+        for item, distance in zip(
+            result.indices[query, :topk], result.distances[query], strict=False
+        ):
+            if item >= 0:
+                path = locate(str(result.gallery_paths[item]), data_root)
+                ids = int(result.gallery_pids[item]), int(result.gallery_cam_ids[item])
+                items.append(RankedItem(path, *ids, float(distance)))
         path = locate(str(result.query_paths[query]), data_root)
-        pid, cam_id = int(result.query_pids[query]), int(result.query_cam_ids[query])
-        precision = float(result.average_precision[query])
-        rows.append(RankedQuery(path, pid, cam_id, precision, items))
+        ids = int(result.query_pids[query]), int(result.query_cam_ids[query])
+        rows.append(RankedQuery(path, *ids, float(result.average_precision[query]), items))
     return rows
 
 

@@ -1,0 +1,252 @@
+"""Measure what serves features: a model on the processor, and the stores of a gallery.
+
+'model' times a model in torch, compiled, and as a file of onnxruntime: latency of one image and
+throughput of a batch, all ways in turn, the best of several rounds each. It is checked that all
+give the features of torch. What int8 costs in accuracy, tools/deployment/test_onnx.py tells.
+
+'gallery' measures inserting, opening, searching, memory, size and recall of stores. Features are
+clustered, as those of people are: each person has eight images whose mean cosine is 0.6, and
+queries are further images of them. All stores get the same ones, with a record of camera, time and
+a field, in turn. 'filtered' searches with "not from this camera", another one for each query.
+Memory is that of opening, and of opening and a search of 100 queries, each in a process of its own,
+libraries of the store included. Recall is the share of the 10 most similar images, by a plain
+product of matrices, that was found. Ratios are to the first row: plain torch, plain numpy.
+
+Example:
+    python tools/benchmarks/benchmark_serving.py model configs/supervised/vit-t8_synthetic.py
+    OMP_NUM_THREADS=2 python tools/benchmarks/benchmark_serving.py gallery
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from measure import best_seconds, make_parser, peak_memory
+from mmengine.logging import MMLogger
+from torch import Tensor
+from torch.nn import functional as F
+
+from passreid.apis import get_model, load_config
+from passreid.search import Gallery, GalleryRecord, LocalStore, Match, MilvusStore, SearchFilter
+from passreid.utils.config_options import add_config_options, apply_config_options
+from passreid.visualization import Table
+
+_HNSW: dict[str, Any] = dict(
+    index='HNSW', index_params=dict(M=32, efConstruction=40), search_params=dict(ef=128)
+)
+STORES: dict[str, Callable[..., Gallery]] = {
+    'local': lambda folder, dim: LocalStore(dim, 'benchmark', folder, 'cpu'),
+    'milvus-FLAT': lambda folder, dim: MilvusStore(f'{folder}/gallery.db', dim, 'benchmark'),
+    'milvus-HNSW': lambda folder, dim: MilvusStore(
+        f'{folder}/gallery.db', dim, 'benchmark', **_HNSW
+    ),
+}
+_CAMERAS, _IMAGES_PER_PERSON, _LIKENESS, _QUERIES = 6, 8, 0.6, 500
+_TOPK, _MANY = 10, 100
+_MODEL_COLUMNS = ('', 'latency, ms', 'images/s', 'MB', 'least cosine', 'ratio')
+_GALLERY_COLUMNS = ('store', 'insert, s', 'open, s', '1, ms', '100, ms', 'filtered 100, ms')
+_GALLERY_COLUMNS += ('open, MiB', 'search, MiB', 'disk, MiB', 'recall@10', 'ratio')
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = make_parser(__doc__)
+    commands = parser.add_subparsers(required=True, metavar='COMMAND')
+    model = commands.add_parser('model', help='time a model on the processor')
+    model.set_defaults(run=measure_model)
+    option = model.add_argument
+    option('config', help='config file, for example configs/supervised/NAME.py')
+    option('--checkpoint', metavar='FILE', help='weights (default: random ones)')
+    option('--threads', type=int, default=2, help='of each way (default: 2)')
+    option('--batch', type=int, default=32, help='of the throughput (default: 32)')
+    option('--rounds', type=int, default=5, help='of batches; ten times as many of one image')
+    text = 'leave out torch.compile, which takes minutes'
+    option('--no-compile', action='store_true', help=text)
+    add_config_options(model)
+    gallery = commands.add_parser('gallery', help='measure the stores of a gallery')
+    gallery.set_defaults(run=measure_stores)
+    option = gallery.add_argument
+    option('--number', type=int, default=100_000, help='images of the gallery')
+    option('--dims', type=int, default=768, help='values to a feature')
+    text = 'which to measure'
+    option('--stores', nargs='+', choices=STORES, default=list(STORES), help=text)
+    option('--batch', type=int, default=2048, help='images added at a time')
+    option('--rounds', type=int, default=5, help='the best of this many searches counts')
+    option('--folder', type=Path, help='where galleries are made (default: temporary)')
+    return parser.parse_args()
+
+
+def measure_model(args: argparse.Namespace) -> None:
+    """Print the table of a model."""
+    from passreid.deployment import ExportableModel
+
+    torch.set_num_threads(args.threads)
+    MMLogger.get_current_instance().setLevel('WARNING')
+    cfg = load_config(args.config)
+    apply_config_options(cfg, args)
+    model = ExportableModel(get_model(cfg, args.checkpoint))
+    one, many, rows = model.info.noise(1), model.info.noise(args.batch), []
+    with tempfile.TemporaryDirectory() as folder:
+        ways = make_ways(model, Path(folder), args.threads, not args.no_compile)
+        cosines = {
+            name: compare_features(name, way, ways['torch'], many) for name, way in ways.items()
+        }
+        latency = best_seconds({n: lambda w=w: w(one) for n, w in ways.items()}, 10 * args.rounds)
+        whole = best_seconds({n: lambda w=w: w(many) for n, w in ways.items()}, args.rounds)
+        for name, way in ways.items():
+            weights = sum(weight.nbytes for weight in model.state_dict().values())
+            size = way.path.stat().st_size if hasattr(way, 'path') else weights
+            rate, ratio = args.batch / whole[name], whole['torch'] / whole[name]
+            figures = f'{latency[name] * 1e3:.1f}', f'{rate:.0f}', f'{size / 1e6:.2f}'
+            rows.append((name, *figures, f'{cosines[name]:.4f}', f'{ratio:.2f}x'))
+    height, width = model.info.input_size
+    print(f'{args.config}, {height}x{width}, batch {args.batch}, {args.threads} threads')
+    print(Table(_MODEL_COLUMNS, rows).to_text())
+
+
+def make_ways(
+    model: Any, folder: Path, threads: int, compiled: bool
+) -> dict[str, Callable[[Tensor], Tensor]]:
+    """Return what takes images and gives features, by name; files are written to the folder."""
+    from passreid.deployment import ExportedModel, export_onnx, quantize_onnx
+
+    ways: dict[str, Callable[[Tensor], Tensor]] = {'torch': torch.inference_mode()(model)}
+    if compiled:
+        # For each size a graph of its own, as onnxruntime plans its memory for each.
+        ways['torch.compile'] = torch.inference_mode()(torch.compile(model, dynamic=False))
+    export_onnx(model, folder / 'model.onnx')
+    quantize_onnx(folder / 'model.onnx', folder / 'model.int8.onnx')
+    ways['onnxruntime float32'] = ExportedModel(folder / 'model.onnx', threads)
+    ways['onnxruntime int8 (dynamic)'] = ExportedModel(folder / 'model.int8.onnx', threads)
+    return ways
+
+
+def compare_features(
+    name: str, way: Callable[[Tensor], Tensor], plain: Callable[[Tensor], Tensor], images: Tensor
+) -> float:
+    """Return the least cosine of features with the plain ones; fail when it is too small."""
+    cosine = float(F.cosine_similarity(way(images), plain(images)).min())
+    if not cosine > (0.9 if 'int8' in name else 0.9999):
+        raise RuntimeError(f'the sides differ: the cosine of features of {name} is {cosine:.4f}')
+    return cosine
+
+
+def draw_gallery(number: int, dims: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw features ``(number, dims)`` of people, and queries ``(500, dims)``."""
+    generator = np.random.default_rng(0)
+    people = generator.standard_normal((-(-number // _IMAGES_PER_PERSON), dims), np.float32)
+
+    def images(owners: np.ndarray) -> np.ndarray:
+        own = generator.standard_normal((len(owners), dims), np.float32)
+        own *= (1 - _LIKENESS) ** 0.5
+        own += np.float32(_LIKENESS**0.5) * people[owners]
+        return own / np.linalg.norm(own, axis=1, keepdims=True)
+
+    owners = generator.permutation(number) % len(people)
+    return images(owners), images(generator.integers(0, len(people), _QUERIES))
+
+
+def make_records(number: int) -> list[GalleryRecord]:
+    """Make records with a path as long as paths are."""
+    return [
+        GalleryRecord(
+            f'/data/cameras/crops/{place // 1000:05}/{place:09}.jpg',
+            place % _CAMERAS,
+            float(place),
+            dict(weather=('sun', 'rain', 'snow')[place % 3]),
+            f'{place % 9999}-{1714579200000000000 + place}',
+        )
+        for place in range(number)
+    ]
+
+
+def search_plainly(features: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """Return the places of the most similar images, ``(Q, 10)``."""
+    similarities = queries @ features.T
+    nearest = np.argpartition(-similarities, _TOPK, axis=1)[:, :_TOPK]
+    order = np.argsort(-np.take_along_axis(similarities, nearest, axis=1), axis=1)
+    return np.take_along_axis(nearest, order, axis=1)
+
+
+def measure_store(
+    kind: str, features: np.ndarray, queries: np.ndarray, folder: str, args: argparse.Namespace
+) -> tuple[list[float], list[list[str]]]:
+    """Return figures of a store for the columns, and the paths found for each query."""
+    dim, records = features.shape[1], make_records(len(features))
+    start = time.perf_counter()
+    with STORES[kind](folder, dim) as store:
+        for first in range(0, len(records), args.batch):
+            own = slice(first, first + args.batch)
+            store.add(features[own], records[own])
+    figures = [time.perf_counter() - start]
+    start = time.perf_counter()
+    with STORES[kind](folder, dim) as store:
+        figures.append(time.perf_counter() - start)
+        filters = [SearchFilter(not_cameras=[place % _CAMERAS]) for place in range(_MANY)]
+        works = {
+            'one': lambda: store.search(queries[:1], _TOPK),
+            'many': lambda: store.search(queries[:_MANY], _TOPK),
+            'filtered': lambda: store.search(queries[:_MANY], _TOPK, filters),
+        }
+        # The first search makes ready what later ones find.
+        best_seconds(works, 1)
+        figures += [1000 * seconds for seconds in best_seconds(works, args.rounds).values()]
+        steps = range(0, len(queries), _MANY)
+        found = [m for start in steps for m in store.search(queries[start : start + _MANY], _TOPK)]
+    for search in (False, True):
+        peak, _ = peak_memory(build_search, 'cpu', kind, folder, queries[:_MANY], search)
+        figures.append(peak / 2**20)
+    files = (file for file in Path(folder).rglob('*') if file.is_file())
+    figures.append(sum(file.stat().st_size for file in files) / 2**20)
+    return figures, [[match.record.path for match in matches] for matches in found]
+
+
+def build_search(
+    kind: str, folder: str, queries: np.ndarray, search: bool
+) -> Callable[[], list[list[Match]]]:
+    """Return the work of opening a store and perhaps searching it; for :func:`peak_memory`."""
+
+    def work() -> list[list[Match]]:
+        with STORES[kind](folder, queries.shape[1]) as store:
+            return store.search(queries, _TOPK) if search else []
+
+    return work
+
+
+def measure_stores(args: argparse.Namespace) -> None:
+    """Print the table of the stores."""
+    features, queries = draw_gallery(args.number, args.dims)
+    places = search_plainly(features, queries)
+    expected = [
+        {record.path for record in row} for row in np.array(make_records(args.number))[places]
+    ]
+    works = {n: lambda n=n: search_plainly(features, queries[:n]) for n in (1, _MANY)}
+    one, plain = (1000 * seconds for seconds in best_seconds(works, args.rounds).values())
+    rows = [('numpy', '', '', f'{one:.3g}', f'{plain:.3g}', '', '', '', '', '1.000', '')]
+    for kind in args.stores:
+        with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+            figures, found = measure_store(kind, features, queries, folder, args)
+        hits = sum(len(best & {*own}) for own, best in zip(found, expected, strict=True))
+        recall = hits / sum(map(len, expected))
+        if 'HNSW' not in kind and recall < 0.999:
+            raise RuntimeError(f'the sides differ: {kind} finds {recall:.1%} of what is nearest')
+        texts = [f'{figure:.3g}' for figure in figures]
+        rows.append((kind, *texts, f'{recall:.3f}', f'{plain / figures[3]:.2f}x'))
+        print(f'measured {kind}', flush=True)
+    print(f'{args.number} images of {args.dims} values, {torch.get_num_threads()} CPU threads')
+    print(Table(_GALLERY_COLUMNS, rows).to_text())
+
+
+def main() -> None:
+    """Do what the command line says."""
+    args = parse_args()
+    args.run(args)
+
+
+if __name__ == '__main__':
+    main()
