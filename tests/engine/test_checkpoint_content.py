@@ -33,12 +33,6 @@ def test_round_trip_through_a_file_of_plain_values(tmp_path):
     assert (restored.mean(), restored.max_length) == (history.mean(), 7)
 
 
-def test_bare_weights_have_nothing_to_restore():
-    checkpoint = {'weight': torch.ones(1)}
-    restore_histories(checkpoint)
-    assert checkpoint == {'weight': torch.ones(1)}
-
-
 def test_checkpoint_of_a_run_loads_in_any_program_and_is_resumed(toy_config, tmp_path):
     """The milestones are a Counter, which is not made from pairs of key and value as a dict is."""
     steps = [{'type': 'MultiStepLR', 'milestones': [1, 2], 'by_epoch': True}]
