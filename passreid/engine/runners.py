@@ -55,10 +55,11 @@ class SafeRunner(Runner):
         finally:
             self.call_hook('after_train_or_failure')
 
-    def save_checkpoint(  # type: ignore[override]
+    def save_checkpoint(
         self,
         out_dir: str,
         filename: str,
+        file_client_args: Any = None,
         save_optimizer: bool = True,
         save_param_scheduler: bool = True,
         meta: dict | None = None,

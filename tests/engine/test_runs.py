@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.hooks import Hook
+from processes import assert_equal
 from tiny_runs import (
     NUM_TRAIN_IDS,
     Kill,
@@ -48,12 +49,10 @@ def config(tmp_path_factory):
 class Watched:
     """What a run did, and where it ended."""
 
-    def __init__(self, cfg, *hooks):
+    def __init__(self, cfg):
         self.images, self.clusters = SeenImages(), SeenClusters()
-        seen = (
-            [self.images, self.clusters] if cfg.model.type == 'ClusterContrast' else [self.images]
-        )
-        self.runner = train(cfg, *seen, *hooks)
+        seen = [self.images] + [self.clusters] * (cfg.model.type == 'ClusterContrast')
+        self.runner = train(cfg, *seen)
         scalars = self.runner.message_hub.log_scalars
         self.figures = {name: history.data[0].tolist() for name, history in scalars.items()}
 
@@ -69,14 +68,6 @@ def whole(config, tmp_path_factory):
         return runs[task]
 
     return make
-
-
-def assert_equal_states(found, expected):
-    assert len(found) == len(expected)
-    for own, other in zip(found, expected, strict=True):
-        assert own.keys() == other.keys()
-        for name, value in other.items():
-            assert torch.equal(own[name], value), name
 
 
 @pytest.mark.parametrize(
@@ -110,9 +101,8 @@ def test_killed_and_resumed_equals_uninterrupted(
     assert killed.batches == expected.images.batches[:iteration]
     assert resumed.images.batches == expected.images.batches[start:]
     own, other = resumed.runner, expected.runner
-    assert_equal_states([own.model.state_dict()], [other.model.state_dict()])
-    moments = [run.optim_wrapper.optimizer.state_dict()['state'].values() for run in (own, other)]
-    assert_equal_states(*moments)
+    assert_equal(own.model.state_dict(), other.model.state_dict())
+    assert_equal(*(run.optim_wrapper.optimizer.state_dict()['state'] for run in (own, other)))
     for name in expected.figures:
         if name.startswith('val/reid/'):
             assert resumed.figures[name] == expected.figures[name]
@@ -121,8 +111,8 @@ def test_killed_and_resumed_equals_uninterrupted(
         starts, all_starts = resumed.clusters.starts, expected.clusters.starts[start // 3 :]
         assert torch.equal(starts[0]['labels'], all_starts[0]['labels'])
         assert torch.equal(starts[0]['centres'], all_starts[0]['centres']) == by_epoch
-        assert_equal_states(starts[1:], all_starts[1:])
-        assert_equal_states(resumed.clusters.ends, expected.clusters.ends[start // 3 :])
+        assert_equal(starts[1:], all_starts[1:])
+        assert_equal(resumed.clusters.ends, expected.clusters.ends[start // 3 :])
 
 
 @pytest.mark.parametrize('task', CONFIGS)

@@ -1,7 +1,9 @@
 """Checkpoints of which the last good one is never given up, also on SIGTERM."""
 
+import os
 import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +74,11 @@ class SafeCheckpointHook(CheckpointHook):
         self.last_ckpt = str(Path(self.out_dir) / name)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
         runner.save_checkpoint(
-            self.out_dir, name, self.save_optimizer, self.save_param_scheduler, meta
+            self.out_dir,
+            name,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
         )
         if is_main_process():
             write_last_checkpoint(runner.work_dir, self.last_ckpt)
@@ -92,7 +98,8 @@ class SafeCheckpointHook(CheckpointHook):
 
     def _remove(self, name: str) -> None:
         if is_main_process():
-            (Path(self.out_dir) / name).unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.remove(Path(self.out_dir) / name)
 
 
 def _is_within_step(runner: Runner) -> bool:
