@@ -114,11 +114,8 @@ def test_shared_parameter_enters_once(bypass):
     assert_same(group['params'], [model.first.weight, model.first.bias, model.second.bias])
 
 
-def test_shared_parameter_with_two_sets_of_options():
+def test_shared_parameter_has_the_options_of_the_module_that_comes_first():
     keys = {'second.weight': dict(lr_mult=2.0)}
-    first, _ = groups = groups_of(
-        Shared(), bypass_duplicate=True, bias_lr_mult=3.0, custom_keys=keys
-    )
-    assert sum(len(group['params']) for group in groups) == 3
-    # That of the module that comes first.
-    assert (first['lr'], len(first['params'])) == (0.1, 1)
+    options = dict(bypass_duplicate=True, bias_lr_mult=3.0, custom_keys=keys)
+    first, second = groups_of(Shared(), **options)
+    assert [first['lr'], len(first['params']), len(second['params'])] == [0.1, 1, 2]

@@ -149,8 +149,7 @@ VARIANTS = {
         'fine-tuning',
         dict(model__backbone__num_parts=0, model__head__num_parts=0, model__head__metric_loss=None),
     ),
-    'all images': ('USL', dict(model__memory__use_hard=False)),
-    'mean': ('USL', dict(model__neck__fusion='mean')),
+    'mean': ('USL', dict(model__memory__use_hard=False, model__neck__fusion='mean')),
 }
 
 
@@ -175,7 +174,7 @@ def test_variants(config, tmp_path, name):
         assert model.head.classifier.weight.shape == (NUM_TRAIN_IDS, 16)
     elif task == 'USL':
         (end,) = run.clusters.ends
-        assert end['centres'].shape == (end['labels'].max() + 1, 16 if name == 'mean' else 32)
+        assert end['centres'].shape == (end['labels'].max() + 1, 16)
         torch.testing.assert_close(end['centres'].norm(dim=1), torch.ones(len(end['centres'])))
 
 
