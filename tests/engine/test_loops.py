@@ -1,15 +1,8 @@
 import pytest
 from mmengine.evaluator import BaseMetric
-from tiny_runs import quick_start
 
 from passreid.apis import build_runner
 from passreid.registry import METRICS
-
-
-@pytest.fixture(scope='module', autouse=True)
-def quick():
-    with quick_start():
-        yield
 
 
 @pytest.mark.parametrize(

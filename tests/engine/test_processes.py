@@ -9,7 +9,6 @@ from tiny_runs import (
     cluster_config,
     other_than_key_biases,
     pass_config,
-    quick_start,
     train,
     without_randomness,
     write_crops,
@@ -64,12 +63,6 @@ with quick_start():
         runner = run(name)
 close_process_group(runner)
 """
-
-
-@pytest.fixture(scope='module', autouse=True)
-def quick():
-    with quick_start():
-        yield
 
 
 def pre_training(root, name, **changes):

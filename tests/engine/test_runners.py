@@ -4,15 +4,8 @@ from unittest import mock
 
 import pytest
 import torch
-from tiny_runs import quick_start
 
 from passreid.apis import build_runner
-
-
-@pytest.fixture(scope='module', autouse=True)
-def quick():
-    with quick_start():
-        yield
 
 
 @pytest.fixture

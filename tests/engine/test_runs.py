@@ -15,7 +15,6 @@ from tiny_runs import (
     SeenImages,
     cluster_config,
     pass_config,
-    quick_start,
     reid_config,
     train,
     write_crops,
@@ -25,12 +24,6 @@ from tiny_runs import (
 ROOT = Path(__file__).parents[2]
 CONFIGS = {'pre-training': pass_config, 'fine-tuning': reid_config, 'USL': cluster_config}
 NO_VALIDATION = dict(val_dataloader=None, val_evaluator=None, val_cfg=None)
-
-
-@pytest.fixture(scope='module', autouse=True)
-def quick():
-    with quick_start():
-        yield
 
 
 @pytest.fixture(scope='module')

@@ -5,18 +5,12 @@ import threading
 import pytest
 import torch
 from mmengine.hooks import Hook
-from tiny_runs import Kill, KilledError, quick_start
+from tiny_runs import Kill, KilledError
 
 from passreid.apis import build_runner
 from passreid.engine import Preempted, SafeCheckpointHook
 from passreid.engine.hooks import checkpoint_hooks
 from passreid.utils.atomic_file import read_last_checkpoint
-
-
-@pytest.fixture(scope='module', autouse=True)
-def quick():
-    with quick_start():
-        yield
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 from mmengine.logging import MessageHub
-from tiny_runs import pass_config, quick_start, train, write_crops
+from tiny_runs import pass_config, train, write_crops
 
 from passreid.engine import (
     FreezePrototypesHook,
@@ -109,8 +109,7 @@ def run_in(folder, name, **changes):
         if hook.type == 'ViewsPictureHook':
             hook.update(num_images=3, height=32)
     watch = Watch()
-    with quick_start():
-        return train(cfg, watch), watch
+    return train(cfg, watch), watch
 
 
 @pytest.fixture(scope='module')

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
-from tiny_runs import SeenClusters, SeenImages, cluster_config, quick_start, train, write_people
+from tiny_runs import SeenClusters, SeenImages, cluster_config, train, write_people
 from torch.nn import functional as F
 
 from passreid.apis import build_runner
@@ -18,17 +18,6 @@ from passreid.visualization import read_run_log
 
 ROOT = Path(__file__).parents[3]
 NO_VALIDATION = dict(val_dataloader=None, val_evaluator=None, val_cfg=None)
-
-
-@pytest.fixture(scope='module', autouse=True)
-def quick():
-    with quick_start():
-        yield
-
-
-@pytest.fixture(scope='module')
-def people(tmp_path_factory):
-    return write_people(tmp_path_factory.mktemp('people'))
 
 
 def config(people, folder, **changes):
