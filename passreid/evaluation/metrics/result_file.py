@@ -82,19 +82,8 @@ def load_result(folder: str | Path, rerank: bool = False) -> SavedResult:
                 raise ValueError('it has no re-ranked lists: the test ran without re-ranking')
             is_query, *samples = (data[name] for name in _SAMPLES)
             lists = [data[name] for name in ranking]
-        query, gallery = ([array[rows] for array in samples] for rows in (is_query, ~is_query))
-        shapes = {array.shape for array in (is_query, *samples)}
-        number = len(gallery[0])
-        if (
-            is_query.dtype != bool
-            or samples[0].dtype.kind != 'U'
-            or shapes != {(len(is_query),)}
-            or [len(array) for array in lists] != [len(query[0])] * 3
-            or lists[0].shape != lists[1].shape
-            or not -1 <= lists[0].min(initial=-1) <= lists[0].max(initial=-1) < number
-        ):
-            raise ValueError('its arrays contradict one another')
     # A damaged file makes numpy raise nearly anything.
     except Exception as error:
         raise ValueError(f'{path} cannot be used: {error}') from error
+    query, gallery = ([array[rows] for array in samples] for rows in (is_query, ~is_query))
     return SavedResult(*query, *gallery, *lists)
