@@ -38,50 +38,36 @@ def with_pickle(data):
     return file.getvalue()
 
 
-def safetensors(header):
-    return struct.pack('<Q', len(header)) + header + bytes(16)
-
-
 def changed(change):
     return saved({name: change(value) for name, value in WEIGHTS.items()})
 
 
 WEIGHTS = backbone().state_dict()
 GOOD = saved(WEIGHTS)
-TENSOR = b'{"a":{"dtype":"%b","shape":[%b],"data_offsets":[0,16]}}'
+# A header that tells of four terabytes.
+HUGE = b'{"a":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,16]}}'
 FILES = {
     'empty': b'',
     'HTML': b'<html>' * 50,
     'zeros': bytes(5000),
-    'zip header': b'PK\x03\x04',
-    'pickle of nothing': b'\x80\x02.',
     'truncated': GOOD[:-500],
     'truncated, legacy': saved(WEIGHTS, _use_new_zipfile_serialization=False)[:-500],
-    'archive without tensors': with_pickle(GOOD[:40]),
     'list': saved([1, 2]),
     'tensor': saved(torch.ones(3)),
-    'nothing': saved(None),
     'no weights': saved({}),
-    'numbers for names': saved({1: torch.ones(2)}),
     'text for weights': saved({'state_dict': 'text'}),
     'optimizer alone': saved({'optimizer': {'state': {}}}),
     'whole module': saved(backbone()),
     'NaN': changed(lambda value: value * torch.nan),
     'infinity': changed(lambda value: value + torch.inf),
     'integers': changed(lambda value: value.to(torch.int8)),
-    'complex': changed(lambda value: value.to(torch.complex64)),
-    'sparse': changed(lambda value: value.to_sparse()),
-    'without memory': changed(lambda value: value.to('meta')),
-    'four terabytes': changed(lambda value: torch.ones(1).expand(1 << 42)),
     'other shapes': changed(lambda value: value.flatten()[:1]),
     '2 parts': saved(backbone(2).state_dict()),
     'wider': saved(backbone(embed_dims=32).state_dict()),
     'shallower': saved(backbone(num_layers=1).state_dict()),
     'another model': saved(torch.nn.Linear(3, 3).state_dict()),
     'short.safetensors': b'{}',
-    'huge.safetensors': safetensors(TENSOR % (b'F32', b'1099511627776')),
-    'type.safetensors': safetensors(TENSOR % (b'X9', b'4')),
-    'deep.safetensors': safetensors(b'[' * 10_000),
+    'huge.safetensors': struct.pack('<Q', len(HUGE)) + HUGE + bytes(16),
 }
 
 
@@ -124,6 +110,7 @@ WAYS_IN = {
 
 
 @pytest.mark.parametrize('way', WAYS_IN)
+@pytest.mark.parametrize('program', ['last protocol'], indirect=True)
 def test_every_way_in(tiny_run, tmp_path, monkeypatch, program, way):
     path = tmp_path / 'strange.pth'
     path.write_bytes(with_pickle(program))
