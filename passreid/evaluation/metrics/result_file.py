@@ -1,13 +1,14 @@
 """Features and rankings on disk, for later analysis."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from passreid.utils.atomic_file import atomic_file, write_text_atomically
 
 RESULT_NAME, FIGURES_NAME = 'result.npz', 'metrics.json'
 _SAMPLES = ('is_query', 'img_paths', 'pids', 'cam_ids')
@@ -46,14 +47,9 @@ def save_result(
     folder: str | Path, arrays: Mapping[str, Any], figures: Mapping[str, float]
 ) -> None:
     """Write arrays and figures to their files in a folder, each whole or not at all."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f'.{RESULT_NAME}.{os.getpid()}'
-    with unfinished.open('wb') as file:
+    with atomic_file(Path(folder) / RESULT_NAME) as file:
         np.savez(file, **arrays)
-    unfinished.replace(folder / RESULT_NAME)
-    unfinished.write_text(json.dumps(dict(figures), indent=2) + '\n')
-    unfinished.replace(folder / FIGURES_NAME)
+    write_text_atomically(json.dumps(dict(figures), indent=2) + '\n', Path(folder) / FIGURES_NAME)
 
 
 def load_result(folder: str | Path, rerank: bool = False) -> SavedResult:
