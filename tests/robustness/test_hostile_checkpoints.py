@@ -1,14 +1,11 @@
 """Checkpoints that are damaged, of other models, or programs: refused by name, nothing run."""
 
 import io
-import runpy
 import struct
-import sys
 import zipfile
 
 import pytest
 import torch
-from processes import ROOT
 from tiny_runs import quick_start
 
 from passreid import ReIDInferencer
@@ -49,18 +46,15 @@ HUGE = b'{"a":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,16]}}'
 FILES = {
     'empty': b'',
     'HTML': b'<html>' * 50,
-    'zeros': bytes(5000),
     'truncated': GOOD[:-500],
     'truncated, legacy': saved(WEIGHTS, _use_new_zipfile_serialization=False)[:-500],
     'list': saved([1, 2]),
-    'tensor': saved(torch.ones(3)),
     'no weights': saved({}),
     'text for weights': saved({'state_dict': 'text'}),
     'optimizer alone': saved({'optimizer': {'state': {}}}),
     'whole module': saved(backbone()),
     'NaN': changed(lambda value: value * torch.nan),
     'infinity': changed(lambda value: value + torch.inf),
-    'integers': changed(lambda value: value.to(torch.int8)),
     'other shapes': changed(lambda value: value.flatten()[:1]),
     '2 parts': saved(backbone(2).state_dict()),
     'wider': saved(backbone(embed_dims=32).state_dict()),
@@ -93,11 +87,6 @@ def train(run, path, **changes):
     build_runner(cfg).train()
 
 
-def call_tool(run, path):
-    sys.argv = ['test.py', str(run.folder / run.write()), str(path)]
-    runpy.run_path(str(ROOT / 'tools' / 'test.py'), run_name='__main__')
-
-
 WAYS_IN = {
     'load_from': lambda run, path: train(run, path, load_from=str(path)),
     'resume': lambda run, path: train(run, path, load_from=str(path), resume=True),
@@ -105,15 +94,13 @@ WAYS_IN = {
         run, path, **{'model.backbone.init_cfg': dict(type='Pretrained', checkpoint=str(path))}
     ),
     'ReIDInferencer': lambda run, path: ReIDInferencer(run.cfg, path),
-    'tools/test.py': call_tool,
 }
 
 
 @pytest.mark.parametrize('way', WAYS_IN)
 @pytest.mark.parametrize('program', ['last protocol'], indirect=True)
-def test_every_way_in(tiny_run, tmp_path, monkeypatch, program, way):
+def test_every_way_in(tiny_run, tmp_path, program, way):
     path = tmp_path / 'strange.pth'
     path.write_bytes(with_pickle(program))
-    monkeypatch.setattr(sys, 'argv', [])
     with quick_start(), pytest.raises(Exception, match=str(path)):
         WAYS_IN[way](tiny_run('fine-tuning'), path)

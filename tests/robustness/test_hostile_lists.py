@@ -24,16 +24,13 @@ PATHS = {
 }
 COLUMNS = {
     'no pid': B,
-    'pid alone': '3',
     'pid is text': f'{B} three',
     'negative pid': f'{B} -2',
-    'three columns': f'{B} 1 2',
     'listed twice': f'{A} 2',
     'no camera': 'plain.jpg 0',
 }
 NO_LISTS = {
     'empty': b'',
-    'blank': b'\n\r\n\n',
     'pickle': b'\x80\x04\x95pickle',
     'UTF-16': 'a.jpg\n'.encode('utf-16'),
 }
@@ -150,10 +147,3 @@ def test_keys_that_are_not_there(root, log, key):
     assert all(dataset[index]['img'].shape == (64, 32, 3) for index in range(len(dataset)))
     assert dataset.bad_image_summary()['names'] == [KEYS[3], key]
     assert all(line.isprintable() for line in log().splitlines())
-
-
-@pytest.mark.parametrize('name', ['-1_c1.png', 'Thumbs.db'])
-def test_empty_splits(tmp_path, name):
-    write(tmp_path / 'bounding_box_train' / name)
-    with pytest.raises(ValueError, match=str(tmp_path)):
-        Market1501(str(tmp_path), 'train')

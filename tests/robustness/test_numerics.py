@@ -11,7 +11,7 @@ from toy_models import people
 
 from passreid.clustering import cluster_pseudo_labels, jaccard_distance
 from passreid.evaluation import ReIDMetric
-from passreid.models import ClusterMemory, PASSHead, PASSNeck, ReIDHead
+from passreid.models import PASSHead, PASSNeck, ReIDHead
 
 TASKS = ['pre-training', 'fine-tuning', 'USL']
 
@@ -113,11 +113,6 @@ def test_pictures_smaller_than_a_patch(config, pictures, task, size):
     check(config(task, pictures(lambda image: cv2.resize(image, size))))
 
 
-@pytest.mark.parametrize('task', TASKS[:2])
-def test_black_pictures(config, pictures, task):
-    check(halve(config(task, pictures(np.zeros_like)), 'float16'))
-
-
 def test_pictures_that_all_look_alike_have_no_clusters(config, pictures):
     with pytest.raises(ValueError, match='in one|No image has'):
         train(config('USL', pictures(np.zeros_like)))
@@ -169,17 +164,6 @@ def test_losses_of_extreme_tokens(loss, kind):
     (losses['loss_id'] + losses['loss_triplet']).backward()
     assert all(value.isfinite() for value in losses.values())
     assert tokens.grad.isfinite().all()
-
-
-@pytest.mark.parametrize('temperature', [1e-3, 1e4])
-def test_temperatures_of_the_memory(temperature):
-    torch.manual_seed(0)
-    memory = ClusterMemory(temperature=temperature)
-    memory.set_centres(torch.randn(3, 8))
-    features = torch.randn(6, 8, requires_grad=True)
-    loss = memory(features, torch.tensor([0, 1, 2, 0, 1, 2]))
-    loss.backward()
-    assert loss.isfinite() and features.grad.isfinite().all()
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float16])
