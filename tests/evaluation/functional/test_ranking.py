@@ -183,16 +183,6 @@ def test_reported_distances_are_not_negative(metric):
     assert result.distances.max() < 1e-3
 
 
-def test_progress_counts_queries():
-    _, labels, _ = random_people(2)
-    calls = []
-    rank_features(
-        *whole_features(labels), *labels, chunk_size=4, progress=lambda *call: calls.append(call)
-    )
-    total = len(labels[0])
-    assert calls == [(min(done, total), total) for done in range(4, total + 4, 4)]
-
-
 def test_by_hand():
     # Ranks: the item of the same camera goes, so the hits are the 1st and 3rd of four.
     distances = [[0.1, 0.0, 0.2, 0.3, 0.4]]

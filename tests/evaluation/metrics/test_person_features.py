@@ -70,12 +70,3 @@ def test_each_sample_counts_once_in_the_order_of_the_data_set():
     # Joined data sets number their samples each by itself.
     joined = [sample(0, img_path='b/0.jpg'), *2 * [sample(0, img_path='a/0.jpg')]]
     assert gather_features(read_batch(joined)).img_paths == ['a/0.jpg', 'b/0.jpg']
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
-def test_features_and_labels_of_a_gpu():
-    fields = sample(0)
-    fields = fields | {key: fields[key].cuda() for key in ('feature', 'gt_label')}
-    people = read_batch([fields])
-    assert people.features.tolist() == [[1, 2]]
-    assert people.pids.tolist() == [10]
