@@ -87,7 +87,7 @@ class RankingLabels:
         Raises:
             ValueError: If a distance is not finite.
         """
-        finite = torch.stack(distances.aminmax(dim=1)).isfinite().all(0)
+        finite = torch.stack([distances.amin(1), distances.amax(1)]).isfinite().all(0)
         if not finite.all():
             row = first_row + int(finite.int().argmin())
             raise ValueError(
