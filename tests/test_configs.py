@@ -151,6 +151,7 @@ def test_images_have_the_size_of_the_model(path, tmp_path, log, monkeypatch):
         else:
             backbone(inputs[None].float())
     assert 'pixels' not in log()
+    backbone.eval()
     backbone(torch.zeros(1, 3, 17, 16))
     assert '17x16 pixels' in log()
 

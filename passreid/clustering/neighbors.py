@@ -38,7 +38,7 @@ def check_features(name: str, features: Any, device: torch.device | str | None =
     if matrix.ndim != 2 or not matrix.numel():
         raise ValueError(f'{name} has shape {tuple(matrix.shape)}, expected (images, dimensions)')
     matrix = matrix.to(device, torch.float32)
-    finite = torch.stack(matrix.aminmax(dim=1)).isfinite().all(0)
+    finite = torch.stack([matrix.amin(1), matrix.amax(1)]).isfinite().all(0)
     if not finite.all():
         raise ValueError(f'row {int(finite.int().argmin())} of {name} holds nan or infinity')
     return matrix

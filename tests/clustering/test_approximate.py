@@ -27,7 +27,7 @@ def approximate_only(monkeypatch):
     monkeypatch.setattr(approximate, 'mutual_neighbors', fail)
 
 
-def test_most_neighbours_are_found(surface, approximate_only):
+def test_most_neighbors_are_found(surface, approximate_only):
     found = approximate_neighbors(surface, 30)
     exact = mutual_neighbors(surface, 30)[0]
     recall = np.mean([np.isin(*pair).mean() for pair in zip(found, exact, strict=True)])
@@ -50,7 +50,7 @@ def test_clusters_apart_are_found(surface, approximate_only):
     np.testing.assert_array_equal(found, exact)
 
 
-def test_all_lists_find_all_neighbours(surface, approximate_only, monkeypatch):
+def test_all_lists_find_all_neighbors(surface, approximate_only, monkeypatch):
     monkeypatch.setattr(approximate, 'MOST', 2)
     monkeypatch.setattr(approximate, 'RECALL', 1)
     np.testing.assert_array_equal(
@@ -68,32 +68,11 @@ def test_lists_that_hold_too_few_are_not_all_that_is_searched(approximate_only, 
     assert found.min() == 0
 
 
-def test_exact_where_lists_do_not_help():
-    features = torch.randn(900, 64, generator=torch.Generator().manual_seed(0))
+@pytest.mark.parametrize('number', [1, 5, 900])
+def test_exact_where_lists_do_not_help(number):
+    features = torch.randn(number, 64, generator=torch.Generator().manual_seed(0))
     expected = mutual_neighbors(features, 30)[0]
     np.testing.assert_array_equal(approximate_neighbors(features, 30), expected)
-
-
-def test_many_copies(approximate_only):
-    features = torch.from_numpy(people(3, 10, 10)[0]).repeat(50, 1)
-    found = approximate_neighbors(features, 8)
-    assert (found[:, 0] == np.arange(500)).all()
-    assert (found % 10 == found[:, :1] % 10).all()
-    assert (np.diff(np.sort(found)) > 0).all()
-
-
-@pytest.mark.parametrize('number', [1, 2, 5])
-def test_few_items(number):
-    features = torch.from_numpy(people(3, number, number)[0])
-    expected = mutual_neighbors(features, 30)[0]
-    np.testing.assert_array_equal(approximate_neighbors(features, 30), expected)
-
-
-def test_progress_reaches_the_end(surface, monkeypatch):
-    monkeypatch.setattr(approximate, 'CHUNK', 1024)
-    calls = []
-    approximate_neighbors(surface, 5, lambda *call: calls.append(call))
-    assert calls == [(1024, 3000), (2048, 3000), (3000, 3000)]
 
 
 def test_without_faiss_it_says_what_to_install(monkeypatch):

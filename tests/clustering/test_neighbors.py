@@ -72,12 +72,6 @@ def test_copies_tie_whatever_rounding_says():
         assert indices.tolist() == [item, *others]
 
 
-def test_all_alike_are_nowhere_far():
-    indices, farthest = mutual_neighbors(torch.full((9, 33), 0.1), 4)
-    assert (farthest == 0).all()
-    assert indices[7].tolist() == [7, 0, 1, 2]
-
-
 @pytest.mark.parametrize('metric', ['euclidean', 'cosine'])
 @pytest.mark.parametrize('k', [1, 6, 60])
 def test_nearest_of_another_set(metric, k):
@@ -102,13 +96,6 @@ def test_chunks_take_32_mib_and_have_128_rows_at_least():
     assert list(row_chunks(10, 5, 4)) == [slice(0, 4), slice(4, 8), slice(8, 10)]
     with pytest.raises(ValueError, match='chunk_size is 0'):
         next(row_chunks(10, 10, 0))
-
-
-@pytest.mark.filterwarnings('error')
-def test_features_are_neither_copied_nor_need_to_be_writable():
-    features = np.ones((3, 2), np.float32)
-    features.setflags(write=False)
-    assert check_features('f', features).data_ptr() == features.ctypes.data
 
 
 @pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])

@@ -1,5 +1,3 @@
-import tracemalloc
-
 import numpy as np
 import pytest
 import torch
@@ -25,7 +23,6 @@ def test_without_clusters():
         ([0, 0, 1, 1], [0, 0, 1, 1], 0),
         ([0, 0, 1, 1], [1, 1, 0, 0], 0),  # Other numbers, the same clusters.
         ([0, 0, 0, 1, 1], [0, 0, 1, 1, 1], 1 / 5),
-        ([0, 0, 1, 1], [0, 0, 0, 0], 0),
         ([0, 0, 0, 0], [0, 0, 1, 1], 1 / 2),
         ([0, 0, 0, -1, 1, 5], [2, 2, 1, 1, -1, 0], 1 / 4),  # Four had a cluster and have one.
         ([7, 7, 7, 900], [3, 3, 4, 3], 1 / 4),  # Numbers may have gaps.
@@ -54,11 +51,6 @@ def test_agreement_with_the_truth():
     )
     entropies = [-(share * np.log(share)).sum() for share in (rows, columns)]
     assert mixed.nmi == pytest.approx(shared / np.mean(entropies))
-
-
-def test_unknown_identities_do_not_count():
-    found = cluster_statistics(np.array([0, 0, 1]), true_ids=np.full(3, -1))
-    assert (found.ari, found.nmi) == (None, None)
 
 
 def test_recorded_labels(reference):
@@ -113,17 +105,6 @@ def test_centers_leave_outliers_out():
     assert centers.tolist() == [[5, 5], [4, 2]]
     assert centers.dtype == np.float32
     assert cluster_centers(np.ones((3, 7)), np.full(3, -1)).shape == (0, 7)
-
-
-def test_centers_of_many_keep_their_digits_and_copy_little():
-    labels = np.arange(40_000) % 100
-    features = np.full((40_000, 512), 0.1, np.float32)
-    tracemalloc.start()
-    centers = cluster_centers(features, labels)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert (centers == np.float32(0.1)).all()
-    assert peak < features.nbytes / 2
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@ import json
 
 import pytest
 import torch
-from mmengine.model import BaseDataPreprocessor
 from tiny_models import KINDS, people_batch, people_model, rgb
 from torch.nn import functional as F
 from toy_models import ToyModel
@@ -58,11 +57,6 @@ def test_features_of_any_length(model, flip):
     close(F.normalize(raw, dim=1), ExportableModel(model, flip=flip)(images))
 
 
-def test_cluster_features_without_normalisation_are_those_of_a_test():
-    model, batch = people_model('cluster'), people_batch()
-    close(ExportableModel(model, normalize=False)(rgb(batch)), compared(model, batch))
-
-
 @pytest.mark.parametrize('kind', ['reid', 'ics', 'pass'])
 def test_another_size(kind):
     model, batch = people_model(kind), people_batch(size=(48, 24))
@@ -80,22 +74,6 @@ def test_model_is_left_alone(model):
     assert model.training and all(value.requires_grad for value in model.backbone.parameters())
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name])
-
-
-@pytest.mark.parametrize(
-    'kind, others', [('pass', 'projectors'), ('reid', 'classifier'), ('cluster', 'memory')]
-)
-def test_only_what_features_need_is_taken(kind, others):
-    assert not [name for name in ExportableModel(people_model(kind)).state_dict() if others in name]
-
-
-def test_without_normalisation_of_pixels():
-    model, images = people_model(), torch.rand(2, 3, 32, 16)
-    model.data_preprocessor = BaseDataPreprocessor()
-    exported = ExportableModel(model)
-    assert (exported.info.mean, exported.info.std) == ((0.0,) * 3, (1.0,) * 3)
-    with torch.no_grad():
-        close(exported(images), model.head(model.backbone(images)))
 
 
 def test_describes_itself():
@@ -119,14 +97,6 @@ def test_fingerprint_is_that_of_weights_and_options():
         model.backbone.cls_token += 1e-3
     others.append(ExportableModel(model).info.fingerprint)
     assert len({first, *others}) == 5
-
-
-def test_noise():
-    images = ExportableModel(people_model()).info.noise(4)
-    assert images.shape == (4, 3, 32, 16)
-    assert 0 <= images.min() < 5 and 250 < images.max() <= 255
-    prepared = ExportableModel(people_model(), raw_input=False).info.noise(4)
-    close(prepared[:, 2], (images[:, 2] - 100) / 40)
 
 
 def test_other_models_are_refused():

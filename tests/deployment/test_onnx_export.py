@@ -1,12 +1,10 @@
-import sys
-
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
 from onnx import numpy_helper
-from tiny_models import KINDS, people_model
+from tiny_models import people_model
 
 from passreid.deployment import (
     ExportableModel,
@@ -26,16 +24,15 @@ def assert_equals_torch(path, model):
     assert len(np.unique(features.round(3), axis=0)) == 7
 
 
-# Each class and all options always, their variants with the slow tests.
-CASES = [(kind, {}) for kind in ('cluster', 'pass')]
-CASES += [('reid', dict(flip=True, normalize=False, raw_input=False, image_size=(48, 24)))]
-SLOW_CASES = [(kind, {}) for kind in KINDS if kind not in ('cluster', 'pass')]
-SLOW_CASES += [('reid', o) for o in ({'flip': True}, {'normalize': False}, {'raw_input': False})]
+CASES = [
+    ('pass', {}),
+    ('reid', dict(flip=True, normalize=False, raw_input=False, image_size=(48, 24))),
+    pytest.param('cluster', {}, marks=pytest.mark.slow),
+    pytest.param('ics', {}, marks=pytest.mark.slow),
+]
 
 
-@pytest.mark.parametrize(
-    'kind, options', [*CASES, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW_CASES)]
-)
+@pytest.mark.parametrize('kind, options', CASES)
 def test_equals_torch(kind, options, tmp_path):
     model, path = ExportableModel(people_model(kind), **options), tmp_path / 'model.onnx'
     opset = 20 if options else 18
@@ -78,8 +75,8 @@ def test_nothing_is_left_of_a_wrong_file(tmp_path):
     assert (tmp_path / 'model.onnx').read_text() == 'of before'
 
 
-@pytest.mark.parametrize('value, difference', [(0.3, r'\d\.\de-0\d'), (float('nan'), 'nan')])
-def test_wrong_weights_are_found(exported, tmp_path, value, difference):
+@pytest.mark.parametrize('value', [0.3, float('nan')])
+def test_wrong_weights_are_found(exported, tmp_path, value):
     model, path = exported
     graph = onnx.load(path)
     weight = max(graph.graph.initializer, key=lambda weight: len(weight.raw_data))
@@ -87,38 +84,13 @@ def test_wrong_weights_are_found(exported, tmp_path, value, difference):
     values.flat[3] += value
     weight.CopyFrom(numpy_helper.from_array(values, weight.name))
     onnx.save(graph, tmp_path / 'model.onnx')
-    with pytest.raises(ExportMismatchError, match=f'by {difference}'):
+    with pytest.raises(ExportMismatchError, match='model.onnx'):
         verify_export(tmp_path / 'model.onnx', model)
-
-
-def test_other_features_are_found(exported):
-    with pytest.raises(ExportMismatchError, match=r'\[1, 256\].*, not .*\[1, 16\]'):
-        verify_export(exported[1], ExportableModel(people_model('without parts')))
-    with pytest.raises(ExportMismatchError, match='features of 3 images'):
-        verify_export(*reversed(exported), images=torch.full((3, 3, 32, 16), torch.nan))
-
-
-@pytest.mark.slow
-def test_long_features_are_compared_in_units_of_their_length(tmp_path):
-    people = people_model()
-    people.backbone.ln1.weight.data.mul_(1e4)
-    people.backbone.ln1.bias.data.mul_(1e4)
-    model = ExportableModel(people, normalize=False)
-    assert model(model.info.noise(2)).norm(dim=1).min() > 1e3
-    assert export_onnx(model, tmp_path / 'model.onnx') < 1e-5
 
 
 def test_wrong_arguments(tmp_path):
     model = ExportableModel(people_model())
-    with pytest.raises(ValueError, match='opset must be at least 18, not 17'):
+    with pytest.raises(ValueError, match='opset'):
         export_onnx(model, tmp_path / 'model.onnx', opset=17)
-    with pytest.raises(ValueError, match=r'model.pb: .* must end with .onnx'):
+    with pytest.raises(ValueError, match='model.pb'):
         export_onnx(model, tmp_path / 'model.pb')
-
-
-def test_missing_package(monkeypatch):
-    for name in [name for name in sys.modules if name.startswith('passreid.deployment')]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, 'onnxruntime', None)
-    with pytest.raises(ImportError, match='onnxruntime.*: pip install onnx onnxruntime'):
-        import passreid.deployment  # noqa: F401

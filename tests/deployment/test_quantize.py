@@ -61,7 +61,7 @@ def test_options(floats, integers, tmp_path, options):
 
 
 def test_too_far_from_the_original(floats, tmp_path):
-    with pytest.raises(ExportMismatchError, match=r'^other.onnx: .* less than 0.99999999'):
+    with pytest.raises(ExportMismatchError, match='other.onnx'):
         quantize_onnx(floats, tmp_path / 'other.onnx', min_cosine=0.99999999)
     assert list(tmp_path.iterdir()) == []
 

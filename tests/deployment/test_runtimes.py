@@ -20,7 +20,7 @@ def test_features(exported):
         opened(torch.zeros(1, 3, 16, 32))
 
 
-@pytest.mark.parametrize('data', [None, b'', b'this is no model', bytes(4096), 100, -1])
+@pytest.mark.parametrize('data', [None, b'', b'this is no model', -1])
 def test_files_that_cannot_be_read(exported, tmp_path, data):
     path = tmp_path / 'model.onnx'
     if data is not None:
@@ -29,7 +29,7 @@ def test_files_that_cannot_be_read(exported, tmp_path, data):
         ExportedModel(path)
 
 
-@pytest.mark.parametrize('info', [None, '[]', '{}', 'text', '{"input_size": 3, "mean": []}'])
+@pytest.mark.parametrize('info', [None, '{}', 'text'])
 def test_files_of_others(exported, tmp_path, info):
     path, graph = tmp_path / 'model.onnx', onnx.load(exported[1])
     onnx.helper.set_model_props(graph, {} if info is None else {'passreid': info})
@@ -43,15 +43,7 @@ def people(tmp_path_factory):
     return write_people(tmp_path_factory.mktemp('people'))
 
 
-@pytest.mark.parametrize(
-    'options',
-    [
-        dict(raw_input=False),
-        pytest.param(dict(normalize=False), marks=pytest.mark.slow),
-        pytest.param(dict(flip=True), marks=pytest.mark.slow),
-    ],
-)
-def test_figures_are_those_of_torch(people, tmp_path, options):
+def test_figures_are_those_of_torch(people, tmp_path):
     with quick_start():
         cfg = reid_config(ROOT, people, tmp_path / 'run')
         prepare_test(cfg, None)
@@ -59,11 +51,10 @@ def test_figures_are_those_of_torch(people, tmp_path, options):
         torch.manual_seed(0)
         runner.model.init_weights()
         path = tmp_path / 'model.onnx'
-        export_onnx(ExportableModel(runner.model, **options), path)
+        export_onnx(ExportableModel(runner.model, raw_input=False), path)
         figures = runner.test()
         preprocessor = cfg.model.data_preprocessor
         cfg.model = dict(type='ExportedTestModel', path=str(path), data_preprocessor=preprocessor)
         tested = build_runner(cfg).test()
-    same = tested == pytest.approx(figures, abs=1e-3)
-    assert same != options.get('flip', False)
+    assert tested == pytest.approx(figures, abs=1e-3)
     assert 0 < figures['reid/mAP'] < 100

@@ -1,14 +1,11 @@
 """Checkpoints that are damaged, of other models, or programs: refused by name, nothing run."""
 
 import io
-import runpy
 import struct
-import sys
 import zipfile
 
 import pytest
 import torch
-from processes import ROOT
 from tiny_runs import quick_start
 
 from passreid import ReIDInferencer
@@ -38,50 +35,33 @@ def with_pickle(data):
     return file.getvalue()
 
 
-def safetensors(header):
-    return struct.pack('<Q', len(header)) + header + bytes(16)
-
-
 def changed(change):
     return saved({name: change(value) for name, value in WEIGHTS.items()})
 
 
 WEIGHTS = backbone().state_dict()
 GOOD = saved(WEIGHTS)
-TENSOR = b'{"a":{"dtype":"%b","shape":[%b],"data_offsets":[0,16]}}'
+# A header that tells of four terabytes.
+HUGE = b'{"a":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,16]}}'
 FILES = {
     'empty': b'',
     'HTML': b'<html>' * 50,
-    'zeros': bytes(5000),
-    'zip header': b'PK\x03\x04',
-    'pickle of nothing': b'\x80\x02.',
     'truncated': GOOD[:-500],
     'truncated, legacy': saved(WEIGHTS, _use_new_zipfile_serialization=False)[:-500],
-    'archive without tensors': with_pickle(GOOD[:40]),
     'list': saved([1, 2]),
-    'tensor': saved(torch.ones(3)),
-    'nothing': saved(None),
     'no weights': saved({}),
-    'numbers for names': saved({1: torch.ones(2)}),
     'text for weights': saved({'state_dict': 'text'}),
     'optimizer alone': saved({'optimizer': {'state': {}}}),
     'whole module': saved(backbone()),
     'NaN': changed(lambda value: value * torch.nan),
     'infinity': changed(lambda value: value + torch.inf),
-    'integers': changed(lambda value: value.to(torch.int8)),
-    'complex': changed(lambda value: value.to(torch.complex64)),
-    'sparse': changed(lambda value: value.to_sparse()),
-    'without memory': changed(lambda value: value.to('meta')),
-    'four terabytes': changed(lambda value: torch.ones(1).expand(1 << 42)),
     'other shapes': changed(lambda value: value.flatten()[:1]),
     '2 parts': saved(backbone(2).state_dict()),
     'wider': saved(backbone(embed_dims=32).state_dict()),
     'shallower': saved(backbone(num_layers=1).state_dict()),
     'another model': saved(torch.nn.Linear(3, 3).state_dict()),
     'short.safetensors': b'{}',
-    'huge.safetensors': safetensors(TENSOR % (b'F32', b'1099511627776')),
-    'type.safetensors': safetensors(TENSOR % (b'X9', b'4')),
-    'deep.safetensors': safetensors(b'[' * 10_000),
+    'huge.safetensors': struct.pack('<Q', len(HUGE)) + HUGE + bytes(16),
 }
 
 
@@ -107,11 +87,6 @@ def train(run, path, **changes):
     build_runner(cfg).train()
 
 
-def call_tool(run, path):
-    sys.argv = ['test.py', str(run.folder / run.write()), str(path)]
-    runpy.run_path(str(ROOT / 'tools' / 'test.py'), run_name='__main__')
-
-
 WAYS_IN = {
     'load_from': lambda run, path: train(run, path, load_from=str(path)),
     'resume': lambda run, path: train(run, path, load_from=str(path), resume=True),
@@ -119,14 +94,13 @@ WAYS_IN = {
         run, path, **{'model.backbone.init_cfg': dict(type='Pretrained', checkpoint=str(path))}
     ),
     'ReIDInferencer': lambda run, path: ReIDInferencer(run.cfg, path),
-    'tools/test.py': call_tool,
 }
 
 
 @pytest.mark.parametrize('way', WAYS_IN)
-def test_every_way_in(tiny_run, tmp_path, monkeypatch, program, way):
+@pytest.mark.parametrize('program', ['last protocol'], indirect=True)
+def test_every_way_in(tiny_run, tmp_path, program, way):
     path = tmp_path / 'strange.pth'
     path.write_bytes(with_pickle(program))
-    monkeypatch.setattr(sys, 'argv', [])
     with quick_start(), pytest.raises(Exception, match=str(path)):
         WAYS_IN[way](tiny_run('fine-tuning'), path)

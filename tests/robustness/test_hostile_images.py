@@ -13,7 +13,7 @@ from PIL import Image
 from passreid.datasets import LUPerson
 from passreid.datasets.transforms import LoadPersonImage
 
-ORANGE, GREY, SIZE = (200, 100, 50), (100, 100, 100), (16, 8)
+ORANGE, GRAY, SIZE = (200, 100, 50), (100, 100, 100), (16, 8)
 
 
 def encode(image, kind, **options):
@@ -46,12 +46,6 @@ def png_of_size(width, height):
     return PNG[:8] + chunk(b'IHDR', header) + PNG[33:]
 
 
-def jpeg_of_size(width, height):
-    """Return a JPEG file whose header tells another size than its data have."""
-    place = JPEG.index(b'\xff\xc0') + 5
-    return JPEG[:place] + struct.pack('>HH', height, width) + JPEG[place + 4 :]
-
-
 def cv2_file(kind, channels):
     """Return a file of 16 bits a channel, all of them 0x6432."""
     shape = SIZE if channels == 1 else (*SIZE, channels)
@@ -62,29 +56,17 @@ PNG, JPEG = encode(plain(), 'PNG'), encode(plain(), 'JPEG', quality=95)
 BOMB = zlib.compress(bytes(100_000_000))
 # A file and the one color of its picture.
 PICTURES = {
-    'PNG of 16 bits': (cv2_file('.png', 3), GREY),
-    'grey PNG of 16 bits': (cv2_file('.png', 1), GREY),
-    'TIFF of 16 bits with transparency': (cv2_file('.tiff', 4), GREY),
+    'PNG of 16 bits': (cv2_file('.png', 3), GRAY),
+    'TIFF of 16 bits with transparency': (cv2_file('.tiff', 4), GRAY),
     'CMYK JPEG': (encode(plain().convert('CMYK'), 'JPEG', quality=95), ORANGE),
-    'CMYK TIFF': (encode(plain().convert('CMYK'), 'TIFF'), ORANGE),
     'palette with transparency': (
         encode(plain().quantize(4), 'PNG', transparency=b'\0\x01'),
         ORANGE,
     ),
-    'grey JPEG': (encode(plain('L', 100), 'JPEG'), GREY),
-    'one bit': (encode(plain('1', 1), 'PNG'), (255, 255, 255)),
-    'grey with transparency': (encode(plain('LA', (100, 3)), 'PNG'), GREY),
+    'gray JPEG': (encode(plain('L', 100), 'JPEG'), GRAY),
     'RGBA': (encode(plain('RGBA', (*ORANGE, 7)), 'PNG'), ORANGE),
     'animated PNG': (animated('PNG'), ORANGE),
-    'animated WebP': (animated('WEBP', lossless=True), ORANGE),
     'TIFF of several pages': (animated('TIFF'), ORANGE),
-    'JPEG of several pictures': (animated('MPO', quality=95), ORANGE),
-    'progressive JPEG': (encode(plain(), 'JPEG', progressive=True, quality=95), ORANGE),
-    'JPEG and text behind it': (JPEG + b'text', ORANGE),
-    'broken EXIF in a JPEG': (
-        encode(plain(), 'JPEG', quality=95, exif=b'Exif\0\0II*\0\xff\xff\xff\x7f'),
-        ORANGE,
-    ),
     'broken EXIF in a PNG': (png_with(b'eXIf', b'junkjunk'), ORANGE),
 }
 # A file and what the error says, besides its name.
@@ -92,19 +74,12 @@ REFUSED = {
     'empty': (b'', 'empty'),
     'GIF': (encode(plain(), 'GIF'), 'not an image'),
     'HTML': (b'<html><script>alert(1)</script></html>', 'not an image'),
-    'SVG': (b'<svg xmlns="http://www.w3.org/2000/svg"/>', 'not an image'),
-    'EPS': (b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n', 'not an image'),
-    'pickle': (b'\x80\x04cposix\nsystem\n.', 'not an image'),
-    'zeros': (bytes(1000), 'not an image'),
     'PNG of 60,000 x 60,000': (png_of_size(60_000, 60_000), 'bomb'),
     'PNG of 9,000 x 9,000': (png_of_size(9000, 9000), 'allowed'),
     'PNG without its data': (png_of_size(7000, 7000), 'truncated'),
     'PNG of width 0': (png_of_size(0, 8), ''),
-    'JPEG of 65,500 x 65,500': (jpeg_of_size(65_500, 65_500), 'bomb'),
-    'JPEG of height 0': (jpeg_of_size(8, 0), ''),
     'truncated JPEG': (JPEG[:-30], ''),
     'bomb in a text': (png_with(b'zTXt', b'a\0\0' + BOMB), 'too large'),
-    'bomb in a color profile': (png_with(b'iCCP', b'a\0\0' + BOMB), 'too large'),
     'TIFF of floats': (encode(plain('F', 1.0), 'TIFF'), 'floating-point'),
     'TIFF of 32 bits': (encode(plain('I', 200), 'TIFF'), '16 bits'),
 }
@@ -113,15 +88,12 @@ NO_FILES = {
     'pipe': os.mkfifo,
     'device': lambda path: os.symlink('/dev/zero', path),
     'dangling link': lambda path: os.symlink('none', path),
-    'link to itself': lambda path: os.symlink(path.name, path),
     'four terabytes': lambda path: os.truncate(os.open(path, os.O_CREAT | os.O_WRONLY), 1 << 42),
 }
 TRUNCATED = {
     'JPEG': {},
     'PNG': {},
-    'BMP': {},
     'WEBP': dict(lossless=True),
-    'TIFF': dict(compression='tiff_lzw'),
 }
 
 

@@ -17,58 +17,37 @@ JPEG = cv2.imencode('.jpg', NOISE)[1].tobytes()
 # The second lines of lists, after a sound one.
 PATHS = {
     'climbs': '../secret.jpg',
-    'climbs inside': '0000/../../secret.jpg',
     'absolute': '/etc/secret.jpg',
-    'backslash': '..\\secret.jpg',
-    'drive': 'C:\\secret.jpg',
     'zero byte': '0000/a\0.jpg',
     'no image': 'etc/passwd',
-    'folder': '0000/a.jpg/',
-    'line of an old Mac': 'a.jpg\rb.jpg',
     'too long': 'x' * 5000 + '.jpg',
-    'address': 'http://host/a',
-    'UTF-16': '\0a\0.\0j\0p\0g',
 }
 COLUMNS = {
     'no pid': B,
-    'pid alone': '3',
     'pid is text': f'{B} three',
     'negative pid': f'{B} -2',
-    'fraction': f'{B} 1.5',
-    'digits of another script': f'{B} \u0663',
-    'three columns': f'{B} 1 2',
-    'commas': f'{B},1',
     'listed twice': f'{A} 2',
     'no camera': 'plain.jpg 0',
 }
 NO_LISTS = {
     'empty': b'',
-    'blank': b'\n\r\n\n',
-    'all bytes': bytes(range(256)) * 8,
     'pickle': b'\x80\x04\x95pickle',
     'UTF-16': 'a.jpg\n'.encode('utf-16'),
-    'zip': b'PK\x03\x04' + bytes(100),
 }
 NO_KEYS = {
     'empty': b'',
     'truncated': pickle.dumps(KEYS)[:-9],
     'numbers': pickle.dumps([1, 2]),
-    'bytes': pickle.dumps([b'a']),
-    'text': pickle.dumps('a'),
-    'nothing': pickle.dumps(None),
     'other entries': pickle.dumps({'a': 1}),
-    'no list': pickle.dumps({'keys': 'abc'}),
     'no keys': pickle.dumps([]),
-    'no UTF-8': pickle.dumps(['\ud800']),
-    'deep': b'\x80\x02]' + b'\x85' * 1_000_000 + b'.',
     'huge': b'\x80\x02X\xff\xff\xff\x7fa.',
 }
-NO_LMDBS = {'empty': b'', 'text': b'text' * 5000, 'zip': b'PK\x03\x04' * 9999}
+NO_LMDBS = {'empty': b'', 'text': b'text' * 5000}
 # Names that break the pattern of a data set, beside a sound one.
 NAMES = {
-    Market1501: ['abc.jpg', '-2_c1.jpg', '0001.jpg', '0001_c0.jpg', '0001_cx.jpg', '_c1.jpg'],
-    DukeMTMCReID: ['0001c2.jpg', '1.5_c2.jpg', '0001_c.jpg', ' 0001_c2.jpg', '+1_c2.jpg'],
-    CUHK03NP: ['0001-c1.png', f'{"9" * 19}_c1.png', '\u202e0001_c1.png', 'c1_0001.png'],
+    Market1501: ['abc.jpg', '-2_c1.jpg', '0001_c0.jpg'],
+    DukeMTMCReID: ['0001c2.jpg', '1.5_c2.jpg'],
+    CUHK03NP: [f'{"9" * 19}_c1.png', '\u202e0001_c1.png'],
 }
 # What is read, the file, what is written to it, and what the error names.
 CASES = {
@@ -160,7 +139,7 @@ def test_lists_of_other_programs_are_read(root, case):
         assert paths == [str(root / 'train' / name) for name in (A, B)]
 
 
-@pytest.mark.parametrize('key', ['lost', '../../etc/passwd', '', 'a\0b', 'k' * 600, 'a\nb\x1b'])
+@pytest.mark.parametrize('key', ['lost', '', 'k' * 600, 'a\nb\x1b'])
 def test_keys_that_are_not_there(root, log, key):
     """Counted and named in one line, as values that are no pictures; others take their places."""
     write(root / 'keys.pkl', pickle.dumps([*KEYS, key]))
@@ -168,14 +147,3 @@ def test_keys_that_are_not_there(root, log, key):
     assert all(dataset[index]['img'].shape == (64, 32, 3) for index in range(len(dataset)))
     assert dataset.bad_image_summary()['names'] == [KEYS[3], key]
     assert all(line.isprintable() for line in log().splitlines())
-
-
-@pytest.mark.parametrize('content', [[], ['-1_c1.png'], ['Thumbs.db']], ids=str)
-@pytest.mark.parametrize('split', ['train', 'query', 'gallery'])
-def test_empty_splits(tmp_path, split, content):
-    folders = dict(train='bounding_box_train', query='query', gallery='bounding_box_test')
-    for name, folder in folders.items():
-        for file in content if name == split else ['0001_c1.png']:
-            write(tmp_path / folder / file)
-    with pytest.raises((ValueError, FileNotFoundError), match=str(tmp_path)):
-        Market1501(str(tmp_path), split)

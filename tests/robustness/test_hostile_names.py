@@ -14,16 +14,12 @@ from tiny_runs import quick_start
 
 NAMES = [
     '"><script>alert(1)<script>.jpg',
-    "' onerror='alert(1)' x='.jpg",
     '<img src=x onerror=alert(1)>.jpg',
-    '<!-- .jpg',
     '\x1b]0;owned\x07\x1b[2J\x1b[31m.jpg',
     'a\r\nb\n.jpg',
     '\u202egpj.exe.jpg',
     os.fsdecode(b'\xff\xfe\x80.jpg'),
     '=HYPERLINK("http:x";"y").jpg',
-    '+1+1.jpg',
-    '@SUM(1).jpg',
     '$\\undefined{$.jpg',
     '%s%n{0}{__class__}.jpg',
     '--help.jpg',

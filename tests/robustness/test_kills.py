@@ -5,14 +5,6 @@ import signal
 
 import pytest
 
-KEPT = 2
-SETTINGS = dict(
-    train_cfg__max_epochs=3,
-    default_hooks__checkpoint__by_epoch=False,
-    default_hooks__checkpoint__interval=2,
-    default_hooks__checkpoint__max_keep_ckpts=KEPT,
-)
-VALIDATED = dict(train_cfg__val_interval=1, default_hooks__checkpoint__save_best='reid/mAP')
 WORKERS = dict(train_dataloader__num_workers=2, train_dataloader__persistent_workers=True)
 KILLS = {
     'checkpoint half written': ('pre-training', dict(before='torch.save', number=2)),
@@ -27,27 +19,21 @@ KILLS = {
 }
 
 
-def settings(task, **changes):
-    return SETTINGS | (VALIDATED if task != 'pre-training' else {}) | changes
-
-
 @pytest.mark.parametrize('place', KILLS)
-def test_killed_at_a_place(tiny_run, whole_run, place):
+def test_killed_at_a_place(saving_run, whole_run, place):
     task, interruption = KILLS[place]
-    whole = whole_run(task, **settings(task))
-    run = tiny_run(task, **settings(task, **(WORKERS if place == 'workers' else {})))
+    run = saving_run(task, **(WORKERS if place == 'workers' else {}))
     assert run.go(dict(way='kill', **interruption)).status == -signal.SIGKILL
-    assert len([name for name in run.checkpoints() if name.startswith('iter')]) <= KEPT + 1
+    assert len([name for name in run.checkpoints() if name.startswith('iter')]) <= 3
     assert run.go().status == 0
-    run.assert_ends_as(whole)
+    run.assert_ends_as(whole_run(task))
 
 
 @pytest.mark.parametrize('task', ['fine-tuning', 'USL'])
-def test_killed_at_random_moments(tiny_run, whole_run, task):
-    whole = whole_run(task, **settings(task))
-    run, generator = tiny_run(task, **settings(task)), random.Random(1)
-    moments = [generator.uniform(0, 0.5) for _ in range(3)]
+def test_killed_at_random_moments(saving_run, whole_run, task):
+    run, generator = saving_run(task), random.Random(1)
+    moments = [generator.uniform(0, 0.5) for _ in range(2)]
     killed = [run.go(dict(way='kill', before='seconds', number=n)).status for n in moments]
     assert killed[0] == -signal.SIGKILL
     assert run.go().status == 0
-    run.assert_ends_as(whole)
+    run.assert_ends_as(whole_run(task))

@@ -11,11 +11,9 @@ from toy_models import people
 
 from passreid.clustering import cluster_pseudo_labels, jaccard_distance
 from passreid.evaluation import ReIDMetric
-from passreid.models import ClusterMemory, PASSHead, PASSNeck, ReIDHead
+from passreid.models import PASSHead, PASSNeck, ReIDHead
 
 TASKS = ['pre-training', 'fine-tuning', 'USL']
-# Steps of an epoch.
-LENGTHS = {'pre-training': 4, 'fine-tuning': 4, 'USL': 3}
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -26,10 +24,10 @@ def quick():
 
 @pytest.fixture
 def config(tiny_run):
-    """Make the config of a run of so many steps without validation."""
+    """Make the config of a run of one epoch without validation."""
 
-    def make(task, steps=12, pictures=None, **changes):
-        changes |= dict(train_cfg__max_epochs=steps // LENGTHS[task])
+    def make(task, pictures=None, **changes):
+        changes['train_cfg__max_epochs'] = 1
         if task != 'pre-training':
             changes |= dict.fromkeys(('val_cfg', 'val_dataloader', 'val_evaluator'))
         cfg = tiny_run(task, **changes).cfg
@@ -94,8 +92,9 @@ def check(cfg, **options):
     return hook
 
 
-@pytest.mark.parametrize('dtype', ['float16', 'bfloat16'])
-@pytest.mark.parametrize('task', TASKS)
+@pytest.mark.parametrize(
+    ('task', 'dtype'), [*((task, 'float16') for task in TASKS), ('pre-training', 'bfloat16')]
+)
 def test_16_bits_begin_as_32(config, task, dtype):
     whole, half = check(config(task)), check(halve(config(task), dtype))
     # Rounding through two layers, and scores divided by a temperature of 0.04.
@@ -105,31 +104,23 @@ def test_16_bits_begin_as_32(config, task, dtype):
 
 @pytest.mark.parametrize('task', TASKS)
 def test_an_overflow_costs_one_step(config, task):
-    hook = check(halve(config(task), 'float16'), overflow=4)
-    assert hook.moved == [number != 4 for number in range(12)]
+    hook = check(halve(config(task), 'float16'), overflow=1)
+    assert hook.moved == [number != 1 for number in range(len(hook.moved))]
 
 
-@pytest.mark.parametrize('size', [(1, 1), (3, 2), (500, 1)])
-@pytest.mark.parametrize('task', TASKS)
+@pytest.mark.parametrize(('task', 'size'), [*zip(TASKS, [(1, 1), (500, 1), (3, 2)], strict=True)])
 def test_pictures_smaller_than_a_patch(config, pictures, task, size):
-    check(config(task, 4, pictures(lambda image: cv2.resize(image, size))))
-
-
-@pytest.mark.parametrize('dtype', [None, 'float16'])
-@pytest.mark.parametrize('task', TASKS[:2])
-def test_black_pictures(config, pictures, task, dtype):
-    cfg = config(task, 4, pictures(np.zeros_like))
-    check(halve(cfg, dtype) if dtype else cfg)
+    check(config(task, pictures(lambda image: cv2.resize(image, size))))
 
 
 def test_pictures_that_all_look_alike_have_no_clusters(config, pictures):
     with pytest.raises(ValueError, match='in one|No image has'):
-        train(config('USL', 3, pictures(np.zeros_like)))
+        train(config('USL', pictures(np.zeros_like)))
 
 
 @pytest.mark.parametrize(('task', 'size'), [('pre-training', 1), ('fine-tuning', 2), ('USL', 2)])
 def test_smallest_batches(config, task, size):
-    check(config(task, 4, train_dataloader__batch_size=size))
+    check(config(task, train_dataloader__batch_size=size))
 
 
 @pytest.mark.parametrize('factor', [0, 1e-8, 1e6, 1e15])
@@ -175,19 +166,8 @@ def test_losses_of_extreme_tokens(loss, kind):
     assert tokens.grad.isfinite().all()
 
 
-@pytest.mark.parametrize('temperature', [1e-3, 1e4])
-def test_temperatures_of_the_memory(temperature):
-    torch.manual_seed(0)
-    memory = ClusterMemory(temperature=temperature)
-    memory.set_centres(torch.randn(3, 8))
-    features = torch.randn(6, 8, requires_grad=True)
-    loss = memory(features, torch.tensor([0, 1, 2, 0, 1, 2]))
-    loss.backward()
-    assert loss.isfinite() and features.grad.isfinite().all()
-
-
-@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize(('student', 'teacher'), [(1e-2, 1e-6), (0.1, 1e-3), (100.0, 100.0)])
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float16])
+@pytest.mark.parametrize(('student', 'teacher'), [(1e-2, 1e-6), (100.0, 100.0)])
 def test_temperatures_of_pre_training(dtype, student, teacher):
     torch.manual_seed(0)
     neck = PASSNeck(16, hidden_channels=24, bottleneck_channels=8, out_channels=32)

@@ -1,9 +1,8 @@
 """Ranking metrics as pure functions on arrays."""
 
-from .query_expansion import average_query_expansion
+from .protocol import CameraTable, RankingResult, RankScores
 from .ranking import evaluate_rank, rank_features
-from .re_ranking import re_ranking, re_ranking_chunks
-from .scores import CameraTable, RankingResult, RankScores
+from .re_ranking import average_query_expansion, re_ranking, re_ranking_chunks
 from .verification import SimilarityCurve, SimilarityThreshold, similarity_curve
 
 __all__ = [

@@ -15,9 +15,17 @@ from passreid.clustering.neighbors import (
     to_tensor,
 )
 
-from .labels import RankingLabels, check_pair
+from .protocol import (
+    RankingLabels,
+    RankingResult,
+    RankScores,
+    RowScores,
+    check_pair,
+    score_rows,
+    summarize,
+    tabulate,
+)
 from .re_ranking import re_ranking_chunks
-from .scores import RankingResult, RankScores, RowScores, score_rows, summarize, tabulate
 from .verification import VerificationCurve
 
 
@@ -156,16 +164,18 @@ def _rank(
         raise ValueError(f'false positive rates are {false_positive_rates}, expected in [0, 1]')
     cameras = np.unique(labels.gallery_cam_ids) if by_camera else np.empty(0, np.int64)
     items = [np.flatnonzero(labels.gallery_cam_ids == camera) for camera in cameras]
-    # The whole gallery, then that of each camera.
-    galleries = [labels, *map(labels.of_items, items)]
-    scores: list[list[RowScores]] = [[] for _ in galleries]
+    galleries = [labels.of_items(chosen) for chosen in items]
+    # Of the whole gallery, then of that of each camera.
+    scores: list[list[RowScores]] = [[] for _ in (labels, *galleries)]
     curve = VerificationCurve() if len(false_positive_rates) else None
     nearest = []
     done = 0
     for chunk in chunks:
         rows = slice(done, done + len(chunk))
         labels.rows(rows).remove_(chunk, done)
-        for part, gallery, found in zip(_parts(chunk, items), galleries, scores, strict=True):
+        scores[0].append(score_rows(chunk, labels.rows(rows)))
+        for chosen, gallery, found in zip(items, galleries, scores[1:], strict=True):
+            part = chunk.index_select(1, torch.as_tensor(chosen, device=chunk.device))
             found.append(score_rows(part, gallery.rows(rows)))
         nearest.append(nearest_items(chunk, topk))
         if curve:
@@ -183,9 +193,3 @@ def _rank(
         tabulate(labels, cameras, of_cameras) if by_camera else None,
         curve.true_positive_rates(false_positive_rates) if curve else np.empty(0),
     )
-
-
-def _parts(chunk: Tensor, items: Sequence[np.ndarray]) -> Iterable[Tensor]:
-    yield chunk
-    for chosen in items:
-        yield chunk.index_select(1, torch.as_tensor(chosen, device=chunk.device))

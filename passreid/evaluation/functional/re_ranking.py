@@ -1,4 +1,4 @@
-"""k-reciprocal re-ranking (https://arxiv.org/abs/1701.08398) on sparse rows."""
+"""k-reciprocal re-ranking and average query expansion: better rankings without any label."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,17 +6,20 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from passreid.clustering.kernels import over_rows, subtract_overlaps
 from passreid.clustering.neighbors import (
     distance_chunks,
     mutual_neighbors,
+    nearest_neighbors,
+    prepare_metric,
     row_chunks,
     squared_lengths,
 )
 from passreid.clustering.reciprocal import reciprocal_rows
 
-from .labels import check_pair
+from .protocol import check_pair
 
 
 def re_ranking(
@@ -27,7 +30,9 @@ def re_ranking(
     lambda_value: float = 0.3,
     device: torch.device | str | None = None,
 ) -> np.ndarray:
-    """Re-rank the gallery for all queries at once; see :func:`re_ranking_chunks`.
+    """Re-rank the gallery for all queries at once (https://arxiv.org/abs/1701.08398).
+
+    See :func:`re_ranking_chunks`.
 
     Args:
         query_features (np.ndarray | Tensor): ``(Q, D)``.
@@ -100,3 +105,45 @@ def re_ranking_chunks(
         near = distances.numpy(), rows[cut], inverted, weight
         over_rows(subtract_overlaps, len(distances), *near)
         yield distances
+
+
+def average_query_expansion(
+    query_features: Any,
+    gallery_features: Any,
+    k: int = 5,
+    alpha: float = 0.0,
+    chunk_size: int | None = None,
+    device: torch.device | str | None = None,
+) -> np.ndarray:
+    """Replace each query by the mean of itself and its nearest gallery features (ICCV 2007).
+
+    All are L2-normalized first, and nearest is by the cosine, whatever their identity or camera.
+
+    Args:
+        query_features (np.ndarray | Tensor): ``(Q, D)``.
+        gallery_features (np.ndarray | Tensor): ``(G, D)``.
+        k (int): How many gallery features to add; at most all are.
+        alpha (float): A gallery feature has the weight ``cos ** alpha``, 0 if the cosine is
+            negative (https://arxiv.org/abs/1711.02512); 0 for the plain mean.
+        chunk_size (int, optional): Queries at a time; by default as many as take 32 MiB.
+        device (torch.device | str, optional): Where to compute; by default where the queries are.
+
+    Returns:
+        np.ndarray: ``(Q, D)`` float32, L2-normalized.
+
+    Raises:
+        ValueError: If shapes do not fit, a feature is not finite or a parameter is out of range.
+    """
+    for name, value, least in (('k', k, 1), ('alpha', alpha, 0)):
+        if value < least:
+            raise ValueError(f'{name} is {value}, expected at least {least}')
+    query, gallery = prepare_metric('cosine', *check_pair(query_features, gallery_features, device))
+    distances, indices = (
+        torch.as_tensor(found, device=query.device)
+        for found in nearest_neighbors(query, gallery, k, 'cosine', chunk_size)
+    )
+    weights = (1 - distances).clamp_(min=0).pow_(alpha) if alpha else torch.ones_like(distances)
+    expanded = query.clone()
+    for neighbor, weight in zip(indices.T, weights.T, strict=True):
+        expanded.addcmul_(gallery[neighbor], weight[:, None])
+    return F.normalize(expanded, dim=1).cpu().numpy()

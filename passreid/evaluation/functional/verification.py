@@ -9,7 +9,7 @@ from torch import Tensor
 
 from passreid.clustering.neighbors import distance_chunks
 
-from .labels import RankingLabels, check_pair
+from .protocol import RankingLabels, check_pair
 
 SHIFT = 10
 NUM_BINS = 2 ** (32 - SHIFT)
@@ -35,7 +35,8 @@ class VerificationCurve:
     def add(self, distances: Tensor, labels: RankingLabels) -> None:
         """Count pairs by their distances ``(R, G)``, infinite where they do not count."""
         self.all += _count(distances)
-        self.matching += _count(distances[labels.same_identity(distances.device)])
+        rows, items = map(torch.from_numpy, labels.matches())
+        self.matching += _count(distances[rows, items])
 
     def true_positive_rates(self, false_positive_rates: Sequence[float]) -> np.ndarray:
         """Highest shares of matching pairs accepted at these highest shares of others, in [0, 1].

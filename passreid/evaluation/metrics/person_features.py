@@ -111,22 +111,12 @@ def gather_features(people: PersonFeatures | None) -> PersonFeatures | None:
     parts = [part for part in gather_object(people) or () if part is not None]
     if not parts:
         return None
-    return in_order_once(concatenate(parts) if len(parts) > 1 else parts[0])
-
-
-def in_order_once(people: PersonFeatures) -> PersonFeatures:
-    """Sort images by their place in the data set and drop those seen before.
-
-    Samplers hand out some samples twice to give every process as many. Data sets that were joined
-    number their samples each by itself, so the path belongs to what tells samples apart.
-    """
-    places = zip(
-        people.sample_ids.tolist(), people.is_query.tolist(), people.img_paths, strict=True
-    )
+    people = concatenate(parts) if len(parts) > 1 else parts[0]
+    # Samplers hand out some samples twice to give every process as many. Data sets that were joined
+    # number their samples each by itself, so the path belongs to what tells samples apart.
+    ids, is_query = people.sample_ids.tolist(), people.is_query.tolist()
     first: dict[tuple[int, bool, str], int] = {}
-    for row, place in enumerate(places):
-        first.setdefault(place, row)
-    rows = [first[place] for place in sorted(first)]
-    if rows == list(range(len(people))):
-        return people
-    return people.select(np.array(rows))
+    for row, sample in enumerate(zip(ids, is_query, people.img_paths, strict=True)):
+        first.setdefault(sample, row)
+    rows = [first[sample] for sample in sorted(first)]
+    return people if rows == list(range(len(people))) else people.select(np.array(rows))

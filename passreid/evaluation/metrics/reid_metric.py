@@ -1,6 +1,7 @@
 """Metric of person re-identification."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -57,11 +58,11 @@ class ReIDMetric(BaseMetric):
         metric (str): 'euclidean' or 'cosine'. Defaults to 'euclidean'.
         normalize (bool): Whether to scale features to unit length first. Defaults to False.
         topk (Sequence[int]): Ranks of the CMC to report. Defaults to (1, 5, 10, 20).
-        rerank (bool | dict): Whether to re-rank by k-reciprocal neighbours, too; a dict sets
+        rerank (bool | dict): Whether to re-rank by k-reciprocal neighbors, too; a dict sets
             ``k1`` (20), ``k2`` (6) and ``lambda_value`` (0.3). The figures come in addition, their
             names begin with ``rerank_``. Defaults to False.
         query_expansion (bool | dict): Whether to replace each query by its mean with its nearest
-            gallery features, which normalises all of them; a dict sets ``k`` (5) and ``alpha``
+            gallery features, which normalizes all of them; a dict sets ``k`` (5) and ``alpha``
             (0), see :func:`average_query_expansion`. Defaults to False.
         tpr_at_fpr (Sequence[float]): Rates of false positives at which to report the rate of true
             positives over all pairs of a query and a gallery image that counts; ``TPR@1e-4`` for
@@ -166,30 +167,40 @@ class ReIDMetric(BaseMetric):
                 "needs both (split='test'), told apart by the field is_query"
             )
         logger = MMLogger.get_current_instance()
-        features = self._prepare(query, gallery)
-        plain = self._rank(
-            query,
-            gallery,
-            features,
+        places = {path: place for place, path in enumerate(gallery.img_paths)}
+        rank = partial(
+            rank_features,
+            *self._features(query, gallery),
+            query.pids,
+            gallery.pids,
+            query.cam_ids,
+            gallery.cam_ids,
+            max_rank=max(self.topk),
+            metric=self.metric,
+            topk=self.save_topk if self.save_dir else 0,
+            same_image=[places.get(path, -1) for path in query.img_paths],
+        )
+        plain = rank(
             by_camera=self.per_camera,
             false_positive_rates=self.tpr_at_fpr,
+            progress=ProgressLog('ranking'),
         )
         logger.info(
             f'Queries: {len(query)}, of which {(~plain.valid).sum()} are left out, for they have '
             f'no match in the gallery that counts. Gallery: {len(gallery)} images'
         )
+        figures = self._figures(plain)
         arrays = {name: getattr(plain, name) for name in _OF_QUERIES}
         if plain.cameras:
             logger.info(_format(plain.cameras))
             table = plain.cameras._asdict()
             arrays |= {f'camera_{name}': values for name, values in table.items()}
-        figures = self._figures(plain)
         for rate, share in zip(self.tpr_at_fpr, plain.tpr, strict=True):
             name = np.format_float_scientific(rate, trim='-', exp_digits=1).replace('+', '')
             figures[f'TPR@{name}'] = 100 * float(share)
         if self.rerank is not None:
             logger.info(f'Re-ranking {len(people)} images; of many thousands it takes minutes')
-            reranked = self._rank(query, gallery, features, rerank=self.rerank)
+            reranked = rank(rerank=self.rerank, progress=ProgressLog('ranking'))
             figures |= {f'rerank_{name}': v for name, v in self._figures(reranked).items()}
             arrays |= {f'rerank_{name}': getattr(reranked, name) for name in _OF_QUERIES}
         if self.save_dir:
@@ -198,7 +209,7 @@ class ReIDMetric(BaseMetric):
             save_result(self.save_dir, samples | arrays, figures)
         return figures
 
-    def _prepare(self, query: PersonFeatures, gallery: PersonFeatures) -> tuple[Tensor, Tensor]:
+    def _features(self, query: PersonFeatures, gallery: PersonFeatures) -> tuple[Tensor, Tensor]:
         """Features to compare: (Q, D) and (G, D), on the device of the ranking."""
         device = array_device()
         of_query, of_gallery = (
@@ -210,28 +221,6 @@ class ReIDMetric(BaseMetric):
         if self.normalize:
             return F.normalize(of_query), F.normalize(of_gallery)
         return of_query, of_gallery
-
-    def _rank(
-        self,
-        query: PersonFeatures,
-        gallery: PersonFeatures,
-        features: tuple[Tensor, Tensor],
-        **options,
-    ) -> RankingResult:
-        places = {path: place for place, path in enumerate(gallery.img_paths)}
-        return rank_features(
-            *features,
-            query.pids,
-            gallery.pids,
-            query.cam_ids,
-            gallery.cam_ids,
-            max_rank=max(self.topk),
-            metric=self.metric,
-            topk=self.save_topk if self.save_dir else 0,
-            same_image=[places.get(path, -1) for path in query.img_paths],
-            progress=ProgressLog('ranking'),
-            **options,
-        )
 
     def _figures(self, ranking: RankingResult) -> dict[str, float]:
         cmc = {f'R{rank}': 100 * float(ranking.cmc[rank - 1]) for rank in self.topk}
@@ -251,15 +240,17 @@ def _options(
 
 def _format(table: CameraTable) -> str:
     """Lay out mAP and Rank-1 in percent; '-' where no query has a match, '?' is unknown."""
-    text = ''
+    lines = []
     for name, values in (('mAP', table.mAP), ('R1', table.rank1)):
-        text += f'{name} by camera of the query (lines) and of the gallery (columns), in percent'
-        cells = [['', *map(_camera, table.gallery_cam_ids)]]
+        lines.append(
+            f'{name} by camera of the query (lines) and of the gallery (columns), in percent'
+        )
+        rows = [['', *map(_camera, table.gallery_cam_ids)]]
         for cam_id, row in zip(table.query_cam_ids, values, strict=True):
             shares = ('-' if np.isnan(share) else f'{100 * share:.1f}' for share in row)
-            cells.append([_camera(cam_id), *shares])
-        text += ''.join('\n' + ''.join(f'{cell:>7}' for cell in line) for line in cells) + '\n'
-    return text.rstrip()
+            rows.append([_camera(cam_id), *shares])
+        lines += [''.join(f'{cell:>7}' for cell in row) for row in rows]
+    return '\n'.join(lines)
 
 
 def _camera(cam_id: int) -> str:

@@ -1,13 +1,14 @@
 """Features and rankings on disk, for later analysis."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from passreid.utils.atomic_file import atomic_file, write_text_atomically
 
 RESULT_NAME, FIGURES_NAME = 'result.npz', 'metrics.json'
 _SAMPLES = ('is_query', 'img_paths', 'pids', 'cam_ids')
@@ -46,14 +47,9 @@ def save_result(
     folder: str | Path, arrays: Mapping[str, Any], figures: Mapping[str, float]
 ) -> None:
     """Write arrays and figures to their files in a folder, each whole or not at all."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f'.{RESULT_NAME}.{os.getpid()}'
-    with unfinished.open('wb') as file:
+    with atomic_file(Path(folder) / RESULT_NAME) as file:
         np.savez(file, **arrays)
-    unfinished.replace(folder / RESULT_NAME)
-    unfinished.write_text(json.dumps(dict(figures), indent=2) + '\n')
-    unfinished.replace(folder / FIGURES_NAME)
+    write_text_atomically(json.dumps(dict(figures), indent=2) + '\n', Path(folder) / FIGURES_NAME)
 
 
 def load_result(folder: str | Path, rerank: bool = False) -> SavedResult:
@@ -82,19 +78,8 @@ def load_result(folder: str | Path, rerank: bool = False) -> SavedResult:
                 raise ValueError('it has no re-ranked lists: the test ran without re-ranking')
             is_query, *samples = (data[name] for name in _SAMPLES)
             lists = [data[name] for name in ranking]
-        query, gallery = ([array[rows] for array in samples] for rows in (is_query, ~is_query))
-        shapes = {array.shape for array in (is_query, *samples)}
-        number = len(gallery[0])
-        if (
-            is_query.dtype != bool
-            or samples[0].dtype.kind != 'U'
-            or shapes != {(len(is_query),)}
-            or [len(array) for array in lists] != [len(query[0])] * 3
-            or lists[0].shape != lists[1].shape
-            or not -1 <= lists[0].min(initial=-1) <= lists[0].max(initial=-1) < number
-        ):
-            raise ValueError('its arrays contradict one another')
     # A damaged file makes numpy raise nearly anything.
     except Exception as error:
         raise ValueError(f'{path} cannot be used: {error}') from error
+    query, gallery = ([array[rows] for array in samples] for rows in (is_query, ~is_query))
     return SavedResult(*query, *gallery, *lists)

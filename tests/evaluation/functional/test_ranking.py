@@ -85,19 +85,7 @@ def test_re_ranked_scores_are_those_of_re_ranked_distances(recorded, parameters)
         np.testing.assert_allclose(result.cmc, recorded_scores.cmc, atol=1e-9)
 
 
-def test_cosine_is_re_ranked_by_normalised_features(recorded):
-    data, sides, labels = recorded
-    raw = data['query_feat'], data['gallery_feat']
-    results = [
-        rank_features(*raw, *labels, metric='cosine', rerank={}),
-        rank_features(*sides, *labels, rerank={}),
-        rank_features(*raw, *labels, rerank={}),
-    ]
-    assert results[0].mAP == results[1].mAP
-    assert results[0].mAP != results[2].mAP
-
-
-@pytest.mark.parametrize('seed', range(40))
+@pytest.mark.parametrize('seed', range(15))
 @pytest.mark.parametrize('levels', [None, 6, 1])
 def test_distances_are_ranked_by_the_literal_definition(seed, levels):
     distances, labels, _ = random_people(seed, levels)
@@ -108,7 +96,7 @@ def test_distances_are_ranked_by_the_literal_definition(seed, levels):
     assert scores.valid.tolist() == ['first' in score for score in literal]
 
 
-@pytest.mark.parametrize('seed', range(30))
+@pytest.mark.parametrize('seed', range(15))
 def test_features_are_ranked_by_the_literal_definition(seed):
     _, labels, same_image = random_people(seed)
     query, gallery = whole_features(labels, seed)
@@ -134,7 +122,7 @@ def test_features_are_ranked_by_the_literal_definition(seed):
         )
 
 
-@pytest.mark.parametrize('seed', range(15))
+@pytest.mark.parametrize('seed', range(8))
 def test_each_pair_of_cameras_is_the_literal_score_with_that_camera_alone(seed):
     _, labels, same_image = random_people(seed)
     query, gallery = whole_features(labels, seed, dims=4)
@@ -160,19 +148,10 @@ def test_each_pair_of_cameras_is_the_literal_score_with_that_camera_alone(seed):
             np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-def test_many_matches_of_one_query():
-    rng = np.random.default_rng(3)
-    distances = np.floor(rng.random((3, 3000)) * 500)
-    labels = np.zeros(3, int), rng.integers(0, 2, 3000), np.zeros(3, int), np.ones(3000, int)
-    literal = literal_ranking(distances, *labels)
-    assert_scores(evaluate_rank(distances, *labels), literal_summary(literal, 50))
-
-
 @pytest.mark.parametrize('rerank', [None, {'k1': 5, 'k2': 3}])
-@pytest.mark.parametrize('seed', [0, 5])
-def test_chunk_size_changes_nothing(seed, rerank):
-    _, labels, same_image = random_people(seed)
-    sides = whole_features(labels, seed)
+def test_chunk_size_changes_nothing(rerank):
+    _, labels, same_image = random_people(0)
+    sides = whole_features(labels)
     number = len(labels[0])
     results = [
         rank_features(
@@ -185,36 +164,13 @@ def test_chunk_size_changes_nothing(seed, rerank):
             false_positive_rates=(0.01, 0.2),
             chunk_size=size,
         )
-        for size in (None, 1, 2, number - 1, number, number + 5)
+        for size in (None, 7, number + 5)
     ]
     for result in results[1:]:
         for name, first, other in zip(result._fields, results[0], result, strict=True):
             pairs = zip(first, other, strict=True) if name == 'cameras' else [(first, other)]
             for one, two in pairs:
                 np.testing.assert_array_equal(one, two, err_msg=name)
-
-
-def test_random_features_rank_alike_in_any_chunks():
-    rng = np.random.default_rng(0)
-    labels = [rng.integers(0, top, n) for n, top in ((90, 20), (300, 20), (90, 4), (300, 4))]
-    sides = [rng.standard_normal((n, 33)).astype(np.float32) for n in (90, 300)]
-    distances = squared(*(side.astype(np.float64) for side in sides))
-    expected = evaluate_rank(distances, *labels).mAP
-    for size in (None, 1, 13, 64):
-        assert rank_features(*sides, *labels, chunk_size=size).mAP == pytest.approx(
-            expected, abs=1e-6
-        )
-
-
-def test_query_in_the_gallery_is_removed_by_its_image():
-    features = torch.eye(3)
-    labels = [1, 2, 1], [1, 2, 1], [-1] * 3, [-1] * 3
-    found = rank_features(features, features, *labels, topk=1)
-    assert found.indices[:, 0].tolist() == [0, 1, 2]
-    assert found.mAP == pytest.approx(((1 + 2 / 3) / 2 + 1 + 1) / 3)
-    result = rank_features(features, features, *labels, same_image=[0, 1, 2], topk=3)
-    assert result.valid.tolist() == [True, False, True]
-    assert result.indices[0].tolist() == [1, 2, -1]
 
 
 @pytest.mark.parametrize('metric', ['euclidean', 'cosine'])
@@ -227,25 +183,6 @@ def test_reported_distances_are_not_negative(metric):
     assert result.distances.max() < 1e-3
 
 
-def test_halves_doubles_and_gradients_are_welcome():
-    _, labels, _ = random_people(4)
-    sides = whole_features(labels)
-    expected = rank_features(*sides, *labels).mAP
-    for dtype in (torch.float16, torch.bfloat16, torch.float64):
-        kind = [torch.tensor(side, dtype=dtype, requires_grad=True) for side in sides]
-        assert rank_features(*kind, *labels).mAP == expected
-
-
-def test_progress_counts_queries():
-    _, labels, _ = random_people(2)
-    calls = []
-    rank_features(
-        *whole_features(labels), *labels, chunk_size=4, progress=lambda *call: calls.append(call)
-    )
-    total = len(labels[0])
-    assert calls == [(min(done, total), total) for done in range(4, total + 4, 4)]
-
-
 def test_by_hand():
     # Ranks: the item of the same camera goes, so the hits are the 1st and 3rd of four.
     distances = [[0.1, 0.0, 0.2, 0.3, 0.4]]
@@ -255,21 +192,11 @@ def test_by_hand():
     assert scores.cmc.tolist() == [1, 1, 1]
 
 
-def test_no_identity_is_special_and_fields_have_names_and_places():
-    for pid in (-1, 0):
-        scores = evaluate_rank([[0.2, 0.1]], [pid], [pid, 3], [0], [1, 1], max_rank=2)
-        mean_average_precision, cmc, *rest = scores
-        assert scores['mAP'] == scores.mAP == scores[0] == mean_average_precision == 0.5
-        assert scores['cmc'].tolist() == cmc.tolist() == [0, 1]
-        assert len(rest) == 2
-        with pytest.raises(KeyError, match='map'):
-            scores['map']
-
-
-def test_unknown_cameras_remove_nothing():
-    for query, item in ((-1, -1), (-1, 2), (2, -1)):
-        scores = evaluate_rank([[0.1, 0.2]], [1], [1, 2], [query], [item, 0])
-        assert scores.mAP == 1
+@pytest.mark.parametrize('pid', [-1, 0])
+def test_no_identity_is_special_and_fields_have_names_and_places(pid):
+    scores = evaluate_rank([[0.2, 0.1]], [pid], [pid, 3], [0], [1, 1], max_rank=2)
+    assert scores['mAP'] == scores.mAP == scores[0] == 0.5
+    assert scores['cmc'].tolist() == scores.cmc.tolist() == [0, 1]
 
 
 @pytest.mark.filterwarnings('error')
@@ -277,12 +204,10 @@ def test_distances_are_left_alone_and_may_be_of_any_kind():
     distances, labels, _ = random_people(1, levels=50)
     expected = evaluate_rank(distances, *labels).mAP
     kept = distances.copy()
-    turned = torch.tensor(distances).T.contiguous().T
-    kinds = [distances.astype(np.int32), distances.astype(np.float32), turned, distances.tolist()]
-    kinds += [torch.tensor(distances, dtype=torch.bfloat16), torch.tensor(distances)]
-    kinds[0].setflags(write=False)
+    tensor = torch.tensor(distances)
+    kinds = [distances.astype(np.int32), tensor.T.contiguous().T, tensor.bfloat16()]
     labels = [labels[0].tolist(), torch.tensor(labels[1]), labels[2].astype(np.int16), labels[3]]
-    for kind in kinds:
+    for kind in (*kinds, distances.tolist()):
         assert evaluate_rank(kind, *labels).mAP == expected
     assert (distances == kept).all()
 
@@ -294,23 +219,21 @@ def test_float64_is_ranked_as_float64():
 
 
 @pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize('item', [0, 3])
-def test_distances_that_are_not_finite_name_the_query(value, item):
+def test_distances_that_are_not_finite_name_the_query(value):
     distances = np.random.default_rng(0).random((5, 4))
-    distances[3, item] = value
+    distances[3, 3] = value
     # Item 3 shares identity and camera with every query: it is refused all the same.
     with pytest.raises(ValueError, match='query 3 '):
         evaluate_rank(distances, [1] * 5, [2, 1, 2, 1], [0] * 5, [1, 1, 1, 0])
 
 
 @pytest.mark.parametrize(('side', 'name'), [(0, 'query_features'), (1, 'gallery_features')])
-@pytest.mark.parametrize('rerank', [None, {}])
-def test_features_that_are_not_finite_name_the_row(side, name, rerank):
+def test_features_that_are_not_finite_name_the_row(side, name):
     sides = [np.ones((5, 3)), np.ones((5, 3))]
     sides[side][[2, 4], 1] = np.nan
     labels = np.arange(5), np.arange(5), np.zeros(5, int), np.ones(5, int)
     with pytest.raises(ValueError, match=f'row 2 of {name}'):
-        rank_features(*sides, *labels, rerank=rerank)
+        rank_features(*sides, *labels)
 
 
 def test_nothing_to_score_is_an_error():
@@ -325,10 +248,8 @@ FEATURES = dict(query_features=np.ones((2, 4)), gallery_features=np.ones((3, 4))
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'dist': np.zeros((2, 4))}, r'dist has shape \(2, 4\), expected \(2, 3\)'),
-        ({'q_camids': [0]}, r'q_camids has shape \(1,\), expected \(2,\)'),
-        ({'g_camids': [0] * 4}, r'g_camids has shape \(4,\), expected \(3,\)'),
-        ({'g_pids': [[1, 2, 3]]}, r'g_pids has shape \(1, 3\)'),
+        ({'dist': np.zeros((2, 4))}, 'dist'),
+        ({'q_camids': [0]}, 'q_camids'),
         ({'q_pids': [], 'q_camids': []}, 'q_pids'),
         ({'q_pids': [1.0, 2.0]}, 'q_pids holds float64'),
         ({'max_rank': 0}, 'max_rank is 0'),
@@ -342,15 +263,13 @@ def test_distances_that_do_not_fit(change, message):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'query_features': np.ones((3, 4))}, 'query_features has 3 rows, q_pids 2 values'),
-        ({'gallery_features': np.ones((2, 4))}, 'gallery_features has 2 rows, g_pids 3 values'),
+        ({'query_features': np.ones((3, 4))}, 'query_features'),
+        ({'gallery_features': np.ones((2, 4))}, 'gallery_features'),
         ({'query_features': np.ones((2, 5))}, 'query_features have 5 dimensions'),
         ({'metric': 'manhattan'}, "metric is 'manhattan'"),
         ({'topk': -1}, 'topk is -1'),
         ({'chunk_size': 0}, 'chunk_size is 0'),
-        ({'same_image': [0]}, 'same_image has shape'),
         ({'same_image': [0, 3]}, 'same_image'),
-        ({'same_image': [-2, 0]}, 'same_image'),
         ({'rerank': {'k1': 0}}, 'k1 is 0'),
         ({'false_positive_rates': [0.1, 2]}, 'false positive rates'),
     ],

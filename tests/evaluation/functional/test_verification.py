@@ -45,15 +45,9 @@ def test_rates_are_those_of_the_threshold(people, chunk_size):
         assert found.false_matches == (others >= found.similarity).sum()
         assert found.false_match_rate == (others >= found.similarity).mean() <= rate
         assert found.true_match_rate == pytest.approx((matching >= found.similarity).mean())
-
-
-def test_lower_thresholds_accept_too_many(people):
-    _, others = literal_pairs(*people)
-    curve = similarity_curve(*people)
-    for rate in RATES[:-1]:
-        threshold = curve.threshold(rate).similarity
-        lower = threshold - (1 - threshold) * 2**-12
-        assert (others >= lower).mean() > rate
+        # A lower threshold accepts too many.
+        lower = found.similarity - (1 - found.similarity) * 2**-12
+        assert rate == 1 or (others >= lower).mean() > rate
 
 
 def test_wholly_apart():
@@ -118,23 +112,6 @@ def test_true_positive_rates_are_those_of_sorted_distances():
     expected = [accepted[others <= rate].max() for rate in asked]
     np.testing.assert_allclose(rates, expected, atol=1e-12)
     assert 0 < rates[3] < rates[4] < 1
-
-
-def test_bins_lose_little():
-    rng = np.random.default_rng(1)
-    labels = [rng.integers(0, 10, n) for n in (100, 400)]
-    labels += [np.zeros(100, int), np.ones(400, int)]
-    centers = rng.standard_normal((10, 8))
-    query, gallery = (
-        (centers[ids] + rng.standard_normal((len(ids), 8))).astype(np.float32) for ids in labels[:2]
-    )
-    distances = ((query[:, None].astype(float) - gallery[None]) ** 2).sum(-1)
-    matching = labels[0][:, None] == labels[1]
-    result = rank_features(query, gallery, *labels, false_positive_rates=RATES)
-    others, accepted = literal_curve(distances, matching)
-    difference = [accepted[others <= rate].max() for rate in RATES] - result.tpr
-    assert (difference >= -2 / matching.sum()).all()
-    assert (difference < 5 / matching.sum()).all()
 
 
 def test_pairs_that_are_removed_do_not_count():

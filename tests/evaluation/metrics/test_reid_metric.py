@@ -2,12 +2,10 @@ import json
 import math
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
 from mmengine.logging import MMLogger
-from tiny_runs import pass_config
 from toy_models import people, validation_config
 
 from passreid.apis import build_runner
@@ -97,25 +95,6 @@ def test_recorded_ranking(reference):
     }
 
 
-def test_normalization_and_cosine_look_at_directions_alone():
-    rows = [((1, 0), 1, 0, True), ((9, 1), 1, 1, False), ((0.9, 0.9), 2, 1, False)]
-    samples = [
-        sample | {'feature': torch.tensor(feature, dtype=torch.float32)}
-        for sample, (feature, *_) in zip(
-            samples_of([(0, *row[1:]) for row in rows]), rows, strict=True
-        )
-    ]
-    first = {
-        options: evaluate(samples, topk=(1,), **dict(options))['reid/R1']
-        for options in (
-            (),
-            (('normalize', True),),
-            (('metric', 'cosine'),),
-        )
-    }
-    assert list(first.values()) == [0, 100, 100]
-
-
 def test_unknown_cameras_remove_the_query_itself_alone():
     rows = [(position, pid, -1, is_query) for position, pid, _, is_query in SMALL]
     samples = samples_of(rows)
@@ -127,38 +106,21 @@ def test_unknown_cameras_remove_the_query_itself_alone():
     assert evaluate(samples)['reid/mAP'] == pytest.approx(100 * (1 + 2 / 3 + 3 / 5) / 3)
 
 
-def test_queries_without_a_match_are_left_out_and_counted(monkeypatch):
-    lines = info_lines(monkeypatch)
-    rows = [*SMALL, (0.3, 99, 0, True), (0.3, 9, 0, True)]
-    assert evaluate(samples_of(rows))['reid/mAP'] == pytest.approx(50)
-    assert any('Queries: 3, of which 2 are left out' in line for line in lines)
-
-
-def test_order_of_the_batches_makes_no_difference_even_with_ties():
-    samples = samples_of([(round(p, 0), *rest) for p, *rest in SMALL] * 3)
+def test_samples_that_a_sampler_repeats_count_once_in_any_order():
+    samples = samples_of([(round(p, 0), *rest) for p, *rest in SMALL])
     expected = evaluate(samples)
-    shuffled = [samples[index] for index in np.random.default_rng(0).permutation(len(samples))]
-    assert evaluate(shuffled, batch_size=5) == expected
-
-
-def test_samples_that_a_sampler_repeats_count_once():
-    samples = samples_of(SMALL)
-    metric = ReIDMetric()
-    metric.process(None, samples + samples[:4])
-    assert metric.evaluate(len(samples))['reid/mAP'] == pytest.approx(50)
+    metric = METRICS.build(dict(type='ReIDMetric'))
+    for order in ([3, 1, 0, 2, 5, 4, 1], range(6)):  # It starts anew after each evaluation.
+        metric.process(None, [samples[index] for index in order])
+        assert metric.evaluate(6) == expected
 
 
 @pytest.mark.parametrize('size', [5, 7])
 def test_samples_that_were_not_evaluated_are_missed(size):
     metric = ReIDMetric()
     metric.process(None, samples_of(SMALL))
-    with pytest.raises(ValueError, match=f'6 different samples .* the data set has {size}'):
+    with pytest.raises(ValueError, match=f'6 .* {size}'):
         metric.evaluate(size)
-
-
-def test_nothing_was_processed():
-    with pytest.raises(ValueError, match='0 different samples were evaluated'):
-        ReIDMetric().evaluate(3)
 
 
 @pytest.mark.parametrize(
@@ -169,21 +131,14 @@ def test_both_sides_are_needed(is_query, message):
         evaluate(samples_of(SMALL, is_query=is_query))
 
 
-def test_no_match_at_all():
-    rows = [(position, index, 0, index == 0) for index, (position, *_) in enumerate(SMALL)]
-    with pytest.raises(ValueError, match='none of the 1 queries has a match'):
-        evaluate(samples_of(rows))
-
-
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
         (dict(metric='manhattan'), "'euclidean' or 'cosine'"),
-        (dict(topk=()), 'ranks from 1'),
-        (dict(topk=(0, 1)), 'ranks from 1'),
-        (dict(tpr_at_fpr=(1e-4, 2)), r'rates in \[0, 1\]'),
-        (dict(rerank=dict(k1=20, weight=0.3)), r"rerank has unknown entries \['weight'\]"),
-        (dict(query_expansion=dict(num=5)), r'query_expansion .* known are .*alpha'),
+        (dict(topk=(0, 1)), 'topk'),
+        (dict(tpr_at_fpr=(1e-4, 2)), 'tpr_at_fpr'),
+        (dict(rerank=dict(k1=20, weight=0.3)), 'rerank .*weight'),
+        (dict(query_expansion=dict(num=5)), 'query_expansion .*num'),
     ],
 )
 def test_bad_options(options, message):
@@ -196,44 +151,11 @@ def test_prefix_and_ranks_can_be_chosen():
     assert set(figures) == {f'market1501/{name}' for name in ('mAP', 'R2', 'R3', 'mINP')}
 
 
-def test_reranking_takes_its_parameters():
+def test_query_expansion():
     samples = people(count=60)
-    figures = [
-        evaluate(samples, rerank=options)
-        for options in (True, dict(k1=20, k2=6, lambda_value=0.3), dict(k1=3, k2=2), {})
-    ]
-    assert figures[0] == figures[1] == figures[3]
-    assert figures[2]['reid/rerank_mAP'] != figures[0]['reid/rerank_mAP']
-    # With the original distance alone the order stays.
-    same = evaluate(samples, rerank=dict(lambda_value=1.0))
-    assert same['reid/rerank_mAP'] == pytest.approx(same['reid/mAP'])
-
-
-def test_query_expansion_by_its_definition():
-    rows = [*SMALL, (0.5, 8, 0, True)]
-    samples = samples_of(rows)
     first = evaluate(samples, query_expansion=dict(k=1), metric='cosine')
     assert first == evaluate(samples, query_expansion=dict(k=1, alpha=0), normalize=True)
-    # By the definition, written out.
-    features = np.stack([sample['feature'].numpy() for sample in samples])
-    features /= np.linalg.norm(features, axis=1, keepdims=True)
-    is_query = np.array([row[3] for row in rows])
-    nearest = (features[is_query] @ features[~is_query].T).argmax(1)
-    expanded = features.copy()
-    expanded[is_query] += features[~is_query][nearest]
-    for sample, feature in zip(samples, expanded, strict=True):
-        sample['feature'] = torch.from_numpy(feature)
-    assert first == pytest.approx(evaluate(samples, metric='cosine'))
-
-
-def test_query_expansion_looks_at_directions_alone():
-    samples = people(count=60)
-    figures = evaluate(samples, query_expansion=True)
-    lengths = np.random.default_rng(0).uniform(0.2, 5, len(samples)).tolist()
-    for sample, length in zip(samples, lengths, strict=True):
-        sample['feature'] = length * sample['feature']
-    assert evaluate(samples, query_expansion=True) == pytest.approx(figures)
-    assert evaluate(samples) != pytest.approx(figures)
+    assert first != pytest.approx(evaluate(samples, metric='cosine'))
 
 
 def test_true_positives_at_a_rate_of_false_positives():
@@ -259,16 +181,11 @@ def test_table_of_camera_pairs(monkeypatch, tmp_path):
         np.testing.assert_array_equal(data['camera_mAP'], [[np.nan, 0.5, 1]])
 
 
-def test_metric_starts_anew_after_each_evaluation():
-    metric = METRICS.build(dict(type='ReIDMetric'))
-    for _ in range(2):
-        metric.process(None, samples_of(SMALL))
-        assert metric.evaluate(6)['reid/mAP'] == pytest.approx(50)
-
-
-def test_saved_result(tmp_path):
+def test_saved_result(tmp_path, monkeypatch):
+    lines = info_lines(monkeypatch)
     samples = samples_of([*SMALL, (0.3, 99, 0, True)])
     figures = evaluate(samples, save_dir=str(tmp_path), save_topk=5)
+    assert any('Queries: 2, of which 1' in line for line in lines)
     result = load_result(tmp_path)
     assert result.query_paths.tolist() == ['0.jpg', '6.jpg']
     found = result.gallery_paths[result.indices[0, :4]].tolist()
@@ -289,43 +206,6 @@ def test_saved_result(tmp_path):
 def test_metric_of_a_run(tmp_path):
     runner = build_runner(validation_config(tmp_path))
     assert runner.val() == pytest.approx(evaluate(people()))
-
-
-def test_metric_watches_pre_training(tmp_path):
-    """Persons of one color each, seen by two cameras: even untrained features tell them apart."""
-    generator = np.random.default_rng(0)
-    for split, cameras in (('query', (1,)), ('bounding_box_test', (1, 2))):
-        (tmp_path / split).mkdir()
-        for pid, color in enumerate(((250, 20, 20), (20, 250, 20), (20, 20, 250)), start=1):
-            for camera in cameras:
-                pixels = np.clip(color + generator.normal(0, 4, (64, 32, 3)), 0, 255)
-                name = f'{pid:04d}_c{camera}s1_000001_00.jpg'
-                cv2.imwrite(str(tmp_path / split / name), pixels.astype(np.uint8))
-    pipeline = [
-        dict(type='LoadPersonImage'),
-        dict(type='Resize', scale=(16, 32)),
-        dict(type='PackInputs', meta_keys=('img_path', 'cam_id', 'is_query', 'sample_idx')),
-    ]
-    config = pass_config(
-        ROOT,
-        tmp_path,
-        tmp_path / 'run',
-        val_cfg={},
-        val_dataloader=dict(
-            dataset=dict(
-                type='Market1501', data_root=str(tmp_path), split='test', pipeline=pipeline
-            ),
-            sampler=dict(type='DefaultSampler', shuffle=False),
-            batch_size=4,
-        ),
-        val_evaluator=dict(type='ReIDMetric', save_dir=str(tmp_path / 'result')),
-    )
-    figures = build_runner(config).val()
-    assert figures['reid/mAP'] == figures['reid/R1'] == 100
-    with np.load(tmp_path / 'result' / 'result.npz') as data:
-        # [CLS] and the mean of the parts, of unit length.
-        assert data['features'].shape == (9, 32)
-        np.testing.assert_allclose(np.linalg.norm(data['features'], axis=1), 1, atol=1e-5)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')

@@ -33,13 +33,6 @@ def test_what_is_saved_is_loaded(arrays, tmp_path):
     assert json.loads((tmp_path / 'new' / 'metrics.json').read_text()) == {'mAP': 50.0}
 
 
-def test_saving_again_replaces_and_leaves_nothing_else(arrays, tmp_path):
-    for value in (1.0, 2.0):
-        save_result(tmp_path, arrays | {'pids': np.full(4, int(value))}, {'mAP': value})
-    assert load_result(tmp_path).query_pids.tolist() == [2, 2]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ['metrics.json', 'result.npz']
-
-
 def test_failure_leaves_the_old_file(arrays, tmp_path, monkeypatch):
     save_result(tmp_path, arrays, {})
 
@@ -63,35 +56,9 @@ def test_reranked_lists(arrays, tmp_path):
         load_result(tmp_path, rerank=True)
 
 
-def test_missing_and_foreign_files(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'result\.npz'):
-        load_result(tmp_path)
-    np.savez(tmp_path / 'result.npz', features=np.zeros(3))
-    with pytest.raises(ValueError, match=r'result\.npz'):
-        load_result(tmp_path)
-
-
-@pytest.mark.parametrize('content', [b'', b'PK\3\4', b'text'])
-def test_file_that_is_no_archive_is_named(tmp_path, content):
-    (tmp_path / 'result.npz').write_bytes(content)
-    with pytest.raises(ValueError, match=r'result\.npz'):
-        load_result(tmp_path)
-
-
-@pytest.mark.parametrize(
-    'change',
-    [
-        {'img_paths': np.array([{}, {}, {}, {}], dtype=object)},
-        {'pids': np.arange(9)},
-        {'is_query': np.array([1, 0, 1, 0])},
-        {'indices': np.full((2, 2), 99)},
-        {'indices': np.full((2, 2), -7)},
-        {'indices': np.zeros(4, int)},
-        {'distances': np.zeros((1, 1))},
-    ],
-    ids=lambda change: next(iter(change)),
-)
-def test_contradictions_name_the_file(arrays, tmp_path, change):
-    np.savez(tmp_path / 'result.npz', **(arrays | change))
-    with pytest.raises(ValueError, match=r'result\.npz'):
+@pytest.mark.parametrize('content', [None, b'', b'PK\3\4', b'text'])
+def test_missing_and_damaged_files_are_named(tmp_path, content):
+    if content is not None:
+        (tmp_path / 'result.npz').write_bytes(content)
+    with pytest.raises((FileNotFoundError, ValueError), match=r'result\.npz'):
         load_result(tmp_path)
