@@ -11,6 +11,7 @@ from mmengine.dataset import BaseDataset, Compose
 from mmengine.registry import FUNCTIONS, DefaultScope, Registry
 
 from passreid import registry
+from passreid.clustering import cluster_pseudo_labels
 from passreid.utils import config_path, register_all_modules
 
 ROOT = config_path()
@@ -203,8 +204,9 @@ def test_published_recipe_of_clustering(name, dataset, eps, fusion):
     model, loader, optim = config.model, config.train_dataloader, config.optim_wrapper
     assert (loader.dataset.type, loader.batch_size) == (dataset, 256)
     assert (loader.sampler.images_per_id, loader.sampler.iterations) == (8, 200)
-    hook = dict(registry.HOOKS.build(config.default_hooks.pseudo_labels).settings)
-    assert hook == dict(eps=eps, min_samples=4, k1=30, k2=6, search='exact')
+    assert registry.HOOKS.build(config.default_hooks.pseudo_labels).settings == dict(eps=eps)
+    # The others are the defaults: min_samples, k1 and k2.
+    assert cluster_pseudo_labels.__defaults__[1:] == (4, 30, 6)
     assert model.neck.to_dict() == dict(
         type='BNNeck', in_channels=384, fusion=fusion, multi_neck=False, normalize=True
     )

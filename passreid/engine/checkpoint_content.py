@@ -32,8 +32,7 @@ def to_plain(value: Any) -> Any:
 
 def restore_histories(checkpoint: dict[str, Any]) -> None:
     """Make the log histories of a checkpoint what mmengine's message hub expects, in place."""
-    hub = checkpoint.get('message_hub')
-    scalars = hub.get('log_scalars', {}) if isinstance(hub, dict) else {}
+    scalars = (checkpoint.get('message_hub') or {}).get('log_scalars', {})
     for name, value in scalars.items():
         if isinstance(value, dict) and _HISTORY in value:
             values, counts = (history.cpu().numpy() for history in value[_HISTORY])

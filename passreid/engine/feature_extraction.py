@@ -31,8 +31,7 @@ def extract_features(
         order of the data set; None in the others.
 
     Raises:
-        ValueError: When a prediction lacks a field or its feature is not finite, and when there
-            are no images.
+        ValueError: When there are no images, or a feature is missing or not finite.
     """
     was_training = model.training
     model.eval()

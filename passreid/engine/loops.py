@@ -13,9 +13,8 @@ from passreid.registry import LOOPS
 class ResumableEpochLoop(EpochBasedTrainLoop):
     """Epoch loop that goes on where a checkpoint was written, also within an epoch.
 
-    mmengine's loop starts the interrupted epoch anew. Here the sampler is told how many samples to
-    leave out (``set_start``), so no image is seen twice or missed. The number of processes and of
-    images on each may change if their product stays.
+    The sampler leaves out the samples that were seen (``set_start``). The number of processes and
+    of images on each may change if their product stays.
     """
 
     def run_epoch(self) -> None:
@@ -27,8 +26,7 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
             sampler = self.dataloader.sampler
             if not hasattr(sampler, 'set_start'):
                 raise TypeError(
-                    f'The checkpoint was written {done} iterations into an epoch, but '
-                    f'{type(sampler).__name__} cannot start there: use ResumableSampler'
+                    f'{type(sampler).__name__} cannot start within an epoch: use ResumableSampler'
                 )
             # The last batch of an epoch may be a smaller one.
             sampler.set_start(min(done * self.dataloader.batch_size, len(sampler)))
@@ -72,14 +70,12 @@ class MultiTestLoop(BaseLoop):
         names: Sequence[str],
         **kwargs,
     ) -> None:
-        if not isinstance(dataloader, list | tuple):
-            raise ValueError('MultiTestLoop needs a list of data loaders in test_dataloader')
         if not isinstance(evaluator, list | tuple):
             evaluator = [copy.deepcopy(evaluator) for _ in dataloader]
         if not len(set(names)) == len(names) == len(dataloader) == len(evaluator):
             raise ValueError(
-                f'{len(dataloader)} data loaders, {len(evaluator)} evaluators and the names '
-                f'{list(names)}: there must be one of each for each test set'
+                f'{len(dataloader)} data loaders in test_dataloader, {len(evaluator)} evaluators '
+                f'and the names {list(names)}: there must be one of each for each test set'
             )
         self.loops = {
             name: TestLoop(runner, loader, one, **kwargs)

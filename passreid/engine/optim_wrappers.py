@@ -1,7 +1,9 @@
 """Optimizer wrappers: mixed precision by device, clipping by parameter, and few groups."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,21 +13,13 @@ from torch import Tensor, nn
 
 from passreid.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
 
-_DTYPES = {None: None, False: None, True: 'float16', 'float16': 'float16', 'bfloat16': 'bfloat16'}
-
 
 class PerParameterClip:
     """Mixin for optimizer wrappers: clip each gradient by itself, without a sync.
 
     ``clip_grad=dict(type='per_parameter', max_norm=3.0)`` scales every gradient whose own norm is
-    above 3 down to 3; ``norm_type`` chooses another norm than the Euclidean one. On a CPU such a
-    step does nothing when gradients are not finite. The other types, ``'norm'`` (of all gradients
-    together, the default) and ``'value'``, are mmengine's.
-
-    Args:
-        *args: Of the wrapper.
-        clip_grad (dict, optional): How to clip. Defaults to None: not at all.
-        **kwargs: Of the wrapper.
+    above 3 down to 3. On a CPU such a step does nothing when gradients are not finite. The other
+    types, ``'norm'`` (of all gradients together, the default) and ``'value'``, are mmengine's.
     """
 
     optimizer: torch.optim.Optimizer
@@ -43,10 +37,7 @@ class PerParameterClip:
             self.clip_func = self._clip_each
 
     def skip(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Give these parameters no gradient from now on; an empty list ends it.
-
-        Their gradients become None, so that neither moments nor weight decay touch them.
-        """
+        """Give these parameters no gradient, not even decay, from now on; none ends it."""
         self._skipped = tuple(parameters)
 
     @property
@@ -60,11 +51,9 @@ class PerParameterClip:
             parameter.grad = None
         super().step(**kwargs)  # type: ignore[misc]
 
-    def _clip_each(
-        self, parameters: list[nn.Parameter], max_norm: float, norm_type: float = 2.0
-    ) -> None:
+    def _clip_each(self, parameters: list[nn.Parameter], max_norm: float) -> None:
         grads: Any = [parameter.grad for parameter in parameters]
-        self._clipped, self._norms = parameters, torch.stack(torch._foreach_norm(grads, norm_type))
+        self._clipped, self._norms = parameters, torch.stack(torch._foreach_norm(grads))
         if self._norms.device.type == 'cpu' and not self._norms.isfinite().all():
             # Looking is free here, and NonFiniteHook then finds the weights as they were.
             self.optimizer.zero_grad()
@@ -74,26 +63,23 @@ class PerParameterClip:
 
 
 class PerParameterOptimWrapper(PerParameterClip, OptimWrapper):
-    """Wrapper for float32, and for bfloat16 autocast on any device.
+    """Wrapper for float32, and for bfloat16 autocast, which needs no loss scaling, on any device.
 
     Args:
         *args: Of :class:`mmengine.optim.OptimWrapper`.
-        autocast_dtype (torch.dtype, optional): Forward under autocast with this
-            type; bfloat16 needs no loss scaling.
+        bfloat16 (bool): Whether the forward pass is under autocast. Defaults to False.
         **kwargs: Of :class:`mmengine.optim.OptimWrapper`.
     """
 
-    def __init__(self, *args, autocast_dtype: torch.dtype | None = None, **kwargs) -> None:
+    def __init__(self, *args, bfloat16: bool = False, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.autocast_dtype = autocast_dtype
-        self._device_type = self.optimizer.param_groups[0]['params'][0].device.type
+        device = self.optimizer.param_groups[0]['params'][0].device.type
+        self._autocast = partial(torch.autocast, device, torch.bfloat16, bfloat16)
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Context of the forward pass: accumulation as in mmengine, and autocast."""
-        enabled = self.autocast_dtype is not None
-        autocast = torch.autocast(self._device_type, self.autocast_dtype, enabled)
-        with super().optim_context(model), autocast:
+        with super().optim_context(model), self._autocast():
             yield
 
 
@@ -107,15 +93,14 @@ def AutoAmpOptimWrapper(  # noqa: N802  (a type of the registry)
 ) -> OptimWrapper:
     """Build the optimizer wrapper for the device that the parameters are on.
 
-    One config serves every device: float16 needs a GPU and becomes float32 on a CPU, with a
-    warning; bfloat16 works on both.
+    float16 needs a GPU and becomes float32 on a CPU, with a warning; bfloat16 works on both.
 
     Args:
         optimizer (torch.optim.Optimizer): The optimizer.
         amp (str | bool, optional): ``'float16'`` (or True), ``'bfloat16'``, or None (or False) for
             float32.
-        **kwargs: Of :class:`mmengine.optim.OptimWrapper`, such as ``accumulative_counts`` and
-            ``clip_grad``, for which there is also :class:`PerParameterClip`.
+        **kwargs: Of :class:`mmengine.optim.OptimWrapper`; ``clip_grad`` also as
+            :class:`PerParameterClip` has it.
 
     Returns:
         OptimWrapper: The wrapper.
@@ -123,33 +108,25 @@ def AutoAmpOptimWrapper(  # noqa: N802  (a type of the registry)
     Raises:
         ValueError: When ``amp`` is something else.
     """
-    if amp not in _DTYPES:
-        raise ValueError(f'amp must be one of {list(_DTYPES)}, not {amp!r}')
-    amp = _DTYPES[amp]
-    device = optimizer.param_groups[0]['params'][0].device
-    if amp == 'float16' and device.type == 'cuda':
-        return AmpPerParameterOptimWrapper(
-            optimizer=optimizer, dtype=amp, loss_scale='dynamic', **kwargs
-        )
-    if amp == 'float16':
-        print_log(
-            f'amp="float16" needs a GPU: training in float32 on {device.type}; '
-            'amp="bfloat16" works there too',
-            logger='current',
-            level=30,
-        )
-    autocast_dtype = torch.bfloat16 if amp == 'bfloat16' else None
-    return PerParameterOptimWrapper(optimizer=optimizer, autocast_dtype=autocast_dtype, **kwargs)
+    if amp not in (None, True, False, 'float16', 'bfloat16'):
+        raise ValueError(f"amp must be 'float16', 'bfloat16' or None, not {amp!r}")
+    if amp in (True, 'float16'):
+        if optimizer.param_groups[0]['params'][0].is_cuda:
+            return AmpPerParameterOptimWrapper(
+                optimizer=optimizer, dtype='float16', loss_scale='dynamic', **kwargs
+            )
+        text = "amp='float16' needs a GPU: training in float32; amp='bfloat16' works here too"
+        print_log(text, logger='current', level=logging.WARNING)
+    return PerParameterOptimWrapper(optimizer=optimizer, bfloat16=amp == 'bfloat16', **kwargs)
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """Like mmengine's default, with one group for all parameters treated alike.
 
-    The default makes one group for each parameter, which keeps foreach and fused optimizers from
-    working on many parameters at once. Parameters without gradient are left out. One that several
-    modules share enters once; where they have other options for it, ``bypass_duplicate`` chooses
-    the first.
+    One group for each parameter would keep foreach and fused optimizers from working on many at
+    once. Parameters without gradient are left out. One that several modules share enters once;
+    where they have other options for it, ``bypass_duplicate`` chooses the first.
     """
 
     def __call__(self, model: nn.Module) -> OptimWrapper:

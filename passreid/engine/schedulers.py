@@ -17,9 +17,8 @@ class WarmupCosineLR(_ParamScheduler):
         t < warmup    start_factor * b + t / warmup * (r - start_factor * b)
         then          end_factor * b + (r - end_factor * b) * (1 + cos(pi t / T_max)) / 2
 
-    So ``r`` itself is never reached, and both ends are the same for all groups, also for
-    biases with a rate of their own. mmengine's ``LinearLR`` and ``CosineAnnealingLR``
-    scale each group by itself and start the cosine after the warm-up.
+    Both ends are the same for all groups, also for biases with a rate of their own. mmengine's
+    schedules scale each group by itself and start the cosine after the warm-up.
 
     Source: the released recipe of `PASS <https://arxiv.org/abs/2203.03931>`_.
 

@@ -1,15 +1,8 @@
 import pytest
 from mmengine.evaluator import BaseMetric
-from tiny_runs import quick_start
 
 from passreid.apis import build_runner
 from passreid.registry import METRICS
-
-
-@pytest.fixture(scope='module', autouse=True)
-def quick():
-    with quick_start():
-        yield
 
 
 @pytest.mark.parametrize(
@@ -21,8 +14,7 @@ def quick():
             TypeError,
             'ResumableSampler',
         ),
-        # After an epoch too: images would be left out, and schedules go by iterations.
-        (4, dict(batch_size=8), ValueError, r'iterations an epoch.*batch_size.*: 4 .*, 2 '),
+        # Images would be left out, and schedules go by iterations.
         (6, dict(batch_size=8), ValueError, r'iterations an epoch.*batch_size.*: 4 .*, 2 '),
     ],
 )
@@ -70,24 +62,16 @@ def run_tests(toy_config, loaders, names, evaluator):
     ).test()
 
 
-@pytest.mark.parametrize(
-    ('evaluators', 'expected'),
-    [
-        ({'type': 'CountMetric'}, {'x/count/samples': 8, 'y/count/samples': 4}),
-        (
-            [{'type': 'CountMetric', 'prefix': 'a'}, {'type': 'CountMetric'}],
-            {'x/a/samples': 8, 'y/count/samples': 4},
-        ),
-    ],
-)
-def test_each_set_is_tested(toy_config, evaluators, expected):
-    assert run_tests(toy_config, [loader(8), loader(4)], ['x', 'y'], evaluators) == expected
+def test_each_set_is_tested(toy_config):
+    evaluators = [{'type': 'CountMetric', 'prefix': 'a'}, {'type': 'CountMetric'}]
+    for evaluator, first in ((evaluators[1], 'count'), (evaluators, 'a')):
+        found = run_tests(toy_config, [loader(8), loader(4)], ['x', 'y'], evaluator)
+        assert found == {f'x/{first}/samples': 8, 'y/count/samples': 4}
 
 
 @pytest.mark.parametrize(
     ('loaders', 'names', 'message'),
     [
-        ([loader(8), loader(4)], ['a'], 'names'),
         ([loader(8), loader(4)], ['a', 'a'], 'names'),
         (loader(4), ['a'], 'test_dataloader'),
     ],

@@ -15,12 +15,11 @@ from passreid.utils.distributed import unwrap_model
 
 @HOOKS.register_module()
 class NonFiniteHook(Hook):
-    """Stop on NaN or infinity, and name the iteration, its images and the first bad tensor.
+    """Stop all processes on NaN or infinity, and name iteration, images and first bad tensor.
 
-    All processes stop together. On a CPU each iteration is looked at when it ends. A GPU has
-    to be waited for, so there all iterations since the last look are looked at together, and
-    before a checkpoint is written: no bad weights are saved. Loss scaling of float16 meets
-    infinite gradients by design, so there only the losses are looked at.
+    A GPU has to be waited for, so there several iterations are looked at together, and before a
+    checkpoint is written. With float16, whose loss scaling meets infinite gradients by design, only
+    the losses are looked at.
 
     Args:
         interval (int, optional): Iterations between looks. Defaults to None: 1 on a CPU, 50 on
@@ -51,18 +50,10 @@ class NonFiniteHook(Hook):
             self._waiting.append((runner.iter + 1, images, name, value.detach()))
         on_gpu = self._waiting[0][-1].device.type != 'cpu'
         if self.every_n_train_iters(runner, self.interval or (50 if on_gpu else 1)):
-            self._look(runner)
+            self.after_train_epoch(runner)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Look at what is left."""
-        self._look(runner)
-
-    def before_save_checkpoint_in_all(self, runner: Runner) -> None:
-        """Look at what is left; :class:`SafeRunner` calls this in all processes."""
-        self._look(runner)
-
-    def _look(self, runner: Runner) -> None:
-        """Raise an error in all processes when one of them has a bad value."""
+        """Look at what is left, and raise an error in all processes when one has a bad value."""
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
@@ -83,6 +74,9 @@ class NonFiniteHook(Hook):
             'Resume from the last checkpoint with a lower learning rate or in float32. Images of '
             f'the iteration: {", ".join(map(str, images))}'
         )
+
+    # SafeRunner calls this in all processes: no bad weights are saved.
+    before_save_checkpoint_in_all = after_train_epoch
 
 
 def _suspects(runner: Runner) -> Iterator[str]:

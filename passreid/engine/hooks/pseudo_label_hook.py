@@ -34,50 +34,35 @@ _MANY = 0.8
 class PseudoLabelHook(Hook):
     """Cluster the features of all training images before each epoch and train on the clusters.
 
-    The images go through ``pipeline`` and the model in test mode, in all processes. The first
-    one clusters the features, see :func:`cluster_pseudo_labels`; then the sampler
-    (``set_labels``) and the model (``set_pseudo_labels``) learn the outcome. Images without a
-    cluster, and those that cannot be read, take no part in the epoch. True ids of the data set
-    serve the log alone.
-
-    Checkpoints hold the labels and the memory, so that a run that was stopped within an epoch
-    goes on as if it had not been.
+    All processes extract features, the first one clusters them; then the sampler (``set_labels``)
+    and the model (``set_pseudo_labels``) learn the outcome. Images without a cluster, and those
+    that cannot be read, take no part in the epoch. True ids of the data set serve the log alone.
+    Checkpoints hold the labels and the memory.
 
     Source: `PASS <https://arxiv.org/abs/2203.03931>`_, section 4.4; `Cluster Contrast
     <https://arxiv.org/abs/2103.11568>`_, section 3.
 
     Args:
         pipeline (Sequence[dict | Callable]): Transforms of the test.
-        eps (float): Jaccard distance up to which two images are near. Defaults to 0.6.
-        min_samples (int): Images near an image, itself counted, that make it grow a cluster.
-            Defaults to 4.
-        k1 (int): Size of the neighborhood, an image itself counted. Defaults to 30.
-        k2 (int): Neighbors to average over, an image itself counted. Defaults to 6.
-        search (str): ``'exact'``, or ``'faiss'`` for approximate neighbors of many hundred
-            thousand images. Defaults to ``'exact'``.
         batch_size (int, optional): Images of a process to extract features of at once. Defaults
             to that of the training.
         timeout (float): Seconds that the other processes wait for the clusters of the first.
             Defaults to 21600, 6 hours.
+        **settings: Of :func:`cluster_pseudo_labels`: ``eps``, ``min_samples``, ``k1``, ``k2`` and
+            ``search``.
     """
 
     def __init__(
         self,
         pipeline: Sequence[dict | Callable],
-        eps: float = 0.6,
-        min_samples: int = 4,
-        k1: int = 30,
-        k2: int = 6,
-        search: str = 'exact',
         batch_size: int | None = None,
         timeout: float = 21600.0,
+        **settings: Any,
     ) -> None:
         self.pipeline = pipeline
-        self.settings: dict[str, Any] = dict(
-            eps=eps, min_samples=min_samples, k1=k1, k2=k2, search=search
-        )
         self.batch_size = batch_size
         self.timeout = timeout
+        self.settings = settings
         # Epoch and labels (N,) of the last clustering; from a checkpoint the memory as well.
         self._state: dict[str, Any] | None = None
 
@@ -95,13 +80,7 @@ class PseudoLabelHook(Hook):
         checkpoint[_KEY]['epoch'] = self._state['epoch']
 
     def before_train(self, runner: Runner) -> None:
-        """Prepare the loader that features come from.
-
-        Raises:
-            ImportError: When faiss is wanted and not installed.
-            ValueError: When the checkpoint that is resumed belongs to other images, or a setting
-                of the clustering is out of range.
-        """
+        """Check the settings and the checkpoint, and prepare the loader of the features."""
         # Two images show what is wrong with the settings before the features of all are extracted.
         cluster_pseudo_labels(np.eye(2, dtype=np.float32), **self.settings)
         loader = runner.train_dataloader
@@ -124,20 +103,11 @@ class PseudoLabelHook(Hook):
         )
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Cluster; in an epoch that is resumed, go on with its labels.
-
-        Raises:
-            ValueError: When the outcome is nothing to train on.
-        """
+        """Cluster; in an epoch that is resumed, go on with its labels."""
         state = self._state
         model = unwrap_model(runner.model)
         if state is not None and state['epoch'] == runner.epoch:
             model.load_pseudo_label_state(state)
-        elif runner.iter > runner.epoch * len(runner.train_dataloader):
-            raise ValueError(
-                'The checkpoint was written within an epoch and holds no pseudo labels of it: '
-                'resume from one that PseudoLabelHook took part in'
-            )
         else:
             people = extract_features(runner.model, self._loader, 'features to cluster')
             labels, centers = run_in_first(
@@ -172,35 +142,30 @@ class PseudoLabelHook(Hook):
         if (statistics.one_camera or 0) > _MANY:
             runner.logger.warning(
                 'Most clusters hold the images of one camera: training on them teaches the model '
-                'to tell cameras apart instead of persons. Start from weights that know people '
-                'better, as of a model that was fine-tuned with labels of any set'
+                'to tell cameras apart. Start from weights that know people better'
             )
         if statistics.num_clusters < 2:
-            eps, min_samples = self.settings['eps'], self.settings['min_samples']
-            outcome, advice = (
-                ('All images with a cluster are in one', 'Lower eps, raise min_samples')
-                if statistics.num_clusters
-                else ('No image has a cluster', 'Raise eps, lower min_samples')
-            )
+            outcome = 'No image has a cluster: raise eps, lower min_samples'
+            if statistics.num_clusters:
+                outcome = 'All images with a cluster are in one: lower eps, raise min_samples'
             raise ValueError(
-                f'{outcome}, with eps={eps} and min_samples={min_samples}. {advice}, or start from '
-                'weights that know people better'
+                f'{outcome} ({self.settings}), or start from weights that know people better'
             )
         centers = cluster_centers(people.features, found)
         return torch.from_numpy(labels), torch.from_numpy(centers)
 
 
 def _summary(found: ClusterStatistics, num_images: int, num_unreadable: int) -> str:
-    text = (
+    parts = [
         f'{found.num_clusters} clusters of {found.smallest} to {found.largest} images (median '
         f'{found.median:g}), {found.num_outliers} of {num_images} images in none'
-    )
+    ]
     if num_unreadable:
-        text += f' ({num_unreadable} of them cannot be read)'
+        parts[0] += f' ({num_unreadable} of them cannot be read)'
     if found.moved is not None:
-        text += f'; {found.moved:.1%} moved'
+        parts.append(f'{found.moved:.1%} moved')
     if found.one_camera is not None:
-        text += f'; {found.one_camera:.0%} of the clusters hold one camera'
+        parts.append(f'{found.one_camera:.0%} of the clusters hold one camera')
     if found.ari is not None:
-        text += f'; true ids, not used in training: ARI {found.ari:.3f}, NMI {found.nmi:.3f}'
-    return text
+        parts.append(f'true ids, not used in training: ARI {found.ari:.3f}, NMI {found.nmi:.3f}')
+    return '; '.join(parts)

@@ -16,10 +16,8 @@ from passreid.registry import HOOKS
 class RandomStateHook(Hook):
     """Derive all random numbers of training from seed, rank and iteration.
 
-    Data sets get the seed and the epoch, from which they derive the random numbers of each sample
-    in whatever worker it is loaded; samplers get the epoch, as by mmengine's
-    ``DistSamplerSeedHook``; torch's generators (augmentation on the device, stochastic depth) are
-    seeded anew before each iteration. A resumed run therefore equals an uninterrupted one.
+    Data sets get the seed and the epoch, samplers the epoch; torch's generators are seeded anew
+    before each iteration. A resumed run therefore equals an uninterrupted one.
     """
 
     def before_train_epoch(self, runner: Runner) -> None:

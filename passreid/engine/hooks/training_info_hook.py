@@ -15,11 +15,9 @@ _HISTORY_LENGTH = 10_000
 
 @HOOKS.register_module()
 class TrainingInfoHook(RuntimeInfoHook):
-    """Collect what is logged, without waiting for a GPU in each iteration.
+    """mmengine's hook, which does not wait for a GPU in each iteration: losses are read together.
 
-    In place of mmengine's hook. Losses are read off the device together when the
-    log is about to be written. Adds images per second over all processes, the weight decay, and
-    at the end of an epoch a word on images that could not be read.
+    Adds images per second over all processes, the weight decay, and the number of bad images.
     """
 
     def __init__(self) -> None:
@@ -39,10 +37,7 @@ class TrainingInfoHook(RuntimeInfoHook):
         """Note the figures of this iteration, and pass them on when they are logged."""
         now = time.perf_counter()
         images = runner.train_dataloader.batch_size * get_world_size()
-        groups = runner.optim_wrapper.param_groups
-        if isinstance(groups, dict):  # Of several optimisers.
-            groups = [group for several in groups.values() for group in several]
-        decay = max(group.get('weight_decay', 0) for group in groups)
+        decay = max(group['weight_decay'] for group in runner.optim_wrapper.param_groups)
         hub = runner.message_hub
         hub.update_scalar('train/images_per_second', images / (now - self._last))
         hub.update_scalar('train/weight_decay', decay)

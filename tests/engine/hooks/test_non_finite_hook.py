@@ -3,17 +3,11 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.hooks import Hook
-from tiny_runs import SeenImages, pass_config, quick_start, without_randomness, write_crops
+from tiny_runs import SeenImages, pass_config, without_randomness, write_crops
 
 from passreid.apis import build_runner
 
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope='module', autouse=True)
-def quick():
-    with quick_start():
-        yield
 
 
 class At(Hook):

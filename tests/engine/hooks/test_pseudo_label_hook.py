@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
-from tiny_runs import SeenClusters, SeenImages, cluster_config, quick_start, train, write_people
+from tiny_runs import SeenClusters, SeenImages, cluster_config, train, write_people
 from torch.nn import functional as F
 
 from passreid.apis import build_runner
@@ -18,17 +18,6 @@ from passreid.visualization import read_run_log
 
 ROOT = Path(__file__).parents[3]
 NO_VALIDATION = dict(val_dataloader=None, val_evaluator=None, val_cfg=None)
-
-
-@pytest.fixture(scope='module', autouse=True)
-def quick():
-    with quick_start():
-        yield
-
-
-@pytest.fixture(scope='module')
-def people(tmp_path_factory):
-    return write_people(tmp_path_factory.mktemp('people'))
 
 
 def config(people, folder, **changes):
@@ -111,9 +100,7 @@ def test_workers_stay_and_change_no_figure(watched, people, tmp_path):
 
 def test_log_and_curves(watched):
     lines = re.findall(
-        r'Epoch (\d): (\d+) clusters of \d+ to \d+ images \(median [\d.]+\), (\d+) of 32 images '
-        r'in none(?:; ([\d.]+)% moved)?; \d+% of the clusters hold one camera; true ids, not used '
-        r'in training: ARI [\d.]+, NMI [\d.]+; [\d.]+ s',
+        r'Epoch (\d): (\d+) clusters .*?, (\d+) of 32 images in none(.* moved)?.*ARI',
         log_of(watched.runner),
     )
     assert [(line[0], bool(line[3])) for line in lines] == [('1', False), ('2', True), ('3', True)]
@@ -121,8 +108,8 @@ def test_log_and_curves(watched):
     for column, name in ((1, 'num_clusters'), (2, 'num_outliers')):
         found = log.series(f'clusters/{name}')[1].tolist()
         assert found == [int(line[column]) for line in lines]
-    assert len(log.series('clusters/moved')[1]) == 2
-    assert len(log.series('clusters/one_camera')[1]) == 3
+    for name, count in (('moved', 2), ('one_camera', 3)):
+        assert len(log.series(f'clusters/{name}')[1]) == count
 
 
 def test_clusters_of_one_camera_are_warned_of(people, tmp_path):
@@ -180,24 +167,11 @@ def test_other_images_than_those_of_the_checkpoint(watched, people, tmp_path):
         train(config(people, tmp_path, **changes))
 
 
-def test_a_checkpoint_within_an_epoch_needs_labels(people, tmp_path):
-    changes = dict(default_hooks__checkpoint__by_epoch=False, train_cfg__max_epochs=1)
-    train(config(people, tmp_path / 'first', **changes))
-    path = tmp_path / 'first' / 'iter_2.pth'
-    content = torch.load(path, weights_only=True)
-    found = content.pop('pseudo_labels')
-    assert found['epoch'] == 0 and len(found['labels']) == 32
-    torch.save(content, path)
-    changes |= dict(resume=True, load_from=str(path))
-    with pytest.raises(ValueError, match='holds no pseudo labels'):
-        train(config(people, tmp_path / 'second', **changes))
-
-
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        (dict(eps=1e-4), r'No image has a cluster.*eps=0.0001.*Raise eps'),
-        (dict(eps=0.99, k1=30, k2=6), r'are in one.*eps=0.99.*Lower eps'),
+        (dict(eps=1e-4), r'No image has a cluster.*0\.0001'),
+        (dict(eps=0.99, k1=30, k2=6), r'are in one.*0\.99'),
     ],
 )
 def test_nothing_to_tell_apart(people, tmp_path, changes, message):
@@ -214,16 +188,17 @@ def test_nothing_to_tell_apart(people, tmp_path, changes, message):
     ('settings', 'error', 'message'),
     [
         (dict(eps=1.0), ValueError, 'eps'),
-        (dict(search='faiss'), ImportError, 'pip install faiss-cpu'),
+        (dict(search='faiss'), ImportError, 'faiss-cpu'),
     ],
 )
 def test_bad_settings_fail_before_any_feature(
     people, tmp_path, monkeypatch, settings, error, message
 ):
-    module = 'passreid.engine.hooks.pseudo_label_hook'
-    monkeypatch.setattr(f'{module}.extract_features', lambda *args: pytest.fail('extracted'))
     monkeypatch.setitem(sys.modules, 'faiss', None)
     cfg = config(people, tmp_path)
     cfg.default_hooks.pseudo_labels.update(settings)
+    runner, seen = build_runner(cfg), SeenClusters()
+    runner.register_hook(seen)
     with pytest.raises(error, match=message):
-        build_runner(cfg).train()
+        runner.train()
+    assert not seen.starts

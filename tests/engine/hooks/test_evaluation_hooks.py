@@ -4,49 +4,35 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_runs import quick_start, reid_config, train, write_people
+from tiny_runs import reid_config, train
 
 from passreid.apis import build_runner
+from passreid.models import FlipTTAModel
 
 ROOT = Path(__file__).parents[3]
-FIGURES = ['reid/mAP', 'reid/R1', 'reid/mINP']
 
 
-@pytest.fixture(scope='module', autouse=True)
-def quick():
-    with quick_start():
-        yield
-
-
-@pytest.fixture(scope='module')
-def people(tmp_path_factory):
-    return write_people(tmp_path_factory.mktemp('people'))
-
-
-def config(people, folder, hook=True, **changes):
+def config(people, folder, *hooks, **changes):
+    """A run of two epochs with a validation before and after, without seeds for iterations."""
     cfg = reid_config(ROOT, people, folder, **changes)
-    if hook:
-        cfg.custom_hooks = [*cfg.custom_hooks, dict(type='EvaluationGainHook')]
+    cfg.custom_hooks = [*cfg.custom_hooks, *hooks]
+    del cfg.default_hooks.random_state
     return cfg
+
+
+GAIN = dict(type='EvaluationGainHook')
 
 
 @pytest.fixture(scope='module')
 def measured(people, tmp_path_factory):
-    """A run of two epochs with a validation before and after, without seeds for iterations."""
-    cfg = config(people, tmp_path_factory.mktemp('measured'))
-    del cfg.default_hooks.random_state
-    return train(cfg)
-
-
-def log_of(runner):
-    return (Path(runner.log_dir) / f'{runner.timestamp}.log').read_text()
+    return train(config(people, tmp_path_factory.mktemp('measured'), GAIN))
 
 
 def table_in(runner):
     """Read the rows of the table: figure, before, after, gain."""
     row = r'^(reid/\w+) +(-?[\d.]+) +(-?[\d.]+) +([+-][\d.]+)$'
-    rows = re.findall(row, log_of(runner), re.MULTILINE)
-    return {name: tuple(map(float, values)) for name, *values in rows}
+    text = (Path(runner.log_dir) / f'{runner.timestamp}.log').read_text()
+    return {name: tuple(map(float, row)) for name, *row in re.findall(row, text, re.MULTILINE)}
 
 
 def history(runner, name):
@@ -55,7 +41,7 @@ def history(runner, name):
 
 def test_first_validation_is_compared_with_the_last(measured):
     rows = table_in(measured)
-    assert list(rows) == FIGURES
+    assert list(rows) == ['reid/mAP', 'reid/R1', 'reid/mINP']
     for name, (before, after, gain) in rows.items():
         first, last = history(measured, name)
         assert (before, after) == (round(first, 1), round(last, 1))
@@ -70,32 +56,37 @@ def test_first_validation_is_compared_with_the_last(measured):
 
 
 def test_training_is_not_affected(measured, people, tmp_path):
-    cfg = config(people, tmp_path, hook=False)
-    del cfg.default_hooks.random_state
-    for name, value in train(cfg).model.state_dict().items():
+    for name, value in train(config(people, tmp_path)).model.state_dict().items():
         assert torch.equal(measured.model.state_dict()[name], value), name
 
 
 def test_resumed_run_keeps_the_figures(measured, people, tmp_path):
     path = str(Path(measured.work_dir) / 'epoch_1.pth')
-    cfg = config(people, tmp_path, resume=True, load_from=path)
-    del cfg.default_hooks.random_state
-    resumed = train(cfg)
+    resumed = train(config(people, tmp_path, GAIN, resume=True, load_from=path))
     assert history(resumed, 'reid/mAP')[0] == history(measured, 'reid/mAP')[0]
     assert table_in(resumed)['reid/mAP'][0] == table_in(measured)['reid/mAP'][0]
 
 
 def test_without_validation_data(people, tmp_path):
     nothing = dict(val_dataloader=None, val_evaluator=None, val_cfg=None)
-    runner = train(config(people, tmp_path, train_cfg__max_epochs=1, **nothing))
-    assert 'no validation data' in log_of(runner)
-    assert not table_in(runner)
+    assert not table_in(train(config(people, tmp_path, GAIN, train_cfg__max_epochs=1, **nothing)))
 
 
 def test_unknown_figure_is_named_before_training(people, tmp_path):
-    cfg = config(people, tmp_path, hook=False)
-    cfg.custom_hooks = [dict(type='EvaluationGainHook', figures=['reid/mAP', 'reid/R2'])]
-    runner = build_runner(cfg)
+    runner = build_runner(config(people, tmp_path, GAIN | dict(figures=['reid/mAP', 'reid/R2'])))
     with pytest.raises(ValueError, match='reid/R2'):
         runner.train()
     assert runner.iter == 0
+
+
+def test_weights_are_loaded_before_the_model_is_wrapped(people, tmp_path):
+    cfg = config(people, tmp_path, dict(type='FlipTTAHook'), model__head__num_classes=8)
+    cfg.load_from = str(tmp_path / 'weights.pth')
+    runner = build_runner(cfg)
+    weights = {name: value + 1 for name, value in runner.model.state_dict().items()}
+    torch.save({'state_dict': weights}, cfg.load_from)
+    for _ in range(2):
+        runner.test()
+        assert isinstance(runner.model, FlipTTAModel)
+    for name, value in runner.model.module.state_dict().items():
+        assert torch.equal(value, weights[name]), name

@@ -1,4 +1,4 @@
-"""How much training improves the figures of a validation."""
+"""Hooks of evaluation: what training gains, and tests with mirror images."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,8 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from passreid.registry import HOOKS
+from passreid.registry import HOOKS, MODELS
+from passreid.utils.distributed import unwrap_model
 
 # Where the message hub, and with it each checkpoint, keeps the figures of the starting weights.
 _BEFORE, _AFTER = 'figures_before_training', 'figures_after_training'
@@ -16,10 +17,8 @@ _BEFORE, _AFTER = 'figures_before_training', 'figures_after_training'
 class EvaluationGainHook(Hook):
     """Validate the weights that training starts from, and report at its end what it gained.
 
-    A fresh run is validated once before its first epoch, as after any epoch: it is logged as
-    epoch 0, and ``save_best`` counts it. A resumed run takes the figures from its checkpoint.
-    With each later validation ``gain/NAME`` goes to the backends of the visualizer; the log ends
-    with a table. Without validation data there is nothing to measure, and the log says so.
+    A fresh run is validated before its first epoch, as epoch 0; a resumed run takes the figures
+    from its checkpoint. Each later validation gives ``gain/NAME``; the log ends with a table.
 
     Args:
         figures (Sequence[str]): Which figures of the validation, in percent.
@@ -33,11 +32,7 @@ class EvaluationGainHook(Hook):
         self.figures = tuple(figures)
 
     def before_train(self, runner: Runner) -> None:
-        """Validate the starting weights of a fresh run.
-
-        Raises:
-            ValueError: When the validation does not give all of the figures.
-        """
+        """Validate the starting weights of a fresh run."""
         if runner.val_loop is None:
             runner.logger.info('There are no validation data to measure the gain of training on.')
         elif runner.iter == 0:
@@ -77,3 +72,14 @@ class EvaluationGainHook(Hook):
                 f'{", ".join(metrics)}. Name them in figures=[...]'
             )
         return {name: float(metrics[name]) for name in self.figures}
+
+
+@HOOKS.register_module()
+class FlipTTAHook(Hook):
+    """Test with ``FlipTTAModel`` around the model, once its weights are loaded."""
+
+    def before_test(self, runner: Runner) -> None:
+        """Wrap the model before the first of the test sets."""
+        kind = MODELS.get('FlipTTAModel')
+        if not isinstance(runner.model, kind):
+            runner.model = kind(module=unwrap_model(runner.model))
