@@ -54,14 +54,7 @@ _OPTIONAL = (
 
 
 def refuse_strange(names: Iterable[str]) -> None:
-    """Make sure that no name is that of a network that PartViT cannot be.
-
-    Args:
-        names (Iterable[str]): Of one ViT or of what stands beside it, in our style.
-
-    Raises:
-        ValueError: If there is one; says what it is and what to do.
-    """
+    """Raise a ValueError that says what to do when a name is that of another kind of network."""
     strange = [name for name in names if not is_part_vit_key(name)]
     for pattern, what, advice in _STRANGE:
         if found := [name for name in strange if re.search(pattern, name)]:
@@ -69,15 +62,7 @@ def refuse_strange(names: Iterable[str]) -> None:
 
 
 def refuse_other_settings(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
-    """Make sure that the settings of a model are those of the weights it is to be filled with.
-
-    Args:
-        weights (Mapping[str, Tensor]): Of one whole ViT, under our names.
-        own (Mapping[str, Tensor]): Of the model.
-
-    Raises:
-        ValueError: If they are not; names the argument to set.
-    """
+    """Raise a ValueError that names the argument in which the model differs from its weights."""
     for start, what, if_found, if_not in _OPTIONAL:
         found, wanted = (any(n.startswith(start) for n in names) for names in (weights, own))
         if found != wanted:

@@ -60,22 +60,12 @@ def augment_views(
     to_rgb: bool = True,
     solarize_threshold: float = 128,
 ) -> torch.Tensor:
-    """Flip, jitter, grey, blur, solarise and normalise views.
+    """Flip, jitter, grey, blur, solarise and normalise views (B, V, H, W, 3), uint8.
 
-    Nothing here waits for the device. On a CPU, views are processed in pieces that stay in cache.
-
-    Args:
-        views (torch.Tensor): Views (B, V, H, W, 3), uint8.
-        draws (ViewDraws | None): Parameters of the V * B views, all images of the first view in
-            front; None to normalise only.
-        mean (torch.Tensor): Mean of the channels (3, 1, 1) in [0, 255].
-        std (torch.Tensor): Standard deviation of the channels (3, 1, 1) in [0, 255].
-        to_rgb (bool): Whether the views are BGR.
-        solarize_threshold (float): Values from here on are inverted by solarisation.
-
-    Returns:
-        torch.Tensor: Normalised RGB views (V * B, 3, H, W), float32, all images of the first view
-        in front.
+    ``draws`` has the parameters of the V * B views, all images of the first view in front, or is
+    None to normalise only; ``mean`` and ``std`` are (3, 1, 1) in [0, 255]. The result is float32
+    RGB (V * B, 3, H, W) in the same order. Nothing here waits for the device. On a CPU, views are
+    processed in pieces that stay in cache.
     """
     num_images, num_views, height, width, channels = views.shape
     images = views.flatten(0, 1)
