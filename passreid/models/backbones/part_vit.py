@@ -146,10 +146,8 @@ class PartViT(VisionTransformer):
         # As ever with a file: layers are drawn, what follows is not, so that neck and head get the
         # numbers they would get from mmengine.
         parent: Any = super(VisionTransformer, self) if pretrained else super()
-        try:
-            parent.init_weights()
-        finally:
-            self.init_cfg = given
+        parent.init_weights()
+        self.init_cfg = given
         with torch.random.fork_rng(devices=[], enabled=bool(pretrained)):
             self._draw_weights()
         for cfg in pretrained:

@@ -110,25 +110,22 @@ def to_pass_checkpoint(state_dict: Mapping[str, Any], kind: str = 'pretrain') ->
         raise ValueError(f'Cannot convert to kind={kind!r}; choose one of {("backbone", *KINDS)}')
     weights = flatten(state_dict)
     prefixes = vit_prefixes(weights)
-    if kind == 'backbone':
-        needed = best_prefix(prefixes) if prefixes else ''
-    else:
-        needed = 'teacher.backbone.' if kind == 'pretrain' else 'backbone.'
+    needed = 'teacher.backbone.' if kind == 'pretrain' else 'backbone.'
+    if kind == 'backbone' and prefixes:
+        needed = best_prefix(prefixes)
     if needed not in prefixes:
         raise ValueError(f'Cannot convert to kind={kind!r}: the weights have no {needed}cls_token')
     if kind == 'backbone':
         return _backbone(weights_below(weights, needed), '')
-    if kind == 'supervised':
-        return _network(weights, kind)
-    if kind == 'usl':
-        network = _network(weights, kind)
-        return {'state_dict': {f'module.{name}': value for name, value in network.items()}}
     centres = weights.pop('head.centres', None)
-    student = {k: v for k, v in weights.items() if not k.startswith('teacher.')}
-    content: dict[str, Any] = {
-        'student': {f'module.{name}': value for name, value in _network(student, kind).items()},
-        'teacher': _network(weights_below(weights, 'teacher.'), kind),
-    }
+    teacher = weights_below(weights, 'teacher.')
+    network = _network({k: v for k, v in weights.items() if not k.startswith('teacher.')}, kind)
+    if kind == 'supervised':
+        return network
+    wrapped = {f'module.{name}': value for name, value in network.items()}
+    if kind == 'usl':
+        return {'state_dict': wrapped}
+    content: dict[str, Any] = {'student': wrapped, 'teacher': _network(teacher, kind)}
     if centres is not None:
         names = ['center_cls', *(f'center_pt{part}' for part in range(1, len(centres)))]
         content['dino_loss'] = dict(zip(names, centres.split(1), strict=True))

@@ -17,28 +17,18 @@ NOT_JITTERED = 4
 
 @dataclass
 class ViewDraws:
-    """Parameters of ``N`` views, on the CPU.
+    """Parameters of ``N`` views, on the CPU."""
 
-    Attributes:
-        flip (torch.Tensor): Whether to flip, (N,) bool.
-        hue_position (torch.Tensor): Position of hue among the four operations of the colour jitter,
-            (N,) int64; :data:`NOT_JITTERED` for views without jitter.
-        hue (torch.Tensor): Shift of the hue in turns, (N,) float.
-        blends (torch.Tensor): Order of brightness, contrast and saturation, (N, 3) int64.
-        factors (torch.Tensor): Their factors, in that order, (N, 3) float.
-        gray (torch.Tensor): Whether to remove the colours, (N,) bool.
-        sigma (torch.Tensor): Width of the blur in pixels, (N,) float; 0 for views without blur.
-        solarize (torch.Tensor): Whether to invert bright pixels, (N,) bool.
-    """
-
-    flip: torch.Tensor
+    flip: torch.Tensor  # Whether to flip, (N,) bool.
+    # Position of hue among the four operations of the colour jitter, (N,) int64; NOT_JITTERED for
+    # views without jitter.
     hue_position: torch.Tensor
-    hue: torch.Tensor
-    blends: torch.Tensor
-    factors: torch.Tensor
-    gray: torch.Tensor
-    sigma: torch.Tensor
-    solarize: torch.Tensor
+    hue: torch.Tensor  # Shift of the hue in turns, (N,) float.
+    blends: torch.Tensor  # Order of brightness, contrast and saturation, (N, 3) int64.
+    factors: torch.Tensor  # Their factors, in that order, (N, 3) float.
+    gray: torch.Tensor  # Whether to remove the colours, (N,) bool.
+    sigma: torch.Tensor  # Width of the blur in pixels, (N,) float; 0 for views without blur.
+    solarize: torch.Tensor  # Whether to invert bright pixels, (N,) bool.
 
     def __getitem__(self, index: torch.Tensor | slice) -> 'ViewDraws':
         return ViewDraws(*(getattr(self, field.name)[index] for field in fields(self)))

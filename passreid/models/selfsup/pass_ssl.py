@@ -127,7 +127,8 @@ class PASS(BaseSelfSupervisor):
         * B, 3, h, w)``, part after part and in it view after view.
         """
         global_views, local_views = inputs['global_views'], inputs['local_views']
-        teacher_tokens = self._teacher_tokens(global_views)
+        with torch.no_grad():
+            teacher_tokens = self.teacher['backbone'](global_views)[0].unbind(1)
         tokens = self._student_tokens(global_views, local_views)
         return self.head.loss(
             self.neck(tokens),
@@ -170,10 +171,6 @@ class PASS(BaseSelfSupervisor):
         figures = {f'part_cosine_{k}': value for k, value in enumerate(cosines, start=1)}
         pairs = zip(names, heights, strict=True)
         return figures | {f'attention_height_{name}': value for name, value in pairs}
-
-    @torch.no_grad()
-    def _teacher_tokens(self, global_views: Tensor) -> tuple[Tensor, ...]:
-        return self.teacher['backbone'](global_views)[0].unbind(1)
 
     def _student_tokens(self, global_views: Tensor, local_views: Tensor) -> list[Tensor]:
         """Tokens of each kind over the views that it is trained on."""

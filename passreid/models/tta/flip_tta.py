@@ -10,6 +10,8 @@ from torch.nn import functional as F
 from passreid.registry import MODELS
 from passreid.utils.unwrap import unwrap_model
 
+from ..utils import put_features
+
 
 @MODELS.register_module()
 class FlipTTAModel(BaseTTAModel):
@@ -48,7 +50,4 @@ class FlipTTAModel(BaseTTAModel):
             [torch.stack([view.feature for view in views]) for views in data_samples_list]
         )
         features = F.normalize(F.normalize(views.float(), dim=-1).mean(1), dim=-1)
-        merged = [views[0] for views in data_samples_list]
-        for sample, feature in zip(merged, features, strict=True):
-            sample.feature = feature
-        return merged
+        return put_features(features, [views[0] for views in data_samples_list])
