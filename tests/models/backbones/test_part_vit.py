@@ -68,16 +68,6 @@ def test_each_sample_gets_the_part_that_it_names():
         torch.testing.assert_close(mixed[index : index + 1], single, atol=1e-5, rtol=0)
 
 
-def test_last_layer_for_tokens_equals_the_whole_layer():
-    model = tiny()
-    images = torch.randn(3, 3, 64, 32)
-    x, _ = model._embed(images, None)
-    for layer in model.layers:
-        x = layer(x)
-    expected = model.ln1(x)[:, :4]
-    torch.testing.assert_close(model(images)[0], expected, atol=1e-5, rtol=1e-5)
-
-
 def test_without_parts_it_is_the_vit_of_mmpretrain():
     plain = VisionTransformer(ARCH, img_size=64, patch_size=16, out_type='cls_token')
     plain.init_weights()

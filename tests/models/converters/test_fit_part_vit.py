@@ -5,7 +5,6 @@ from plain_vits import ARCH, images, jittered, part_vit, timm_vit
 
 from passreid.models import PartViT
 from passreid.models.converters import fit_part_vit
-from passreid.models.converters.fit_part_vit import fold_layer_scale
 from passreid.models.layers import resize_table
 
 
@@ -80,14 +79,6 @@ def test_layer_scale_is_merged_or_loaded(own_scale):
         assert torch.equal(model.layers[1].ffn.gamma2.weight, foreign.blocks[1].ls2.gamma)
 
 
-def test_a_model_with_layer_scale_takes_weights_without():
-    foreign = timm_vit(num_classes=0)
-    model = part_vit(layer_scale_init_value=1e-5)
-    assert_same_cls(model, foreign.state_dict(), features(foreign))
-    notes = fit_part_vit(dict(foreign.state_dict()), model)
-    assert notes.initialised['layers.0.attn.gamma1.weight'].startswith('one (')
-
-
 def test_other_patches_and_grids_are_resized_and_noted():
     """DINOv2: patches of 14, here 4x4 of them, for a model with 4x2 of 16."""
     foreign = timm_vit(size=56, patch=14, num_classes=0, init_values=1e-5)
@@ -136,11 +127,3 @@ def test_weights_for_other_settings_are_refused(found, wanted, words):
     )
     with pytest.raises(ValueError, match=words):
         model.load_state_dict(source.state_dict())
-
-
-def test_half_precision_is_not_rounded_twice():
-    scale, linear = 'layers.0.attn.gamma1.weight', 'layers.0.attn.proj.weight'
-    before = {scale: torch.randn(4).half(), linear: torch.randn(4, 3).half()}
-    after = dict(before)
-    assert fold_layer_scale(after) == [scale] and scale not in after
-    assert torch.equal(after[linear], before[scale].float()[:, None] * before[linear].float())

@@ -5,12 +5,11 @@ from unittest import mock
 
 import pytest
 import torch
-from mmpretrain.models import ImageClassifier, VisionTransformer
+from mmpretrain.models import ImageClassifier
 from plain_vits import ARCH, dino_container, part_vit, timm_vit
 
 from passreid.models import PASS, ClusterContrast, PartViT, ReIDHead
 from passreid.models.converters import fill_model, load_weights, pass_kind, to_pass_checkpoint
-from passreid.models.converters.load import check_weights
 from passreid.utils import UnsafeCheckpointError
 
 PARTS = {f'part_{kind}.{part}' for kind in ('tokens', 'positions') for part in range(3)}
@@ -177,18 +176,6 @@ def test_dinov2_in_a_classifier():
     ]
 
 
-def test_mmpretrain_in_a_classifier():
-    foreign = ImageClassifier(
-        backbone=VisionTransformer(ARCH, img_size=64),
-        head=dict(type='mmpretrain.VisionTransformerClsHead', num_classes=5, in_channels=32),
-    )
-    model = classifier()
-    report = fill_model(model, {'state_dict': foreign.state_dict(), 'meta': {}})
-    assert torch.equal(model.backbone.layers[1].ln1.weight, foreign.backbone.layers[1].ln1.weight)
-    assert report.unused == ('head.layers.head.weight', 'head.layers.head.bias')
-    assert report.share == pytest.approx(1, abs=0.02)
-
-
 @pytest.mark.parametrize('contain', [lambda w: w, lambda w: {'state_dict': below('backbone.', w)}])
 def test_plain_vits_for_pre_training_fill_student_and_teacher(contain):
     model = drawn(pre_training())
@@ -225,14 +212,6 @@ def test_every_kind_of_mismatch_is_named():
         'a',
     ]
     assert '4: 1.weight, and 3 more' in report.table(max_names=1)
-
-
-def test_half_a_backbone():
-    half = {name: value for name, value in PLAIN.items() if not name.startswith('blocks.1.')}
-    report = fill_model(part_vit(num_parts=3), half)
-    missing = {name for name, why in report.initialised.items() if why == 'missing in the file'}
-    assert missing == {n for n in part_vit().state_dict() if n.startswith('layers.1.')}
-    assert 0.4 < report.share < 0.75
 
 
 def test_a_prefix_chooses():
@@ -348,18 +327,3 @@ class TestInitCfg:
         with pytest.raises(RuntimeError, match='Only'):
             self.build(tmp_path / 'a.pth').init_weights()
         self.build(tmp_path / 'a.pth', min_share=0.4).init_weights()
-
-
-@pytest.mark.parametrize(
-    ('value', 'problem'),
-    [
-        (torch.tensor([1.0, float('nan')]), 'not finite'),
-        (torch.tensor([1.0, float('-inf')]), 'not finite'),
-        (torch.ones(2, dtype=torch.int64), 'no floating-point numbers'),
-        (torch.ones(2, dtype=torch.complex64), 'no floating-point numbers'),
-    ],
-)
-def test_values_that_are_no_weights_are_named_and_counted(value, problem):
-    check_weights({'half': torch.ones(2).half(), 'none': torch.zeros(0)})
-    with pytest.raises(ValueError, match=f'^1 of 2 weights are {problem}.* bad '):
-        check_weights({'good': torch.ones(2), 'bad': value})

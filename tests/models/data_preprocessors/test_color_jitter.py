@@ -11,7 +11,6 @@ from passreid.models.data_preprocessors.color_jitter import (
     adjust_hue_,
     blend_,
     color_jitter_,
-    to_gray,
 )
 
 ADJUST = {
@@ -25,12 +24,6 @@ TOLERANCE = {'rtol': 0, 'atol': 5e-3}
 
 def _images(count):
     return torch.randint(0, 256, (count, 3, 9, 7), generator=torch.Generator().manual_seed(0))
-
-
-def test_gray_equals_torchvision():
-    images = _images(4).float()
-    expected = reference.rgb_to_grayscale(images)
-    torch.testing.assert_close(to_gray(images), expected, **TOLERANCE)
 
 
 def test_blends_of_a_mixed_batch_equal_torchvision():

@@ -11,13 +11,6 @@ def images(number=4, height=16, width=8):
     return torch.randint(0, 256, (number, 3, height, width), dtype=torch.uint8)
 
 
-@pytest.mark.parametrize('training', [False, True])
-def test_normalisation(training):
-    batch = images()
-    result = ReIDDataPreprocessor(**PUBLISHED)(dict(inputs=batch), training)['inputs']
-    torch.testing.assert_close(result, batch.flip(1) / 127.5 - 1)
-
-
 def test_a_list_is_stacked():
     prepare, batch = ReIDDataPreprocessor(**PUBLISHED), images()
     listed = prepare(dict(inputs=list(batch)))['inputs']

@@ -109,13 +109,6 @@ def test_summands_are_weighted_by_their_terms():
     torch.testing.assert_close(losses['loss_part'], uniform * 8 / 28)
 
 
-def test_only_the_summands_carry_the_word_loss():
-    for num_parts, summands in ((1, ['loss_cls', 'loss_part']), (0, ['loss_cls'])):
-        head = PASSHead(out_channels=8, num_parts=num_parts)
-        losses = random_call(head, num_views=(4,) * (1 + num_parts))
-        assert [name for name in losses if 'loss' in name] == summands
-
-
 def test_centres_wait_for_the_optimiser_step():
     """Two accumulated batches move the centres as one large batch does."""
     whole, halves = (PASSHead(out_channels=8, num_parts=1) for _ in range(2))

@@ -156,20 +156,6 @@ def test_losses_on_cosines(loss):
     assert labels.tolist() == [0, 4, 1, 1]
 
 
-def test_half_precision_is_computed_in_float32():
-    head = ReIDHead(32, num_classes=4)
-    tokens, samples = torch.randn(8, 4, 32).bfloat16(), samples_of([0, 0, 1, 1, 2, 2, 3, 3])
-    exact = head.loss((tokens.float(),), samples)
-    with torch.autocast('cpu', torch.bfloat16):
-        losses = head.loss((tokens.requires_grad_(),), samples)
-        assert head((tokens,)).dtype == torch.float32
-    (losses['loss_id'] + losses['loss_triplet']).backward()
-    assert tokens.grad.isfinite().all()
-    for key, value in exact.items():
-        assert losses[key].dtype == torch.float32
-        torch.testing.assert_close(losses[key], value)
-
-
 @pytest.mark.parametrize('label', [10, -1])
 def test_labels_out_of_range_are_named(label):
     head = ReIDHead(8, num_classes=10)
@@ -191,10 +177,3 @@ def test_bad_settings_are_named():
         ReIDHead(8, test_feature='bn')
     with pytest.raises(ValueError, match=r'takes 4 tokens an image, .* gives 3'):
         ReIDHead(8)((torch.randn(2, 3, 8),))
-
-
-def test_what_a_head_without_classifier_does_without():
-    assert ReIDHead(8, num_classes=3).unneeded_keys == ()
-    assert ReIDHead(8, test_feature='after_neck').unneeded_keys == ('classifier.weight',)
-    head = ReIDHead(8)
-    assert set(head.unneeded_keys) == {'classifier.weight', *head.state_dict()}

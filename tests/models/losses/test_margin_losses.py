@@ -15,13 +15,6 @@ def cosines():
 
 
 @pytest.mark.parametrize('loss', LOSSES)
-def test_extreme_cosines_have_finite_gradients(loss):
-    extreme = torch.tensor([[1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]], requires_grad=True)
-    loss()(extreme, torch.tensor([0, 0, 1])).backward()
-    assert extreme.grad.isfinite().all()
-
-
-@pytest.mark.parametrize('loss', LOSSES)
 def test_falls_with_the_right_cosine_and_rises_with_the_others(loss):
     values = cosines().float().requires_grad_()
     loss(scale=8.0)(values, LABELS).backward()

@@ -142,32 +142,6 @@ def test_weights_are_those_of_backbone_and_neck(variant):
     assert set(model.state_dict()) == {f'neck.norms.{i}.{name}' for i in numbers for name in names}
 
 
-def test_memory_and_labels_of_a_run_that_goes_on():
-    tokens = torch.randn(4, 4, 32)
-    model, other = on_tokens(), on_tokens()
-    model.set_pseudo_labels(torch.tensor([0, 0, 1, 1]), torch.randn(2, 64))
-    model.loss(tokens, samples(range(4)))
-    other.load_pseudo_label_state(model.pseudo_label_state())
-    assert torch.equal(other.memory.centres, model.memory.centres)
-    assert torch.equal(other.pseudo_labels, torch.tensor([0, 0, 1, 1]))
-
-
 def test_without_labels_there_is_no_training(model):
     with pytest.raises(RuntimeError, match='no pseudo labels yet: add PseudoLabelHook'):
         model.loss(torch.zeros(2, 3, 32, 16), samples([0, 1]))
-
-
-def test_an_image_without_cluster_does_not_count():
-    model = on_tokens()
-    centres = torch.randn(2, 64)
-    model.set_pseudo_labels(torch.tensor([0, 1, -1]), centres)
-    losses = []
-    for _ in range(2):
-        model.memory.set_centres(centres)
-        tokens = torch.randn(3, 4, 32)
-        losses.append(model.loss(tokens, samples([0, 2, 1]))['loss'])
-        features = model.neck(tokens)
-        model.memory.set_centres(centres)
-        expected = model.memory(features[[0, 2]], torch.tensor([0, 1]))
-        torch.testing.assert_close(losses[-1], expected)
-    assert losses[0] != losses[1]

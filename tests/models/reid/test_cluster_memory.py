@@ -1,5 +1,3 @@
-import copy
-
 import pytest
 import torch
 from torch.nn import functional as F
@@ -192,13 +190,6 @@ def test_nothing_waits_for_the_device():
     names = operations(True, 8, 2)
     assert names == operations(True, 8, 32)
     assert not any('_local_scalar_dense' in name or 'nonzero' in name for name in names)
-
-
-def test_it_is_no_part_of_a_checkpoint(random):
-    memory = filled(random[1])
-    assert memory.state_dict() == {}
-    assert list(memory.parameters()) == []
-    assert torch.equal(copy.deepcopy(memory).centres, memory.centres)
 
 
 @pytest.mark.parametrize('use_hard', [True, False])

@@ -148,11 +148,6 @@ class TestTeacher:
         model.init_weights()
         assert_equal(model.state_dict(), weights)
 
-    def test_of_a_file_is_kept(self):
-        model, weights = new_model(), build().state_dict()
-        fill_model(model, weights)
-        assert_equal(model.state_dict(), weights)
-
     def test_is_the_student_of_a_file_without_one(self):
         model, weights = new_model(), build().state_dict()
         student = {k: v for k, v in weights.items() if not k.startswith('teacher.')}
@@ -160,17 +155,6 @@ class TestTeacher:
         assert_equal({name: model.state_dict()[name] for name in student}, student)
         assert_teacher_is_student(model)
         assert report.clean
-
-    def test_and_student_begin_alike_from_a_plain_backbone(self):
-        """Tokens of parts start from [CLS] plus noise, which must be the same for both."""
-        plain = build(num_parts=0).backbone.state_dict()
-        model = new_model()
-        model.init_weights()
-        report = fill_model(model, plain)
-        assert torch.equal(model.backbone.cls_token, plain['cls_token'])
-        assert_teacher_is_student(model)
-        names = {f'{owner}neck.prototypes.0.weight' for owner in ('', 'teacher.')}
-        assert names <= report.initialised.keys()
 
     def test_update_moves_parameters_not_buffers(self):
         model = build(stem='ics')
@@ -185,14 +169,6 @@ class TestTeacher:
             expected = 0.9 * old + 0.1 * student[key] if key in parameters else old
             torch.testing.assert_close(new, expected, msg=key)
 
-    def test_gets_no_gradient(self):
-        model = build()
-        losses = model(draw_views(3, 1, 2), mode='loss')
-        (losses['loss_cls'] + losses['loss_part']).backward()
-        assert all(p.grad is None for p in model.teacher.parameters())
-        students = [*model.backbone.parameters(), *model.neck.parameters()]
-        assert all(p.grad is not None for p in students)
-
 
 class TestPredict:
     def test_features_of_the_teacher(self):
@@ -205,10 +181,6 @@ class TestPredict:
             assert sample.feature.shape == (32,)
             assert sample.feature.dtype == torch.float32
             torch.testing.assert_close(sample.feature, feature / feature.norm())
-
-    def test_without_parts(self):
-        samples = build(num_parts=0)(torch.randn(2, 3, 16, 8), mode='predict')
-        assert samples[1].feature.shape == (16,)
 
 
 def test_part_separation():
