@@ -26,18 +26,12 @@ def test_every_weight_of_the_backbone_goes_there_and_back(options):
 @pytest.mark.parametrize(
     ('theirs', 'ours'),
     [
-        ('blocks.11.norm2.bias', 'layers.11.ln2.bias'),
-        ('blocks.1.mlp.fc1.weight', 'layers.1.ffn.layers.0.0.weight'),
-        ('blocks.1.ls2.gamma', 'layers.1.ffn.gamma2.weight'),
         ('blocks.1.gamma_1', 'layers.1.attn.gamma1.weight'),
         ('blocks.3.10.attn.qkv.weight', 'layers.10.attn.qkv.weight'),
-        ('norm.weight', 'ln1.weight'),
-        ('norm_pre.weight', 'pre_norm.weight'),
         ('patch_embed.conv.4.IN.bias', 'patch_embed.stem.4.instance_norm.bias'),
         ('part_token3', 'part_tokens.2'),
         ('part1_pos', 'part_positions.0'),
         ('mask_token', 'mask_token'),
-        ('head.weight', 'head.weight'),
     ],
 )
 def test_names(theirs, ours):

@@ -26,8 +26,6 @@ def assert_taken(found, weights, more=0):
         lambda w: w,
         lambda w: {'state_dict': {f'module._orig_mod.encoder.{k}': v for k, v in w.items()}},
         dino_container,
-        lambda w: {'teacher': dino_container(w, 'dino_head.mlp.0.bias')['teacher']},
-        lambda w: {'student': {f'module.backbone.{k}': v for k, v in w.items()}},
     ],
 )
 def test_containers(weights, contain):
@@ -38,14 +36,11 @@ def test_containers(weights, contain):
     ('name', 'advice'),
     [
         ('register_tokens', 'without registers'),
-        ('reg_token', 'without registers'),
-        ('storage_tokens', 'without registers'),
         ('dist_token', 'without distillation'),
         ('sie_embed', 'SIE_CAMERA'),
         ('rope.freqs', 'rotary'),
         ('patch_embed.norm.weight', 'normalisation'),
         ('fc_norm.weight', 'feature'),
-        ('blocks.0.attn.q_norm.weight', 'size'),
         ('blocks.0.mlp.w12.weight', 'SwiGLU'),
     ],
 )
