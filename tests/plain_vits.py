@@ -50,3 +50,8 @@ def dino_container(weights, head='head.mlp.0.weight'):
 def below(prefix, weights):
     """Put a prefix before each name."""
     return {prefix + name: value for name, value in weights.items()}
+
+
+def without(prefix, weights):
+    """Take those whose names begin with a prefix, without it."""
+    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}

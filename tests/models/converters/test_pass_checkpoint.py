@@ -5,17 +5,12 @@ import argparse
 import pytest
 import torch
 from mmpretrain.models import ImageClassifier
-from plain_vits import ARCH, below, images, jittered, part_vit
+from plain_vits import ARCH, below, images, jittered, part_vit, without
 
 from passreid.models import PASS, ClusterContrast, PartViT, ReIDHead
 from passreid.models.converters import from_pass_checkpoint, to_pass_checkpoint
 
 HEADS = ['cat_multi', 'cat_single', 'mean_multi', 'mean_single']
-
-
-def without(prefix, weights):
-    """Those whose names begin with the prefix, without it."""
-    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
 
 
 def assert_equal(found, expected):
