@@ -4,12 +4,9 @@ from torchvision import transforms
 
 from passreid.models import PASSDataPreprocessor
 from passreid.models.data_preprocessors import view_augmentation
-from passreid.models.data_preprocessors.view_augmentation import (
-    NOT_JITTERED,
-    ViewDraws,
-    augment_views,
-)
+from passreid.models.data_preprocessors.view_augmentation import augment_views
 
+RISING = torch.arange(3)
 ZERO, ONE = torch.zeros(3, 1, 1), torch.ones(3, 1, 1)
 OFF = {
     'flip_prob': 0.0,
@@ -36,17 +33,7 @@ def _augment(views, draws, **kwargs):
 
 
 def _off(count):
-    no = torch.zeros(count, dtype=torch.bool)
-    return ViewDraws(
-        flip=no.clone(),
-        hue_position=torch.full((count,), NOT_JITTERED),
-        hue=torch.zeros(count),
-        blends=torch.tensor([[0, 1, 2]]).repeat(count, 1),
-        factors=torch.ones(count, 3),
-        gray=no.clone(),
-        sigma=torch.zeros(count),
-        solarize=no.clone(),
-    )
+    return _draw(count, 1)
 
 
 def _plain(views):
@@ -64,11 +51,9 @@ def test_output_has_all_images_of_the_first_view_in_front():
         assert torch.equal(_augment(views, draws), _plain(views))
 
 
-@pytest.mark.parametrize('to_rgb', [True, False])
-def test_channels_are_reversed_on_demand(to_rgb):
+def test_channels_are_reversed_on_demand():
     views = _views(2, 1)
-    expected = _plain(views) if to_rgb else _plain(views).flip(1)
-    assert torch.equal(_augment(views, _off(2), to_rgb=to_rgb), expected)
+    assert torch.equal(_augment(views, _off(2), to_rgb=False), _plain(views).flip(1))
 
 
 def test_only_chosen_views_are_changed_and_as_expected():
@@ -79,7 +64,8 @@ def test_only_chosen_views_are_changed_and_as_expected():
     draws.gray[2] = True
     draws.sigma[3] = 1.5
     draws.solarize[4] = True
-    draws.hue_position[5], draws.factors[5, 0] = 2, 0.5
+    draws.hue[5] = 0
+    draws.hue_position[5], draws.blends[5], draws.factors[5] = 2, RISING, torch.tensor([0.5, 1, 1])
     result = _augment(views, draws)
     assert torch.equal(result[0], plain[0])
     assert torch.equal(result[1], plain[1].flip(2))
@@ -94,7 +80,12 @@ def test_only_chosen_views_are_changed_and_as_expected():
 def test_operations_follow_the_published_order():
     views = _views(1, 1)
     draws = _off(1)
-    draws.hue_position[0], draws.factors[0, 0], draws.factors[0, 2] = 0, 1.4, 0.3
+    draws.hue_position[0], draws.blends[0], draws.factors[0] = (
+        0,
+        RISING,
+        torch.tensor([1.4, 1, 0.3]),
+    )
+    draws.hue[0] = 0
     draws.gray[0], draws.sigma[0], draws.solarize[0] = True, 1.0, True
     image = _plain(views)[0] / 255
     for operation in (

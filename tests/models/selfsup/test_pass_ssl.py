@@ -4,24 +4,16 @@ import pytest
 import torch
 from mmpretrain.structures import DataSample
 
-from passreid.models import PASS
+from passreid.models import PASS, PartViT
 from passreid.models.converters import fill_model
 
 ARCH = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32)
 
 
-def new_model(num_parts=3, drop_path_rate=0.0, **backbone):
+def new_model(num_parts=3, **backbone):
     torch.manual_seed(0)
     return PASS(
-        backbone=dict(
-            type='passreid.PartViT',
-            arch=ARCH,
-            img_size=(16, 8),
-            patch_size=4,
-            num_parts=num_parts,
-            drop_path_rate=drop_path_rate,
-            **backbone,
-        ),
+        backbone=PartViT(ARCH, (16, 8), num_parts, patch_size=4, **backbone),
         neck=dict(
             type='passreid.PASSNeck', hidden_channels=24, bottleneck_channels=8, out_channels=20
         ),
@@ -29,8 +21,8 @@ def new_model(num_parts=3, drop_path_rate=0.0, **backbone):
     )
 
 
-def build(num_parts=3, drop_path_rate=0.0, **backbone):
-    model = new_model(num_parts, drop_path_rate, **backbone)
+def build(num_parts=3, **backbone):
+    model = new_model(num_parts, **backbone)
     model.init_weights()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -170,27 +162,21 @@ class TestTeacher:
             torch.testing.assert_close(new, expected, msg=key)
 
 
-class TestPredict:
-    def test_features_of_the_teacher(self):
-        model = build()
-        images = torch.randn(3, 3, 16, 8)
-        samples = model(images, [DataSample() for _ in range(3)], mode='predict')
-        tokens = model.teacher['backbone'](images)[0]
-        fused = torch.cat((tokens[:, 0], tokens[:, 1:].mean(1)), dim=1)
-        for sample, feature in zip(samples, fused, strict=True):
-            assert sample.feature.shape == (32,)
-            assert sample.feature.dtype == torch.float32
-            torch.testing.assert_close(sample.feature, feature / feature.norm())
+def test_predicted_features_are_the_teachers():
+    model, images = build(), torch.randn(3, 3, 16, 8)
+    samples = model(images, [DataSample() for _ in range(3)], mode='predict')
+    tokens = model.teacher['backbone'](images)[0]
+    fused = torch.cat((tokens[:, 0], tokens[:, 1:].mean(1)), dim=1)
+    found = torch.stack([sample.feature for sample in samples])
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, torch.nn.functional.normalize(fused))
 
 
 def test_part_separation():
     model = build()
     views = torch.randn(6, 3, 16, 8)
     figures = model.part_separation(views)
-    assert set(figures) == {
-        *(f'part_cosine_{k}' for k in (1, 2, 3)),
-        *(f'attention_height_{k}' for k in ('cls', 1, 2, 3)),
-    }
+    assert len(figures) == 7
     assert all(0 < figures[f'attention_height_{k}'] < 1 for k in ('cls', 1, 2, 3))
     backbone = model.teacher['backbone']
     # A [PART] token with the weights of [CLS] is [CLS].
