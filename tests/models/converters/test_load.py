@@ -113,11 +113,6 @@ class TestOneWayForAll:
         theirs = to_pass_checkpoint(part_vit(num_parts=3).state_dict(), 'backbone')
         assert pass_kind(dino_container(theirs)) == 'pretrain'
 
-    def test_a_model_without_vit(self):
-        source, model = torch.nn.Linear(2, 3), torch.nn.Linear(2, 3)
-        report = fill_model(model, {'state_dict': below('model.module.', source.state_dict())})
-        assert report.clean and torch.equal(model.bias, source.bias)
-
 
 def test_dinov2_in_a_classifier():
     """Everything that a load can do, in one report."""

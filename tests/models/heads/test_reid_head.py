@@ -36,18 +36,15 @@ class TestRecordedNumbers:
     def name(self, request):
         return request.node.callspec.id
 
-    def test_features_and_scores(self, recorded, name, fusion, multi_neck):
+    def test_training(self, recorded, name, fusion, multi_neck):
         head = recorded_head(recorded, name, fusion, multi_neck)
-        feats = (recorded['tokens'],)
-        before, after = head.neck.fuse(feats[0]), head.pre_logits(feats)
+        tokens, target = recorded['tokens'].clone().requires_grad_(), recorded['target']
+        before = head.neck.fuse(tokens)
         torch.testing.assert_close(before, recorded[f'{name}/train/feat'], atol=2e-5, rtol=0)
         scores = recorded[f'{name}/train/cls_score']
-        torch.testing.assert_close(head.classifier(after), scores, atol=2e-5, rtol=0)
-
-    def test_losses_and_gradients(self, recorded, name, fusion, multi_neck):
-        head = recorded_head(recorded, name, fusion, multi_neck)
-        tokens = recorded['tokens'].clone().requires_grad_()
-        losses = head.loss((tokens,), samples_of(recorded['target']))
+        found = head.classifier(head.pre_logits((tokens,)))
+        torch.testing.assert_close(found, scores, atol=2e-5, rtol=0)
+        losses = head.loss((tokens,), samples_of(target))
         summands = {'ce': losses['loss_id'], 'triplet': losses['loss_triplet']}
         summands['total'] = summands['ce'] + summands['triplet']
         for which, loss in summands.items():
@@ -59,19 +56,14 @@ class TestRecordedNumbers:
         summands['total'].backward()
         gradients = in_our_names(without(f'{name}/grad_param/', recorded))
         trained = {k: v.grad for k, v in head.named_parameters() if v.requires_grad}
-        assert set(trained) == set(gradients)
         required = dict.fromkeys(recorded[f'{name}/requires_grad'], torch.ones(1))
-        assert set(trained) == set(in_our_names(required))
+        assert set(trained) == set(gradients) == set(in_our_names(required))
         for key, gradient in trained.items():
             torch.testing.assert_close(gradient, gradients[key], atol=1e-6, rtol=0)
-
-    def test_figures(self, recorded, name, fusion, multi_neck):
-        head = recorded_head(recorded, name, fusion, multi_neck)
-        losses = head.loss((recorded['tokens'],), samples_of(recorded['target']))
         for ours, theirs in {'hardest_positive': 'dist_ap', 'hardest_negative': 'dist_an'}.items():
             expected = recorded[f'{name}/loss/{theirs}'].mean()
             torch.testing.assert_close(losses[ours], expected, atol=2e-5, rtol=0)
-        right = recorded[f'{name}/train/cls_score'].argmax(1) == recorded['target']
+        right = scores.argmax(1) == target
         torch.testing.assert_close(losses['accuracy'], 100 * right.float().mean())
         assert sorted(key for key in losses if 'loss' in key) == ['loss_id', 'loss_triplet']
         assert not any(losses[key].requires_grad for key in losses if 'loss' not in key)

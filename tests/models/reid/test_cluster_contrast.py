@@ -112,15 +112,6 @@ def test_it_learns_a_batch_by_heart(model):
     assert last < 0.05 < first
 
 
-@pytest.mark.parametrize('variant', VARIANTS)
-def test_weights_are_those_of_backbone_and_neck(variant):
-    model = on_tokens(variant)
-    model.set_pseudo_labels(torch.tensor([0, 1, -1]), torch.randn(2, model.neck.out_channels))
-    numbers = range(4 if variant.endswith('multi') else 1)
-    names = ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')
-    assert set(model.state_dict()) == {f'neck.norms.{i}.{name}' for i in numbers for name in names}
-
-
 def test_without_labels_there_is_no_training(model):
     with pytest.raises(RuntimeError, match='no pseudo labels yet: add PseudoLabelHook'):
         model.loss(torch.zeros(2, 3, 32, 16), samples([0, 1]))
