@@ -10,28 +10,6 @@ def weights():
     return timm_vit(num_classes=0).state_dict()
 
 
-def assert_taken(found, weights, more=0):
-    """Compare a few weights and the number of all."""
-    assert torch.equal(found['backbone.cls_token'], weights['cls_token'])
-    assert torch.equal(found['backbone.cls_position'], weights['pos_embed'][:, :1])
-    assert torch.equal(found['backbone.pos_embed'], weights['pos_embed'][:, 1:])
-    fc2 = weights['blocks.1.mlp.fc2.bias'] + more
-    assert torch.equal(found['backbone.layers.1.ffn.layers.1.bias'], fc2)
-    assert len(found) == len(weights) + 1
-
-
-@pytest.mark.parametrize(
-    'contain',
-    [
-        lambda w: w,
-        lambda w: {'state_dict': {f'module._orig_mod.encoder.{k}': v for k, v in w.items()}},
-        dino_container,
-    ],
-)
-def test_containers(weights, contain):
-    assert_taken(from_vit_checkpoint(contain(weights)), weights)
-
-
 @pytest.mark.parametrize(
     ('name', 'advice'),
     [

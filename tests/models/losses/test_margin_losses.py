@@ -22,15 +22,6 @@ def test_without_margin_it_is_cross_entropy(loss):
     torch.testing.assert_close(found, expected)
 
 
-@pytest.mark.parametrize('loss', LOSSES)
-def test_half_precision_is_computed_in_float32(loss):
-    values = cosines().bfloat16()
-    with torch.autocast('cpu', torch.bfloat16):
-        found = loss()(values, LABELS)
-    assert found.dtype == torch.float32
-    torch.testing.assert_close(found, loss()(values.float(), LABELS))
-
-
 def test_the_angle_of_the_right_identity_grows():
     angles = torch.tensor([[0.4, 1.2, 2.0], [1.0, 2.5, 0.3]])
     labels = torch.tensor([1, 0])
