@@ -23,19 +23,6 @@ def test_it_learns_a_batch_by_heart(kind):
     torch.testing.assert_close(last['loss'], last['loss_id'] + last['loss_triplet'])
 
 
-def test_prediction():
-    model, data = people_model(), batch()
-    result = model.test_step(data)
-    assert result[3].cam_id == 1 and result[7].gt_label.item() == 1
-    features = torch.stack([sample.feature for sample in result])
-    inputs = model.data_preprocessor(data)['inputs']
-    torch.testing.assert_close(features, model(inputs))
-    tokens = model.backbone(inputs)[0]
-    fused = torch.cat((tokens[:, 0], tokens[:, 1:].mean(1)), 1)
-    torch.testing.assert_close(features, torch.nn.functional.normalize(fused))
-    assert model.extract_feat(inputs, stage='pre_logits').shape == (8, 32)
-
-
 def test_plain_backbone():
     model = people_model('without parts')
     model.backbone = MODELS.build(

@@ -96,13 +96,6 @@ class TestOneWayForAll:
             assert report.share == 1 and not report.unused
             assert "its teacher's backbone is used" in report.table()
 
-    @pytest.mark.parametrize('kind', [None, 'supervised'])
-    def test_any_model_for_a_backbone_alone(self, kind):
-        source, model = drawn(classifier()), part_vit(num_parts=3, img_size=(64, 32))
-        weights = source.state_dict()
-        assert fill_model(model, to_pass_checkpoint(weights, kind) if kind else weights).clean
-        assert_same(model, source.backbone)
-
     def test_a_second_last_layer_is_refused(self):
         authors = to_pass_checkpoint(classifier().state_dict(), 'supervised')
         with pytest.raises(ValueError, match='JPM'):

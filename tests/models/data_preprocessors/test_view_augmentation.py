@@ -32,10 +32,6 @@ def _augment(views, draws, **kwargs):
     return augment_views(views, draws, ZERO, ONE, **kwargs)
 
 
-def _off(count):
-    return _draw(count, 1)
-
-
 def _plain(views):
     """Views (V * B, 3, H, W), first view of all images first, RGB from BGR."""
     return views.transpose(0, 1).flatten(0, 1).permute(0, 3, 1, 2).flip(1).float()
@@ -47,19 +43,15 @@ def test_output_has_all_images_of_the_first_view_in_front():
     jitter = dict(brightness=0.0, contrast=0.5, saturation=0.5, hue=0.1)
     draws = _draw(20, 3, **MIXED | dict(global_blur_prob=0.5), **jitter)
     torch.testing.assert_close(_augment(views, draws), _plain(views), rtol=0, atol=0.05)
-    for draws in (None, _off(60)):
+    for draws in (None, _draw(20, 3)):
         assert torch.equal(_augment(views, draws), _plain(views))
-
-
-def test_channels_are_reversed_on_demand():
-    views = _views(2, 1)
-    assert torch.equal(_augment(views, _off(2), to_rgb=False), _plain(views).flip(1))
+        assert torch.equal(_augment(views, draws, to_rgb=False), _plain(views).flip(1))
 
 
 def test_only_chosen_views_are_changed_and_as_expected():
     views = _views(3, 2)
     plain = _plain(views)
-    draws = _off(6)
+    draws = _draw(6, 1)
     draws.flip[1] = True
     draws.gray[2] = True
     draws.sigma[3] = 1.5
@@ -79,13 +71,9 @@ def test_only_chosen_views_are_changed_and_as_expected():
 
 def test_operations_follow_the_published_order():
     views = _views(1, 1)
-    draws = _off(1)
-    draws.hue_position[0], draws.blends[0], draws.factors[0] = (
-        0,
-        RISING,
-        torch.tensor([1.4, 1, 0.3]),
-    )
-    draws.hue[0] = 0
+    draws = _draw(1, 1)
+    draws.hue_position[0], draws.hue[0], draws.blends[0] = 0, 0, RISING
+    draws.factors[0] = torch.tensor([1.4, 1, 0.3])
     draws.gray[0], draws.sigma[0], draws.solarize[0] = True, 1.0, True
     image = _plain(views)[0] / 255
     for operation in (

@@ -120,14 +120,15 @@ def test_centres_wait_for_the_optimiser_step():
     torch.testing.assert_close(halves.centres, whole.centres, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize('kind', ['warm', 'default'])
-def test_teacher_temperature_follows_the_recorded_schedule(reference, kind):
-    warm = dict(
-        teacher_temperature=0.07,
-        warmup_teacher_temperature=0.04,
-        warmup_teacher_temperature_epochs=30,
-    )
-    head = PASSHead(out_channels=8, **(warm if kind == 'warm' else {}))
+@pytest.mark.parametrize(
+    ('kind', 'options'),
+    [
+        ('default', {}),
+        ('warm', dict(warmup_teacher_temperature=0.04, warmup_teacher_temperature_epochs=30)),
+    ],
+)
+def test_teacher_temperature_follows_the_recorded_schedule(reference, kind, options):
+    head = PASSHead(8, teacher_temperature=0.07 if options else 0.04, **options)
     found = []
     for epoch in range(100):
         head.set_epoch(epoch)

@@ -112,19 +112,6 @@ def test_gradient_is_that_of_fixed_centres(random, use_hard):
     assert centres.grad is None and not memory.centres.requires_grad
 
 
-@pytest.mark.parametrize('use_hard', [False, True])
-def test_half_precision_features(random, use_hard):
-    """What comes in is rounded; what is computed from it is not, under autocast neither."""
-    features, centres = (one.bfloat16() for one in random)
-    labels = torch.tensor(LABELS['groups'])
-    memory, exact = (filled(one, use_hard=use_hard) for one in (centres, centres.float()))
-    with torch.autocast('cpu', dtype=torch.bfloat16):
-        loss = memory(features, labels)
-    assert loss.dtype == memory.centres.dtype == torch.float32
-    assert torch.equal(loss, exact(features.float(), labels))
-    assert torch.equal(memory.centres, exact.centres)
-
-
 @pytest.mark.parametrize('use_hard', [True, False])
 def test_images_without_cluster_do_not_count(random, use_hard):
     features, centres = random
