@@ -93,12 +93,6 @@ def test_activation_checkpointing_changes_nothing():
         torch.testing.assert_close(plain, recomputed, atol=1e-6, rtol=1e-5)
 
 
-def test_attention_maps_sum_to_one():
-    maps = tiny().part_attention(torch.randn(2, 3, 64, 32))
-    assert maps.shape == (2, 4, 4, 2)
-    torch.testing.assert_close(maps.sum((2, 3)), torch.ones(2, 4))
-
-
 class TestImageSize:
     @pytest.fixture
     def warnings(self, log, monkeypatch):

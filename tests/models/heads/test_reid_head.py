@@ -138,24 +138,18 @@ def test_losses_on_cosines():
     assert labels.tolist() == [0, 4, 1, 1]
 
 
-@pytest.mark.parametrize('label', [10, -1])
-def test_labels_out_of_range_are_named(label):
-    head = ReIDHead(8, num_classes=10)
-    with pytest.raises(ValueError, match=f'Label {label} is none of the 10 classes'):
-        head.loss((torch.randn(2, 4, 8),), samples_of([3, label]))
-
-
-def test_a_head_without_classifier_only_predicts():
+def test_what_is_wrong_is_named():
+    tokens = torch.randn(2, 4, 8)
+    for label in (10, -1):
+        with pytest.raises(ValueError, match=f'Label {label} is none of the 10 classes'):
+            ReIDHead(8, num_classes=10).loss((tokens,), samples_of([3, label]))
     head = ReIDHead(8)
     assert 'classifier.weight' not in head.state_dict()
     with pytest.raises(ValueError, match='set num_classes'):
-        head.loss((torch.randn(2, 4, 8),), samples_of([0, 1]))
-
-
-def test_bad_settings_are_named():
+        head.loss((tokens,), samples_of([0, 1]))
+    with pytest.raises(ValueError, match=r'takes 4 tokens an image, .* gives 3'):
+        head((tokens[:, 1:],))
     with pytest.raises(ValueError, match="fusion must be 'cat' or 'mean', not 'sum'"):
         ReIDHead(8, fusion='sum')
     with pytest.raises(ValueError, match="test_feature .* not 'bn'"):
         ReIDHead(8, test_feature='bn')
-    with pytest.raises(ValueError, match=r'takes 4 tokens an image, .* gives 3'):
-        ReIDHead(8)((torch.randn(2, 3, 8),))

@@ -12,7 +12,9 @@ def heights(spatial_prior):
     model.init_weights()
     model.eval()
     with torch.no_grad():
-        rows = model.part_attention(torch.randn(8, 3, 64, 32)).sum(-1).mean(0)
+        maps = model.part_attention(torch.randn(8, 3, 64, 32))
+    torch.testing.assert_close(maps.sum((2, 3)), torch.ones(8, 4))
+    rows = maps.sum(-1).mean(0)
     return rows @ ((torch.arange(8) + 0.5) / 8)
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmpretrain.structures import DataSample
 
-from passreid.models import PASS, PartViT
+from passreid.models import PASS, PartViT, PASSHead, PASSNeck
 from passreid.models.converters import fill_model
 
 ARCH = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32)
@@ -14,10 +14,8 @@ def new_model(num_parts=3, **backbone):
     torch.manual_seed(0)
     return PASS(
         backbone=PartViT(ARCH, (16, 8), num_parts, patch_size=4, **backbone),
-        neck=dict(
-            type='passreid.PASSNeck', hidden_channels=24, bottleneck_channels=8, out_channels=20
-        ),
-        head=dict(type='passreid.PASSHead', teacher_temperature=0.07),
+        neck=PASSNeck(16, num_parts, 24, bottleneck_channels=8, out_channels=20),
+        head=PASSHead(20, num_parts, teacher_temperature=0.07),
     )
 
 
@@ -99,9 +97,9 @@ def test_loss_equals_its_definition(num_parts, local_per_part, batch, num_terms)
 def test_numbers_of_parts_must_agree():
     with pytest.raises(ValueError, match='backbone 3, neck 2, head 2'):
         PASS(
-            backbone=dict(type='passreid.PartViT', arch=ARCH, img_size=16, patch_size=4),
-            neck=dict(type='passreid.PASSNeck', in_channels=16, num_parts=2, out_channels=4),
-            head=dict(type='passreid.PASSHead', out_channels=4, num_parts=2),
+            PartViT(ARCH, img_size=16, patch_size=4),
+            PASSNeck(16, num_parts=2, out_channels=4),
+            PASSHead(4, num_parts=2),
         )
 
 
