@@ -45,3 +45,13 @@ def dino_container(weights, head='head.mlp.0.weight'):
     teacher[head] = torch.ones(3, WIDTH)
     student = {f'module.{name}': value + 1 for name, value in teacher.items()}
     return {'student': student, 'teacher': teacher, 'optimizer': {}, 'epoch': 7}
+
+
+def below(prefix, weights):
+    """Put a prefix before each name."""
+    return {prefix + name: value for name, value in weights.items()}
+
+
+def without(prefix, weights):
+    """Take those whose names begin with a prefix, without it."""
+    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}

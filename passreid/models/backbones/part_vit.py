@@ -133,14 +133,10 @@ class PartViT(VisionTransformer):
             self._freeze_stages()
 
     def init_weights(self) -> None:
-        """Draw linear weights, tokens and positions from normal distributions.
+        """Draw linear weights, tokens and positions from normal distributions, then load files.
 
-        The [CLS] position starts at 0, the patch convolution keeps torch's
-        default; truncation is at an absolute 2, which is to say none.
-
-        Raises:
-            FileNotFoundError: When ``init_cfg`` names a checkpoint that is not there.
-            RuntimeError: When nothing in it fits, or less than ``min_share``.
+        The [CLS] position starts at 0, the patch convolution keeps torch's default; truncation is
+        at an absolute 2, which is to say none.
         """
         given = self.init_cfg
         others = [given] if isinstance(given, dict) else list(given or ())
@@ -150,10 +146,8 @@ class PartViT(VisionTransformer):
         # As ever with a file: layers are drawn, what follows is not, so that neck and head get the
         # numbers they would get from mmengine.
         parent: Any = super(VisionTransformer, self) if pretrained else super()
-        try:
-            parent.init_weights()
-        finally:
-            self.init_cfg = given
+        parent.init_weights()
+        self.init_cfg = given
         with torch.random.fork_rng(devices=[], enabled=bool(pretrained)):
             self._draw_weights()
         for cfg in pretrained:
@@ -188,16 +182,10 @@ class PartViT(VisionTransformer):
             update_init_info(self, init_info=f'PretrainedInit: load from {checkpoint}')
 
     def forward(self, x: Tensor, part_ids: Tensor | None = None) -> tuple[Tensor]:
-        """Encode images.
+        """Encode images ``(B, 3, H, W)`` into a 1-tuple of tokens ``(B, 1 + L, C)``.
 
-        Args:
-            x (Tensor): Images ``(B, 3, H, W)``.
-            part_ids (Tensor, optional): LongTensor ``(B,)`` in [0, L): the area
-                of the body that each image shows. None for whole persons.
-
-        Returns:
-            tuple[Tensor]: Tokens ``(B, 1 + L, C)``, or ``(B, 2, C)`` ([CLS] and
-            the [PART] of ``part_ids``) when it is given.
+        With ``part_ids``, LongTensor ``(B,)`` in [0, L), tokens are ``(B, 2, C)``: [CLS] and the
+        [PART] of the area of the body that each image shows.
         """
         x, _ = self._embed(x, part_ids)
         num_tokens = self.num_extra_tokens if part_ids is None else 2
@@ -207,14 +195,9 @@ class PartViT(VisionTransformer):
         return (self.ln1(x) if self.final_norm else x,)
 
     def part_attention(self, x: Tensor) -> Tensor:
-        """Attention of [CLS] and each [PART] over the image in the last layer.
+        """Attention of [CLS] and each [PART] over images ``(B, 3, H, W)`` in the last layer.
 
-        Args:
-            x (Tensor): Images ``(B, 3, H, W)``.
-
-        Returns:
-            Tensor: ``(B, 1 + L, h, w)`` over the patch grid, mean over the
-            heads; each map sums to 1.
+        Maps ``(B, 1 + L, h, w)`` float32 over the patch grid, mean over the heads, sum 1 each.
         """
         x, (height, width) = self._embed(x, None)
         for layer in self.layers[:-1]:

@@ -20,19 +20,12 @@ _AUTHORS = {
 def convert(
     checkpoint: Mapping[str, Any], wanted: Collection[str], prefix: str | None = None
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Give the weights of a file the names that a model has for them.
+    """Give the weights of a file the names that a model, with tensors ``wanted``, has for them.
 
     A model without a teacher gets the teacher's backbone of pre-training; a backbone by itself gets
     the backbone of any model. What the file has beside keeps its name, so that the report of the
-    load can tell that it was not used.
-
-    Args:
-        checkpoint (Mapping[str, Any]): Content of a file.
-        wanted (Collection[str]): Names of the tensors of the model.
-        prefix (str, optional): As of :func:`load_weights`; nothing is recognised then.
-
-    Returns:
-        tuple[dict[str, Tensor], list[str]]: The weights, and what was recognised.
+    load can tell that it was not used. Returns the weights, and what was recognised, in a sentence;
+    with a ``prefix`` nothing is.
     """
     content = checkpoint.get('state_dict', checkpoint)
     if prefix is None and content.keys() >= set(wanted):

@@ -76,18 +76,10 @@ def fit_part_vit(weights: dict[str, Tensor], model: Any, grid: Grid | None = Non
 
 
 def fold_layer_scale(weights: dict[str, Tensor]) -> list[str]:
-    """Multiply LayerScale into the linear layers before it, in place.
+    """Multiply LayerScale into the linear layers before it, in place; return their names.
 
-    Exact: ``gamma * (W x + b) = (gamma * W) x + gamma * b``.
-
-    Source: `Going deeper with Image Transformers <https://arxiv.org/abs/2103.17239>`_, section 2.
-
-    Args:
-        weights (dict[str, Tensor]): Of one PartViT, under its names. Changed: the scales are gone,
-            and ``attn.proj`` and ``ffn.layers.1`` are float32 or wider.
-
-    Returns:
-        list[str]: Names of the scales.
+    Exact: ``gamma * (W x + b) = (gamma * W) x + gamma * b`` (`Going deeper with Image Transformers
+    <https://arxiv.org/abs/2103.17239>`_, section 2); what changes is float32 or wider.
     """
     scales = {name: _linear_before(name) for name in weights if _SCALE.match(name)}
     for name, linear in scales.items():

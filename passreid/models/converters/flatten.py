@@ -51,25 +51,14 @@ def flatten(checkpoint: Mapping[str, Any], prefix: str | None = None) -> dict[st
 
 
 def vit_prefixes(names: Iterable[str]) -> list[str]:
-    """Return the beginnings of the names of all ViTs: what stands before ``cls_token``.
-
-    Args:
-        names (Iterable[str]): Names of weights.
-    """
+    """Return what stands before ``cls_token`` in the names of the weights of each ViT."""
     return [
         name.removesuffix('cls_token') for name in names if re.search(r'(^|\.)cls_token$', name)
     ]
 
 
 def best_prefix(prefixes: Iterable[str]) -> str:
-    """Choose among several ViTs the teacher's, else the one called backbone.
-
-    Args:
-        prefixes (Iterable[str]): Of one file.
-
-    Raises:
-        ValueError: If there are several and none is known.
-    """
+    """Choose among several ViTs the teacher's, else the one called backbone, else fail."""
     prefixes = list(prefixes)
     for known in ('teacher.backbone.', 'backbone.', 'base.', ''):
         if known in prefixes:
@@ -83,12 +72,7 @@ def best_prefix(prefixes: Iterable[str]) -> str:
 
 
 def weights_below(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the weights whose names begin with a prefix, without it.
-
-    Args:
-        weights (Mapping[str, Tensor]): Weights by name.
-        prefix (str): With the dot at its end.
-    """
+    """Return the weights whose names begin with a prefix (dot included), without it."""
     return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
 
 

@@ -41,9 +41,7 @@ def load_weights(
         prefix (str, optional): Only weights whose names begin with it are used, without it.
         min_share (float): Least share of the backbone, counted in values, that has to be loaded (of
             the whole model when it has no ``backbone``). A neck or a classifier may be missing.
-            Defaults to 0.75.
         strict (bool): Also fail when anything at all is missing, misshapen or unused.
-            Defaults to False.
 
     Returns:
         LoadReport: What was loaded; its table is logged.
@@ -52,17 +50,13 @@ def load_weights(
         FileNotFoundError: When there is no such file.
         UnsafeCheckpointError: When it holds what could run code.
         RuntimeError: When too little was loaded.
-        ValueError: When the file holds a ViT that computes something else, or for another number of
-            parts, or values that are no finite floating-point numbers, or when the grid of its
-            positions is not clear.
+        ValueError: When its ViT computes something else or has another number of parts, when values
+            are not finite floating-point numbers, or the grid of the positions is not clear.
 
     Examples:
         >>> from passreid.apis import load_weights
         >>> from passreid.models import PartViT
-        >>> model = PartViT('deit-small')
-        >>> report = load_weights(model, 'dino_vits16.pth')  # doctest: +SKIP
-        >>> sorted(report.initialised)[:1]  # doctest: +SKIP
-        ['part_positions.0']
+        >>> report = load_weights(PartViT(), 'dino_vits16.pth')  # doctest: +SKIP
     """
     report = fill_model(unwrap_model(model), read_checkpoint(path), str(path), prefix)
     report.check(min_share)
@@ -80,10 +74,9 @@ def fill_model(
     source: str = 'a dict',
     prefix: str | None = None,
 ) -> LoadReport:
-    """Load what fits of the content of a file, of whatever kind.
+    """Load what fits of the content of a file, of whatever kind; see :meth:`LoadReport.check`.
 
-    A teacher of which the file has nothing becomes equal to its student. Nothing is raised when
-    little or nothing fits: see :meth:`LoadReport.check`.
+    A teacher of which the file has nothing becomes equal to its student.
 
     Args:
         model (nn.Module): The model, without a distributed wrapper.
@@ -93,9 +86,6 @@ def fill_model(
 
     Returns:
         LoadReport: What was loaded.
-
-    Raises:
-        ValueError: As :func:`load_weights`.
     """
     try:
         return _fill(model, checkpoint, source, prefix)
@@ -171,15 +161,9 @@ def _fit(weights: dict[str, Tensor], model: nn.Module, grid: Grid | None) -> Fit
 
 
 def check_weights(weights: Mapping[str, Tensor]) -> None:
-    """Make sure that weights are finite floating-point numbers.
+    """Raise a ValueError that names the first weight that is no finite floating-point tensor.
 
     torch would copy integers, truth values and NaN into a model without a word.
-
-    Args:
-        weights (Mapping[str, Tensor]): By name.
-
-    Raises:
-        ValueError: When they are not; names the first and counts the others.
     """
     for problem, wrong in (
         # Batch normalisation counts its batches, in a whole number.

@@ -53,16 +53,7 @@ _PART_VIT = re.compile(
 
 
 def translate(name: str, table: Table, back: bool = False) -> str | None:
-    """Translate a name by the first row of a table that fits.
-
-    Args:
-        name (str): Name of a weight.
-        table (tuple[tuple[str, str], ...]): Their names and ours.
-        back (bool): From ours to theirs. Defaults to False.
-
-    Returns:
-        str | None: The other name; None when no row fits.
-    """
+    """Translate a name by the first row of a table that fits; ``back`` is from ours to theirs."""
     for row in table:
         source, target = reversed(row) if back else row
         pattern = re.escape(source).replace(r'\#', r'(\d+)').replace('@', r'(\d+)')
@@ -78,14 +69,11 @@ def translate(name: str, table: Table, back: bool = False) -> str | None:
 
 
 def part_vit_key(key: str) -> str:
-    """Name of a backbone weight in :class:`PartViT`.
+    """Name of a backbone weight in :class:`PartViT`; one that needs no change stays.
 
     Args:
         key (str): Name without prefix, in the style of timm, DINO, DINOv2, DeiT or the
             authors of PASS, or already ours.
-
-    Returns:
-        str: Our name; names that need no change come back as they are.
     """
     # DINOv2 trains its blocks in chunks; the second number counts over all of them.
     key = re.sub(r'^blocks\.\d+\.(\d+)\.', r'blocks.\1.', key)
@@ -94,17 +82,7 @@ def part_vit_key(key: str) -> str:
 
 
 def authors_vit_key(key: str) -> str:
-    """Name that timm, DINO and the authors of PASS have for a weight of :class:`PartViT`.
-
-    Args:
-        key (str): Name without prefix.
-
-    Returns:
-        str: Their name, the inverse of :func:`part_vit_key`.
-
-    Raises:
-        KeyError: If it is not the name of a weight of PartViT.
-    """
+    """Name that timm, DINO and the authors of PASS have for a weight of :class:`PartViT`."""
     if not is_part_vit_key(key):
         raise KeyError(f'{key!r} is not a weight of PartViT')
     return translate(key, _VIT, back=True) or key

@@ -25,25 +25,18 @@ def from_pass_checkpoint(state_dict: Mapping, kind: str = 'pretrain') -> dict[st
     Source: `the authors' repository <https://github.com/CASIA-IVA-Lab/PASS-reID>`_.
 
     Args:
-        state_dict (Mapping): What the file holds: the container with
-            ``student``, ``teacher`` and ``dino_loss``, the weights of one
-            network (``backbone.*``, ``head.*``), a bare backbone, those of
-            the supervised model (``base.*``, ``bottleneck*``, ``classifier.*``),
-            or of the cluster-contrast model (a backbone without prefix and
-            ``bottleneck*``), by themselves or inside any container that
-            :func:`flatten` opens.
-        kind (str): Which of their programs wrote it: ``'pretrain'``,
-            ``'supervised'`` or, for USL and UDA, ``'usl'``.
-            Defaults to ``'pretrain'``.
+        state_dict (Mapping): What the file holds: the container with ``student``, ``teacher`` and
+            ``dino_loss``, the weights of one network or of a bare backbone, those of the supervised
+            model (``base.*``, ``bottleneck*``, ``classifier.*``) or of the cluster-contrast model,
+            in any container that :func:`flatten` opens.
+        kind (str): Which of their programs wrote it: ``'pretrain'`` (default), ``'supervised'`` or,
+            for USL and UDA, ``'usl'``.
 
     Returns:
-        dict[str, Tensor]: Of ``'pretrain'``: ``backbone.*`` and, where present,
-        ``neck.*``, ``teacher.*`` and ``head.centres``, weights of
-        :class:`PASS`. Of ``'supervised'``: ``backbone.*`` and ``head.*``,
-        weights of an ``ImageClassifier`` of :class:`PartViT` and
-        :class:`ReIDHead`. Of ``'usl'``: ``backbone.*`` and ``neck.norms.*``,
-        weights of :class:`ClusterContrast`. The layer ``fc`` of their backbones,
-        which nothing uses, is left out.
+        dict[str, Tensor]: Of ``'pretrain'``: ``backbone.*`` and, where present, ``neck.*``,
+        ``teacher.*`` and ``head.centres``, weights of :class:`PASS`. Of ``'supervised'``:
+        ``backbone.*`` and ``head.*`` with :class:`ReIDHead`. Of ``'usl'``: ``backbone.*`` and
+        ``neck.norms.*`` of :class:`ClusterContrast`. Their unused layer ``fc`` is left out.
 
     Raises:
         ValueError: If the kind is unknown.
@@ -59,16 +52,10 @@ def from_pass_checkpoint(state_dict: Mapping, kind: str = 'pretrain') -> dict[st
 
 
 def pass_kind(checkpoint: Mapping[str, Any]) -> str | None:
-    """Tell which program of the authors of PASS wrote a checkpoint.
+    """Tell which program of the authors of PASS wrote a checkpoint, or None.
 
     A container of student and teacher is also what DINO and TransReID-SSL write: those have no part
     tokens.
-
-    Args:
-        checkpoint (Mapping[str, Any]): Content of a file, or the result of :func:`flatten`.
-
-    Returns:
-        str | None: ``kind`` for :func:`from_pass_checkpoint`; None when none of them did.
     """
     names = flatten(checkpoint).keys()
     if any('head.mlp_cls.' in name for name in names):
@@ -81,16 +68,7 @@ def pass_kind(checkpoint: Mapping[str, Any]) -> str | None:
 
 
 def rename_pass(weights: Mapping[str, Tensor], kind: str) -> dict[str, Tensor]:
-    """Give the weights of a file of the authors our names; strange ones keep theirs.
-
-    Args:
-        weights (Mapping[str, Tensor]): Of :func:`flatten`.
-        kind (str): As of :func:`from_pass_checkpoint`.
-
-    Raises:
-        ValueError: If prototypes have a length other than 1, or the model of fine-tuning has two
-            last layers (JPM of TransReID).
-    """
+    """Give the flat weights of a file of the authors our names; strange ones keep theirs."""
     if kind == 'supervised':
         refuse_strange(weights.keys())
     renamed, bare = {}, '' in vit_prefixes(weights)
@@ -113,24 +91,16 @@ def rename_pass(weights: Mapping[str, Tensor], kind: str) -> dict[str, Tensor]:
 def to_pass_checkpoint(state_dict: Mapping[str, Any], kind: str = 'pretrain') -> dict[str, Any]:
     """Turn a checkpoint of ours into one of the authors' code.
 
-    The inverse of :func:`from_pass_checkpoint`. LayerScale, which their backbone has not, is
-    multiplied into the linear layers before it. Left out is the layer ``fc`` of their backbones,
-    which nothing uses.
-
-    Source: `the authors' repository <https://github.com/CASIA-IVA-Lab/PASS-reID>`_.
+    LayerScale, which their backbone has not, is multiplied into the linear layers before it; their
+    unused layer ``fc``, numbers of epochs and optimisers are left out.
 
     Args:
-        state_dict (Mapping[str, Any]): Weights of :class:`PASS`, of an ``ImageClassifier`` of
-            :class:`PartViT` and :class:`ReIDHead`, or of :class:`ClusterContrast`; the content of
-            a whole file as well.
-        kind (str): Which of their files to make: ``'pretrain'``, their container with ``student``
-            and ``teacher``, and ``dino_loss`` for the centres; ``'backbone'``, the bare backbone,
-            of the teacher where there is one; ``'supervised'``; or, for USL and UDA, ``'usl'``, a
-            container whose names begin with ``module.``, as their programs expect.
-            Defaults to ``'pretrain'``.
-
-    Returns:
-        dict[str, Any]: What to save. No number of an epoch, no optimiser.
+        state_dict (Mapping[str, Any]): Weights of :class:`PASS`, of an ``ImageClassifier`` with
+            :class:`ReIDHead`, or of :class:`ClusterContrast`; the content of a whole file as well.
+        kind (str): Which of their files to make: ``'pretrain'``, their container with ``student``,
+            ``teacher`` and ``dino_loss``; ``'backbone'``, the bare backbone, of the teacher where
+            there is one; ``'supervised'``; or, for USL and UDA, ``'usl'``, whose names begin with
+            ``module.``.
 
     Raises:
         ValueError: If the kind is unknown, or the weights are not those of such a model.
@@ -140,25 +110,22 @@ def to_pass_checkpoint(state_dict: Mapping[str, Any], kind: str = 'pretrain') ->
         raise ValueError(f'Cannot convert to kind={kind!r}; choose one of {("backbone", *KINDS)}')
     weights = flatten(state_dict)
     prefixes = vit_prefixes(weights)
-    if kind == 'backbone':
-        needed = best_prefix(prefixes) if prefixes else ''
-    else:
-        needed = 'teacher.backbone.' if kind == 'pretrain' else 'backbone.'
+    needed = 'teacher.backbone.' if kind == 'pretrain' else 'backbone.'
+    if kind == 'backbone' and prefixes:
+        needed = best_prefix(prefixes)
     if needed not in prefixes:
         raise ValueError(f'Cannot convert to kind={kind!r}: the weights have no {needed}cls_token')
     if kind == 'backbone':
         return _backbone(weights_below(weights, needed), '')
-    if kind == 'supervised':
-        return _network(weights, kind)
-    if kind == 'usl':
-        network = _network(weights, kind)
-        return {'state_dict': {f'module.{name}': value for name, value in network.items()}}
     centres = weights.pop('head.centres', None)
-    student = {k: v for k, v in weights.items() if not k.startswith('teacher.')}
-    content: dict[str, Any] = {
-        'student': {f'module.{name}': value for name, value in _network(student, kind).items()},
-        'teacher': _network(weights_below(weights, 'teacher.'), kind),
-    }
+    teacher = weights_below(weights, 'teacher.')
+    network = _network({k: v for k, v in weights.items() if not k.startswith('teacher.')}, kind)
+    if kind == 'supervised':
+        return network
+    wrapped = {f'module.{name}': value for name, value in network.items()}
+    if kind == 'usl':
+        return {'state_dict': wrapped}
+    content: dict[str, Any] = {'student': wrapped, 'teacher': _network(teacher, kind)}
     if centres is not None:
         names = ['center_cls', *(f'center_pt{part}' for part in range(1, len(centres)))]
         content['dino_loss'] = dict(zip(names, centres.split(1), strict=True))

@@ -17,15 +17,10 @@ _PERSON_RATIOS = tuple(map(Fraction, ('2', '9/4', '5/2', '8/3', '3', '4')))
 
 
 def stated_grid(checkpoint: Mapping[str, Any]) -> Grid | None:
-    """Return the grid of the positions as a file tells it.
+    """Return the grid (h, w) of the positions when a file tells it.
 
-    Args:
-        checkpoint (Mapping[str, Any]): Content of the file: ``meta`` has ``pos_embed_grid``, or the
-            weights have it where torch keeps the versions of modules (:class:`PartViT` puts it
-            there).
-
-    Returns:
-        tuple[int, int] | None: (h, w); None when the file does not tell.
+    ``meta`` has ``pos_embed_grid``, or the weights have it where torch keeps the versions of
+    modules (:class:`PartViT` puts it there).
     """
     versions = getattr(checkpoint.get('state_dict', checkpoint), '_metadata', {})
     for owner in (checkpoint.get('meta'), *versions.values()):
@@ -40,22 +35,11 @@ def split_positions(
 ) -> tuple[Grid, str] | None:
     """Find the grid of a position table, and split off the row of [CLS], in place.
 
-    The grid is the first that is told and fits, else the only plausible one; that of the model is
-    plausible too. Without a row for [CLS] (``no_embed_class`` of timm) its position becomes 0.
-    Weights that have ``cls_position`` already keep all rows.
-
-    Args:
-        weights (dict[str, Tensor]): Of one ViT, under our names. Changed.
-        told (Iterable[tuple[tuple[int, int], str]]): Grids (h, w), and who tells them.
-        own (tuple[int, int], optional): Grid of the model to fit to. Without a model it is enough
-            that the number of rows in front is clear.
-
-    Returns:
-        tuple[tuple[int, int], str] | None: Grid (h, w) and how it is known; None when there are no
-        positions.
-
-    Raises:
-        ValueError: If what is told contradicts the table, or not one grid is plausible.
+    The grid is the first that is ``told`` (with who tells it) and fits, else the only plausible
+    one; that of the model, ``own``, is plausible too. Without a row for [CLS] (``no_embed_class``
+    of timm) its position becomes 0; weights that have ``cls_position`` keep all rows. Returns the
+    grid (h, w) and how it is known, None when there are no positions; a grid that is not clear is a
+    ValueError.
     """
     table, told = weights.get('pos_embed'), list(told)
     if table is None:
@@ -89,15 +73,9 @@ def split_positions(
 
 
 def plausible_grids(num_positions: int, patch_size: int = 16) -> list[Grid]:
-    """Return the grids that a table of patch positions may have.
+    """Return the grids (h, w) of squares and person crops that a table without [CLS] may have.
 
-    Args:
-        num_positions (int): Rows of the table, without that of [CLS].
-        patch_size (int): In pixels. Defaults to 16.
-
-    Returns:
-        list[tuple[int, int]]: (h, w): of squares and of person crops. A square of a size that plain
-        ViTs are trained on, such as 224 pixels, is the only one.
+    A square of a size that plain ViTs are trained on, such as 224 pixels, is the only one.
     """
     side = isqrt(num_positions)
     grids = [(side, side)] if side * side == num_positions else []

@@ -7,45 +7,17 @@ from torch import Tensor
 
 from .names import is_part_vit_key
 
-# A pattern of names that PartViT has not, what the weight is, and what to do about it.
-_STRANGE = (
-    (
-        r'(reg_token|register_tokens?|storage_tokens)$',
-        'register tokens, which take part in its attention',
-        'take the file of the same model without registers',
-    ),
-    (
-        r'(dist_token|distilled_token)$',
-        'a distillation token, which takes part in its attention',
-        'take the file of the same model without distillation',
-    ),
-    (
-        r'sie_(embed|xishu)$',
-        'camera or view embeddings (SIE of TransReID)',
-        'take a model that was trained without SIE_CAMERA and SIE_VIEW',
-    ),
-    (
-        r'^b1\.',
-        'a second last layer (JPM of TransReID)',
-        'take a model that was trained without JPM',
-    ),
-    (r'^patch_embed\.norm\.', 'a normalisation of its patches', 'it cannot be used'),
-    (
-        r'(rope|freqs_|rel_pos_|relative_position)',
-        'rotary or relative positions in place of a table',
-        'it cannot be used',
-    ),
-    (
-        r'^fc_norm\.',
-        'the mean of its patches for a feature, and its [CLS] means nothing',
-        'take a model whose feature is [CLS]',
-    ),
-    (
-        r'^layers\.\d+\.',
-        'another kind of blocks (as the SwiGLU of DINOv2 giant)',
-        'take another size of the model',
-    ),
-)
+# Patterns of names that PartViT has not, and what a model with such weights has and is to do.
+_STRANGE = {
+    r'(reg_token|register_tokens?|storage_tokens)$': 'registers: take its file without registers',
+    r'(dist_token|distilled_token)$': 'a distillation token: take its file without distillation',
+    r'sie_(embed|xishu)$': 'camera embeddings: take a model without SIE_CAMERA and SIE_VIEW',
+    r'^b1\.': 'a second last layer: take a model without JPM of TransReID',
+    r'^patch_embed\.norm\.': 'a normalisation of its patches',
+    r'(rope|freqs_|rel_pos_|relative_position)': 'rotary or relative positions',
+    r'^fc_norm\.': 'the mean of its patches for a feature: take a model whose feature is [CLS]',
+    r'^layers\.\d+\.': 'other blocks (as the SwiGLU of DINOv2 giant): take another size of it',
+}
 # Beginnings of the names of what PartViT has or has not, what that is, and the arguments for both.
 _OPTIONAL = (
     ('pre_norm.', 'normalisation before the blocks', 'pre_norm=True', 'pre_norm=False'),
@@ -54,30 +26,15 @@ _OPTIONAL = (
 
 
 def refuse_strange(names: Iterable[str]) -> None:
-    """Make sure that no name is that of a network that PartViT cannot be.
-
-    Args:
-        names (Iterable[str]): Of one ViT or of what stands beside it, in our style.
-
-    Raises:
-        ValueError: If there is one; says what it is and what to do.
-    """
+    """Raise a ValueError that says what to do when a name is that of another kind of network."""
     strange = [name for name in names if not is_part_vit_key(name)]
-    for pattern, what, advice in _STRANGE:
+    for pattern, what in _STRANGE.items():
         if found := [name for name in strange if re.search(pattern, name)]:
-            raise ValueError(f'This model has {what} ({found[0]}), PartViT has not: {advice}')
+            raise ValueError(f'PartViT cannot stand in for a model ({found[0]}) with {what}')
 
 
 def refuse_other_settings(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
-    """Make sure that the settings of a model are those of the weights it is to be filled with.
-
-    Args:
-        weights (Mapping[str, Tensor]): Of one whole ViT, under our names.
-        own (Mapping[str, Tensor]): Of the model.
-
-    Raises:
-        ValueError: If they are not; names the argument to set.
-    """
+    """Raise a ValueError that names the argument in which the model differs from its weights."""
     for start, what, if_found, if_not in _OPTIONAL:
         found, wanted = (any(n.startswith(start) for n in names) for names in (weights, own))
         if found != wanted:

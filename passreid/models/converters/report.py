@@ -58,10 +58,9 @@ class LoadReport:
         return not self.unused and self.initialised.keys() <= self.expected
 
     def table(self, max_names: int | None = 5) -> str:
-        """Return the report as text: a headline, remarks, then one row for each outcome.
+        """Return the report as text: a headline, remarks, then a row for each outcome.
 
-        Args:
-            max_names (int, optional): Names shown in each row; None shows all. Defaults to 5.
+        Each row shows at most ``max_names`` names; None shows all.
         """
         total = len(self.loaded) + len(self.initialised)
         rows: dict[str, list[str]] = {
@@ -86,14 +85,7 @@ class LoadReport:
         return '\n'.join(lines)
 
     def check(self, min_share: float = 0.0) -> None:
-        """Fail when nothing, or not enough, was loaded.
-
-        Args:
-            min_share (float): Least :attr:`share`.
-
-        Raises:
-            RuntimeError: When no parameter was loaded, or less than ``min_share``.
-        """
+        """Raise a RuntimeError when nothing was loaded or :attr:`share` is below ``min_share``."""
         if self.has_loaded_parameters and self.share >= min_share:
             return
         problem = f'No parameter of {self.model} was loaded'

@@ -46,15 +46,7 @@ def from_vit_checkpoint(
 
 
 def vit_weights(checkpoint: Mapping[str, Any], prefix: str | None = None) -> dict[str, Tensor]:
-    """Return the ViT of a checkpoint and what stands beside it, under our names without prefix.
-
-    Args:
-        checkpoint (Mapping[str, Any]): Content of the file.
-        prefix (str, optional): As of :func:`from_vit_checkpoint`.
-
-    Raises:
-        ValueError: If there is no ViT, or several, or it computes something else than PartViT.
-    """
+    """Return the ViT of a checkpoint and what stands beside it, under our names without prefix."""
     weights = flatten(checkpoint, prefix)
     if prefix is None:
         prefixes = vit_prefixes(weights)

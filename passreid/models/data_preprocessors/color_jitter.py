@@ -15,19 +15,11 @@ def to_gray(images: torch.Tensor) -> torch.Tensor:
 
 
 def blend_(images: torch.Tensor, blends: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
-    """Change brightness, contrast or saturation of each image in place.
+    """Change brightness, contrast or saturation of RGB images (N, 3, H, W) in [0, 255], in place.
 
     All three blend the image with an anchor, ``factor * image + (1 - factor) * anchor``, and differ
     in the anchor only: black, the mean grey of the image, the grey image. So one formula serves a
-    batch in which each image is at another operation.
-
-    Args:
-        images (torch.Tensor): RGB images (N, 3, H, W), floats in [0, 255].
-        blends (torch.Tensor): Operation of each image (N,), one of the constants of this module.
-        factors (torch.Tensor): Factor of each image (N,).
-
-    Returns:
-        torch.Tensor: ``images``.
+    batch in which each image is at another operation, ``blends`` (N,) with ``factors`` (N,).
     """
     gray = to_gray(images)
     mean = gray.mean((2, 3), keepdim=True)
@@ -37,20 +29,13 @@ def blend_(images: torch.Tensor, blends: torch.Tensor, factors: torch.Tensor) ->
 
 
 def adjust_hue_(images: torch.Tensor, shifts: torch.Tensor) -> torch.Tensor:
-    """Shift the hue of each image in place; value and saturation in HSV stay.
+    """Shift the hue of images (N, 3, H, W) in [0, 255] in place, by ``shifts`` (N,) in turns.
 
     The hue is signed, in sixths of the colour circle: red is 0, green 2, blue -2 and cyan both 3
     and -3. With ``t = (x - min) / (max - min)`` it is ``sign(G - B) * (1 - t_R + t_G + t_B)``, and
-    back ``t_R = 1 - u(0)``, ``t_G = u(1)``, ``t_B = u(-1)`` where
-    ``u(offset) = clamp(|hue + offset| - 1, 0, 1)``. Unlike the usual cases by the largest channel,
-    this is free of masks, which cost much more than arithmetic.
-
-    Args:
-        images (torch.Tensor): RGB images (N, 3, H, W), floats in [0, 255].
-        shifts (torch.Tensor): Shift of each image (N,) in turns of the colour circle, -0.5 to 0.5.
-
-    Returns:
-        torch.Tensor: ``images``.
+    back ``t_R = 1 - u(0)``, ``t_G = u(1)``, ``t_B = u(-1)`` where ``u(offset) = clamp(|hue +
+    offset| - 1, 0, 1)``. Unlike the usual cases by the largest channel, this is free of masks,
+    which cost much more than arithmetic.
     """
     red, green, blue = images.split(1, dim=1)
     value = torch.maximum(torch.maximum(red, green), blue)
@@ -75,19 +60,10 @@ def color_jitter_(
 ) -> torch.Tensor:
     """Apply brightness, contrast, saturation and hue in each image's own order, in place.
 
-    Images must be sorted by the position (0 to 3) that hue takes among the four operations, so that
-    hue, the costly one, runs once for each image and on slices.
-
-    Args:
-        images (torch.Tensor): RGB images (N, 3, H, W), floats in [0, 255].
-        blends (torch.Tensor): The other three operations (N, 3) in the order of each image.
-        factors (torch.Tensor): Their factors (N, 3), in the same order.
-        shifts (torch.Tensor): Hue shift of each image (N,).
-        hue_bounds (list[int]): Five rising indices; images ``hue_bounds[p]`` to
-            ``hue_bounds[p + 1]`` have hue at position ``p``.
-
-    Returns:
-        torch.Tensor: ``images``.
+    ``blends`` (N, 3) are the first three in the order of each image, with their ``factors`` (N, 3);
+    ``shifts`` (N,) are those of the hue. Images (N, 3, H, W) must be sorted by the position (0 to
+    3) that hue takes among the four, so that hue, the costly one, runs once for each image and on
+    slices: images ``hue_bounds[p]`` to ``hue_bounds[p + 1]`` have it at position ``p``.
     """
     for position, (start, stop) in enumerate(pairwise(hue_bounds)):
         if position:

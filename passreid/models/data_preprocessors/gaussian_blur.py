@@ -9,15 +9,10 @@ _SIGMAS_COVERED = 3.0
 
 
 def gaussian_kernels(sigmas: torch.Tensor, radius: int) -> torch.Tensor:
-    """Sample normalised Gaussians, each cut off at its own three standard deviations.
+    """Sample Gaussians (N, 2 * radius + 1) of sum 1, each cut off at three ``sigmas`` (N,).
 
-    Args:
-        sigmas (torch.Tensor): Standard deviations in pixels (N,).
-        radius (int): Radius of the common window in pixels.
-
-    Returns:
-        torch.Tensor: Kernels (N, 2 * radius + 1). They do not depend on ``radius`` as long as it
-        covers them, so an image is blurred alike in any batch.
+    They do not depend on ``radius`` as long as it covers them, so an image is blurred alike in any
+    batch.
     """
     steps = torch.arange(-radius, radius + 1, device=sigmas.device)
     kernels = torch.exp(-0.5 * (steps / sigmas[:, None]) ** 2)
@@ -26,20 +21,12 @@ def gaussian_kernels(sigmas: torch.Tensor, radius: int) -> torch.Tensor:
 
 
 def gaussian_blur(images: torch.Tensor, sigmas: torch.Tensor, max_sigma: float) -> torch.Tensor:
-    """Blur images with separable Gaussians and reflected borders.
+    """Blur float images (N, C, H, W) by ``sigmas`` (N,) in pixels, with reflected borders.
 
     Both passes add up shifted copies of the flattened image: a shift by one row is a shift by the
     padded width, a shift by one column a shift by one, whose wrap-around falls into the padding.
-    Every operand is contiguous, which makes this faster than a grouped convolution.
-
-    Args:
-        images (torch.Tensor): Images (N, C, H, W), floats.
-        sigmas (torch.Tensor): Standard deviation for each image in pixels (N,), above 0, on the
-            device of ``images``.
-        max_sigma (float): Upper bound of ``sigmas``, known without asking the device.
-
-    Returns:
-        torch.Tensor: Blurred images (N, C, H, W).
+    Every operand is contiguous, which makes this faster than a grouped convolution. ``max_sigma``
+    is an upper bound of ``sigmas``, known without asking the device.
     """
     height, width = images.shape[2:]
     radius = min(max(math.ceil(_SIGMAS_COVERED * max_sigma), 1), height - 1, width - 1)

@@ -98,22 +98,12 @@ class PASSDataPreprocessor(ClsDataPreprocessor):
         self.solarize_threshold = solarize_threshold
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Prepare a batch.
+        """Prepare a batch of views, or, unless training, a plain batch of images.
 
-        Args:
-            data (dict): ``inputs`` and, optionally, ``data_samples``. ``inputs`` is a dict of
-                ``global_views`` (B, num_global, H, W, 3) and ``local_views`` (B, num_local, h, w,
-                3), uint8, or, unless training, a plain batch of images.
-            training (bool): Whether to augment.
-
-        Returns:
-            dict: ``inputs`` and ``data_samples``. Views become normalised float32 RGB:
-            ``global_views`` (num_global * B, 3, H, W) and ``local_views`` (num_local * B, 3, h, w),
-            all images of the first view in front; local views keep the order of their areas.
-
-        Raises:
-            TypeError: If ``training`` and ``inputs`` are not views.
-            ValueError: If there are not as many probabilities as views.
+        ``inputs`` is a dict of ``global_views`` (B, num_global, H, W, 3) and ``local_views`` (B,
+        num_local, h, w, 3), uint8. They become normalised float32 RGB, (num_global * B, 3, H, W)
+        and (num_local * B, 3, h, w), all images of the first view in front; local views keep the
+        order of their areas.
         """
         inputs = data['inputs']
         if not isinstance(inputs, dict):
@@ -138,19 +128,11 @@ class PASSDataPreprocessor(ClsDataPreprocessor):
         return {'inputs': views, 'data_samples': data.get('data_samples')}
 
     def draw(self, kind: str, num_images: int, num_views: int) -> ViewDraws:
-        """Draw the parameters of all views of one kind from torch's global CPU generator.
+        """Draw the parameters of V * B views of one kind, all images of the first view in front.
 
-        They are drawn on the CPU whatever the device of the images: which views take part in an
-        operation is then known without waiting for the device, and a seed gives the same views on
-        all devices.
-
-        Args:
-            kind (str): ``'global_views'`` or ``'local_views'``.
-            num_images (int): Number of images B.
-            num_views (int): Number V of views of this kind of an image.
-
-        Returns:
-            ViewDraws: Parameters of the V * B views, all images of the first view in front.
+        They are drawn from torch's global CPU generator whatever the device of the images: which
+        views take part in an operation is then known without waiting for the device, and a seed
+        gives the same views on all devices.
         """
         blur_prob, solarize_prob = (
             torch.tensor(_per_view(f'{kind} {name}', probs[kind], num_views)).repeat_interleave(

@@ -51,14 +51,7 @@ class RandomErasing:
         self.value = value
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Erase.
-
-        Args:
-            images (Tensor): Normalised images ``(B, C, H, W)``; left as they are.
-
-        Returns:
-            Tensor: The images with their boxes erased.
-        """
+        """Return normalised images ``(B, C, H, W)`` with their boxes erased."""
         boxes = self.draw_boxes(len(images), *images.shape[2:])
         mask = _box_mask(boxes.to(images.device, non_blocking=True), *images.shape[2:])
         if self.mode == 'constant':
@@ -72,15 +65,8 @@ class RandomErasing:
     def draw_boxes(self, num_images: int, height: int, width: int) -> Tensor:
         """Draw the box of each image from torch's global CPU generator.
 
-        Args:
-            num_images (int): Number of images B.
-            height (int): Height H of the images in pixels.
-            width (int): Width W of the images in pixels.
-
-        Returns:
-            Tensor: Top, left, height and width in pixels, ``(B, 4)`` int64 on the CPU; height and
-            width are 0 where nothing is erased. Boxes are smaller than the image in both
-            directions.
+        Top, left, height and width in pixels, ``(B, 4)`` int64 on the CPU; height and width are 0
+        where nothing is erased. Boxes are smaller than the image in both directions.
         """
         chosen = torch.rand(num_images) < self.prob
         area, aspect = torch.rand(2, num_images, _ATTEMPTS)

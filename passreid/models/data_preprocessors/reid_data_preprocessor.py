@@ -48,17 +48,7 @@ class ReIDDataPreprocessor(ClsDataPreprocessor):
         self._non_blocking = non_blocking
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Prepare a batch.
-
-        Args:
-            data (dict): ``inputs``: images ``(B, 3, H, W)``, or a list of B images
-                ``(3, H, W)``, usually uint8; optionally ``data_samples``.
-            training (bool): Whether to erase. Defaults to False.
-
-        Returns:
-            dict: ``inputs``: ``(B, 3, H, W)`` float32 RGB on the device; ``data_samples`` as they
-            came.
-        """
+        """Prepare images ``(B, 3, H, W)``, or a list of B images, to float32 RGB on the device."""
         images = data['inputs']
         if not isinstance(images, Tensor) and len({image.shape for image in images}) == 1:
             # One copy to the device, and one operation for all images instead of one for each.

@@ -17,28 +17,18 @@ NOT_JITTERED = 4
 
 @dataclass
 class ViewDraws:
-    """Parameters of ``N`` views, on the CPU.
+    """Parameters of ``N`` views, on the CPU."""
 
-    Attributes:
-        flip (torch.Tensor): Whether to flip, (N,) bool.
-        hue_position (torch.Tensor): Position of hue among the four operations of the colour jitter,
-            (N,) int64; :data:`NOT_JITTERED` for views without jitter.
-        hue (torch.Tensor): Shift of the hue in turns, (N,) float.
-        blends (torch.Tensor): Order of brightness, contrast and saturation, (N, 3) int64.
-        factors (torch.Tensor): Their factors, in that order, (N, 3) float.
-        gray (torch.Tensor): Whether to remove the colours, (N,) bool.
-        sigma (torch.Tensor): Width of the blur in pixels, (N,) float; 0 for views without blur.
-        solarize (torch.Tensor): Whether to invert bright pixels, (N,) bool.
-    """
-
-    flip: torch.Tensor
+    flip: torch.Tensor  # Whether to flip, (N,) bool.
+    # Position of hue among the four operations of the colour jitter, (N,) int64; NOT_JITTERED for
+    # views without jitter.
     hue_position: torch.Tensor
-    hue: torch.Tensor
-    blends: torch.Tensor
-    factors: torch.Tensor
-    gray: torch.Tensor
-    sigma: torch.Tensor
-    solarize: torch.Tensor
+    hue: torch.Tensor  # Shift of the hue in turns, (N,) float.
+    blends: torch.Tensor  # Order of brightness, contrast and saturation, (N, 3) int64.
+    factors: torch.Tensor  # Their factors, in that order, (N, 3) float.
+    gray: torch.Tensor  # Whether to remove the colours, (N,) bool.
+    sigma: torch.Tensor  # Width of the blur in pixels, (N,) float; 0 for views without blur.
+    solarize: torch.Tensor  # Whether to invert bright pixels, (N,) bool.
 
     def __getitem__(self, index: torch.Tensor | slice) -> 'ViewDraws':
         return ViewDraws(*(getattr(self, field.name)[index] for field in fields(self)))
@@ -60,22 +50,12 @@ def augment_views(
     to_rgb: bool = True,
     solarize_threshold: float = 128,
 ) -> torch.Tensor:
-    """Flip, jitter, grey, blur, solarise and normalise views.
+    """Flip, jitter, grey, blur, solarise and normalise views (B, V, H, W, 3), uint8.
 
-    Nothing here waits for the device. On a CPU, views are processed in pieces that stay in cache.
-
-    Args:
-        views (torch.Tensor): Views (B, V, H, W, 3), uint8.
-        draws (ViewDraws | None): Parameters of the V * B views, all images of the first view in
-            front; None to normalise only.
-        mean (torch.Tensor): Mean of the channels (3, 1, 1) in [0, 255].
-        std (torch.Tensor): Standard deviation of the channels (3, 1, 1) in [0, 255].
-        to_rgb (bool): Whether the views are BGR.
-        solarize_threshold (float): Values from here on are inverted by solarisation.
-
-    Returns:
-        torch.Tensor: Normalised RGB views (V * B, 3, H, W), float32, all images of the first view
-        in front.
+    ``draws`` has the parameters of the V * B views, all images of the first view in front, or is
+    None to normalise only; ``mean`` and ``std`` are (3, 1, 1) in [0, 255]. The result is float32
+    RGB (V * B, 3, H, W) in the same order. Nothing here waits for the device. On a CPU, views are
+    processed in pieces that stay in cache.
     """
     num_images, num_views, height, width, channels = views.shape
     images = views.flatten(0, 1)

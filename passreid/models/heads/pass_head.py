@@ -83,25 +83,16 @@ class PASSHead(BaseModule):
     ) -> dict[str, Tensor]:
         """Compute the loss and the health of the teacher.
 
-        All sequences have one entry for [CLS] and each [PART].
+        All sequences have one entry for [CLS] and each [PART]: embeddings of the student ``(V * B,
+        D)``, view after view, the ``U = num_global_views`` global views first (V may differ between
+        tokens), those of the teacher ``(U * B, D)``, and prototypes ``(K, D)``, used at unit
+        length.
 
-        Args:
-            student (Sequence[Tensor]): Embeddings ``(V * B, D)``, view after
-                view, the global views first; V may differ between tokens.
-            student_prototypes (Sequence[Tensor]): ``(K, D)``; of any length,
-                used at unit length.
-            teacher (Sequence[Tensor]): Embeddings of the global views
-                ``(U * B, D)``, view after view.
-            teacher_prototypes (Sequence[Tensor]): ``(K, D)``, likewise.
-            num_global_views (int): U. Defaults to 2.
-
-        Returns:
-            dict[str, Tensor]: ``loss_cls`` and, with parts, ``loss_part``: the
-            summands of the mean over all (token, teacher view, student view)
-            terms. ``teacher_entropy`` (nats, mean over images and tokens),
-            ``teacher_kl_uniform`` (nats, of the batch's mean assignment),
-            ``teacher_information`` (nats, entropy of the mean assignment
-            minus mean entropy, smallest over the tokens; 0 is collapse).
+        ``loss_cls`` and, with parts, ``loss_part`` are the summands of the mean over all (token,
+        teacher view, student view) terms. ``teacher_entropy`` (nats) is a mean over images and
+        tokens, ``teacher_kl_uniform`` that of the batch's mean assignment, ``teacher_information``
+        the entropy of the mean assignment minus mean entropy, smallest over the tokens; 0 is
+        collapse.
         """
         batch = len(teacher[0]) // num_global_views
         sums, health, num_terms = [], [], 0

@@ -97,14 +97,9 @@ class ReIDHead(BaseModule):
             return self.neck(self._tokens(feats))
 
     def forward(self, feats: tuple[Tensor, ...]) -> Tensor:
-        """Extract test features.
+        """Extract test features ``(B, D)`` float32 of unit length.
 
-        Args:
-            feats (tuple[Tensor, ...]): The last one counts: tokens
-                ``(B, 1 + L, C)``, or [CLS] alone ``(B, C)``.
-
-        Returns:
-            Tensor: ``(B, D)``, float32, of unit length.
+        The last of ``feats`` counts: tokens ``(B, 1 + L, C)``, or [CLS] alone ``(B, C)``.
         """
         return F.normalize(self.features(feats), dim=1)
 
@@ -117,35 +112,15 @@ class ReIDHead(BaseModule):
     def predict(
         self, feats: tuple[Tensor, ...], data_samples: list[DataSample] | None = None
     ) -> list[DataSample]:
-        """Put test features into samples.
-
-        Args:
-            feats (tuple[Tensor, ...]): As of :meth:`forward`.
-            data_samples (list[DataSample], optional): Where to put them.
-
-        Returns:
-            list[DataSample]: Each with ``feature``, ``(D,)`` float32 of unit length.
-        """
+        """Put test features ``(D,)`` float32 of unit length into samples."""
         return put_features(self(feats), data_samples)
 
     def loss(self, feats: tuple[Tensor, ...], data_samples: list[DataSample]) -> dict[str, Tensor]:
-        """Compute the losses.
+        """Compute the summands ``loss_id`` and, with a metric loss, ``loss_triplet``.
 
-        Args:
-            feats (tuple[Tensor, ...]): As of :meth:`forward`.
-            data_samples (list[DataSample]): With ``gt_label``.
-
-        Returns:
-            dict[str, Tensor]: The summands ``loss_id`` and, with a metric loss,
-            ``loss_triplet``; for the log ``accuracy`` (of the batch, in
-            percent), ``hardest_positive`` and ``hardest_negative`` (means over
-            the batch of the Euclidean distances to the farthest image of the
-            same and the nearest of another identity, before the neck; the
-            latter is 0 in a batch of one identity).
-
-        Raises:
-            ValueError: If there is no classifier, or a label on the host is
-                none of its classes.
+        For the log there are ``accuracy`` (of the batch, in percent), ``hardest_positive`` and
+        ``hardest_negative``: means of the Euclidean distances to the farthest image of the same and
+        the nearest of another identity, before the neck (0 in a batch of one identity).
         """
         if self.classifier is None:
             raise ValueError(

@@ -2,7 +2,7 @@
 
 from .attention import attention, prefix_layer, prefix_query_key_value
 from .bn_neck import BNNeck, fuse_tokens
-from .ics_stem import ICSStem, InstanceBatchNorm2d
+from .ics_stem import ICSStem
 from .resize import Grid, resize_patch_kernel, resize_table
 from .spatial_prior import start_from_positions
 
@@ -10,7 +10,6 @@ __all__ = [
     'BNNeck',
     'Grid',
     'ICSStem',
-    'InstanceBatchNorm2d',
     'attention',
     'fuse_tokens',
     'prefix_layer',

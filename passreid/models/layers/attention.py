@@ -8,20 +8,10 @@ from torch.nn import functional as F
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, dropout_p: float = 0.0) -> Tensor:
-    """Scaled dot-product attention by the kernel that is fastest for the case.
+    """Scaled dot-product attention ``(B, heads, N, C)`` by the kernel that is fastest for the case.
 
-    The fused kernel of torch wins everywhere but in training on a CPU, where
-    its backward pass takes longer than the rest of the layer; there the plain
-    product, softmax, product is used.
-
-    Args:
-        query (Tensor): ``(B, heads, N, C)``.
-        key (Tensor): ``(B, heads, M, C)``.
-        value (Tensor): ``(B, heads, M, C)``.
-        dropout_p (float): Dropout probability of the attention weights.
-
-    Returns:
-        Tensor: ``(B, heads, N, C)``.
+    The fused kernel of torch wins everywhere but in training on a CPU, where its backward pass
+    takes longer than the rest of the layer; there the plain product, softmax, product is used.
     """
     if query.device.type == 'cpu' and torch.is_grad_enabled() and query.requires_grad:
         return scaled_dot_product_attention_pyimpl(query, key, value, dropout_p=dropout_p)
@@ -31,16 +21,9 @@ def attention(query: Tensor, key: Tensor, value: Tensor, dropout_p: float = 0.0)
 def prefix_query_key_value(
     layer: TransformerEncoderLayer, x: Tensor, num_tokens: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries of the first tokens, keys and values of all.
+    """Queries of the first n tokens of ``x (B, N, C)``, keys and values of all.
 
-    Args:
-        layer (TransformerEncoderLayer): A layer of mmpretrain's ViT.
-        x (Tensor): Tokens ``(B, N, C)``.
-        num_tokens (int): Number of tokens n at the front.
-
-    Returns:
-        tuple[Tensor, Tensor, Tensor]: ``(B, heads, n, C / heads)``, then twice
-        ``(B, heads, N, C / heads)``.
+    They are ``(B, heads, n, C / heads)`` and twice ``(B, heads, N, C / heads)``.
     """
     qkv, heads = layer.attn.qkv, layer.attn.num_heads
     width = layer.attn.embed_dims
@@ -53,18 +36,10 @@ def prefix_query_key_value(
 
 
 def prefix_layer(layer: TransformerEncoderLayer, x: Tensor, num_tokens: int) -> Tensor:
-    """Run a layer whose outputs are wanted for the first tokens only.
+    """Run a layer on ``x (B, N, C)`` for its first n outputs ``(B, n, C)`` only.
 
-    The same numbers as ``layer(x)[:, :num_tokens]``, without projection and
-    feed-forward network of the other tokens.
-
-    Args:
-        layer (TransformerEncoderLayer): A layer of mmpretrain's ViT.
-        x (Tensor): Tokens ``(B, N, C)``.
-        num_tokens (int): Number of tokens n at the front.
-
-    Returns:
-        Tensor: ``(B, n, C)``.
+    The same numbers as ``layer(x)[:, :num_tokens]``, without projection and feed-forward network of
+    the other tokens.
     """
     attn = layer.attn
     query, key, value = prefix_query_key_value(layer, x, num_tokens)

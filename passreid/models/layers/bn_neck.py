@@ -8,17 +8,10 @@ from passreid.registry import MODELS
 
 
 def fuse_tokens(tokens: Tensor, fusion: str) -> Tensor:
-    """Join [CLS] with the mean of the [PART] tokens.
+    """Join [CLS] and the mean of the [PART] tokens of ``tokens (B, 1 + L, C)``.
 
-    Source: `PASS <https://arxiv.org/abs/2203.03931>`_, section 3.4.
-
-    Args:
-        tokens (Tensor): [CLS], [PART 1..L], ``(B, 1 + L, C)``.
-        fusion (str): ``'cat'`` puts one behind the other, ``'mean'`` averages the two. It does
-            not matter when there are no parts.
-
-    Returns:
-        Tensor: ``(B, 2 C)`` for ``'cat'`` with parts, else ``(B, C)``.
+    ``'cat'`` puts one behind the other, ``(B, 2 C)``; ``'mean'`` averages the two, ``(B, C)``.
+    Without parts there is [CLS] alone.
     """
     whole, parts = tokens[:, 0], tokens[:, 1:]
     if not parts.shape[1]:
@@ -75,14 +68,7 @@ class BNNeck(nn.Module):
         return fuse_tokens(tokens, self.fusion)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Fuse and normalise.
-
-        Args:
-            tokens (Tensor): [CLS], [PART 1..L], ``(B, 1 + L, C)``.
-
-        Returns:
-            Tensor: ``(B, out_channels)``.
-        """
+        """Fuse and normalise tokens ``(B, 1 + L, C)`` into ``(B, out_channels)``."""
         if not self.multi_neck:
             return self._unit(self.norms[0](self.fuse(tokens)))
         pairs = zip(self.norms, tokens.unbind(1), strict=True)

@@ -9,11 +9,7 @@ from torch import Tensor, nn
 class InstanceBatchNorm2d(nn.Module):
     """Normalise the first half of the channels by instance, the rest by batch.
 
-    Source: `Two at Once: Enhancing Learning and Generalization Capacities via
-    IBN-Net <https://arxiv.org/abs/1807.09441>`_, section 3.
-
-    Args:
-        num_channels (int): Number of channels; at least 2.
+    Source: `IBN-Net <https://arxiv.org/abs/1807.09441>`_, section 3.
     """
 
     def __init__(self, num_channels: int) -> None:
@@ -23,33 +19,19 @@ class InstanceBatchNorm2d(nn.Module):
         self.batch_norm = nn.BatchNorm2d(num_channels - self.num_instance_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise.
-
-        Args:
-            x (Tensor): Feature maps ``(B, C, H, W)``.
-
-        Returns:
-            Tensor: Normalised feature maps, same shape.
-        """
+        """Normalise feature maps ``(B, C, H, W)``."""
         by_instance, by_batch = x.tensor_split((self.num_instance_channels,), dim=1)
         return torch.cat((self.instance_norm(by_instance), self.batch_norm(by_batch)), dim=1)
 
 
 class ICSStem(BaseModule):
-    """IBN-based convolution stem, a drop-in for the patch embedding.
+    """IBN-based convolution stem, a drop-in for the patch embedding with an even patch size.
 
-    Three 3x3-style convolutions at half resolution (the first 7x7, stride 2),
-    normalised by IBN, IBN and BN, then a patch projection.
+    Three 3x3-style convolutions at half resolution (the first 7x7, stride 2), normalised by IBN,
+    IBN and BN, then a patch projection.
 
-    Source: `Self-Supervised Pre-Training for Transformer-Based Person
-    Re-Identification <https://arxiv.org/abs/2111.12084>`_, section 3.3.
-
-    Args:
-        embed_dims (int): Channels of the tokens.
-        input_size (int | tuple[int, int]): Usual image size (h, w) in pixels.
-        patch_size (int): Side of a patch in pixels; even. Defaults to 16.
-        in_channels (int): Channels of the images. Defaults to 3.
-        hidden_channels (int): Channels of the convolutions. Defaults to 64.
+    Source: `Self-Supervised Pre-Training for Transformer-Based Person Re-Identification
+    <https://arxiv.org/abs/2111.12084>`_, section 3.3.
     """
 
     def __init__(
@@ -80,14 +62,6 @@ class ICSStem(BaseModule):
         self.projection = nn.Conv2d(hidden_channels, embed_dims, side, stride=side)
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
-        """Turn images into patch tokens.
-
-        Args:
-            x (Tensor): Images ``(B, in_channels, H, W)``.
-
-        Returns:
-            tuple[Tensor, tuple[int, int]]: Tokens ``(B, h * w, embed_dims)``
-            and their grid ``(h, w)``.
-        """
+        """Turn images ``(B, channels, H, W)`` into tokens ``(B, h * w, C)``, grid (h, w)."""
         x = self.projection(self.stem(x))
         return x.flatten(2).transpose(1, 2), (x.shape[2], x.shape[3])

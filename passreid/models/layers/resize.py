@@ -11,22 +11,11 @@ Grid = tuple[int, int]
 def resize_table(
     table: Tensor, source: Grid, target: Grid, mode: str = 'bicubic', offset: float = 0.0
 ) -> Tensor:
-    """Resize a position table to another grid.
+    """Resize a position table ``(1, h * w, C)`` from one grid (h, w) to another.
 
-    With an offset the sampling grid is that of DINO: the scale factors are
-    ``(target + offset) / source`` and the table is resampled even when the
-    grids are equal. Without, it is a plain resize and the identity for equal
-    grids.
-
-    Args:
-        table (Tensor): Patch positions ``(1, h * w, C)``.
-        source (tuple[int, int]): Grid (h, w) of ``table``.
-        target (tuple[int, int]): Wanted grid (h, w).
-        mode (str): ``'bicubic'`` or ``'bilinear'``.
-        offset (float): Added to the target sizes in the scale factors.
-
-    Returns:
-        Tensor: ``(1, target_h * target_w, C)``.
+    With an offset the sampling grid is that of DINO: the scale factors are ``(target + offset) /
+    source`` and the table is resampled even when the grids are equal. Without, it is a plain resize
+    and the identity for equal grids.
     """
     if not offset:
         return resize_pos_embed(table, source, target, mode, num_extra_tokens=0)
@@ -38,22 +27,13 @@ def resize_table(
 
 
 def resize_patch_kernel(kernel: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize the kernel of a patch embedding so that its responses stay.
+    """Resize the kernel ``(C, in_channels, h, w)`` of a patch embedding so that its responses stay.
 
     The pseudo-inverse resize: with B the matrix that resizes a patch (bicubic, antialiased), the
     new kernel ``(B^T)^+ w`` answers a resized patch as the old one answered the patch itself,
-    exactly when patches grow and with the least mean error when they shrink. Resizing the kernel
-    as if it were an image changes the scale of the responses instead, by the ratio of the areas.
-
-    Source: `FlexiViT: One Model for All Patch Sizes <https://arxiv.org/abs/2212.08013>`_,
-    section 3.4.
-
-    Args:
-        kernel (Tensor): ``(C, in_channels, h, w)``.
-        size (tuple[int, int]): Wanted (h, w) in pixels.
-
-    Returns:
-        Tensor: ``(C, in_channels, *size)`` with the dtype of ``kernel``.
+    exactly when patches grow and with the least mean error when they shrink (`FlexiViT
+    <https://arxiv.org/abs/2212.08013>`_, section 3.4). Resizing the kernel as if it were an image
+    changes the scale of the responses instead, by the ratio of the areas.
     """
     old = tuple(kernel.shape[-2:])
     if old == tuple(size):

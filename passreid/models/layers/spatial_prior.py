@@ -10,18 +10,10 @@ _LOWEST_FREQUENCY, _OCTAVES = 0.35, 3.6
 
 
 def sine_cosine_table(height: int, width: int, channels: int) -> Tensor:
-    """Positions on a grid as sines and cosines of row (first half) and column.
+    """Positions ``(height, width, channels)`` as sines and cosines of row (first half) and column.
 
-    The frequencies are relative to the height of the grid, so that finer
-    patches keep the same positions.
-
-    Args:
-        height (int): Rows.
-        width (int): Columns.
-        channels (int): Channels C, a multiple of 4.
-
-    Returns:
-        Tensor: ``(height, width, C)`` in [-1, 1].
+    The frequencies are relative to the height of the grid, so that finer patches keep the same
+    positions; ``channels`` is a multiple of 4.
     """
     octaves = torch.linspace(0, _OCTAVES, channels // 4)
     frequencies = _LOWEST_FREQUENCY * 8 / height * 2**octaves
@@ -39,17 +31,10 @@ def sine_cosine_table(height: int, width: int, channels: int) -> Tensor:
 def start_from_positions(backbone: Any, amplitude: float) -> None:
     """Let each token of a freshly drawn :class:`PartViT` attend to where it stands.
 
-    Patch positions become sines and cosines, the position of [PART k] that of
-    its row: [PART 1] the top one, [PART L] the bottom one, the others evenly
-    between. There a global view and the local views of area k show the same
-    part of the body: 0 to 0 at the top, 1 to 1 at the bottom, the middle to
-    the middle. Keys start equal to queries, which makes attention follow
-    similar positions.
-
-    Args:
-        backbone (PartViT): Changed in place.
-        amplitude (float): Amplitude of the positions; about 2 outweighs what
-            the patches show.
+    Patch positions become sines and cosines of an amplitude (about 2 outweighs what the patches
+    show), the position of [PART k] that of its row: [PART 1] the top one, [PART L] the bottom one,
+    the others evenly between. There a global view and the local views of area k show the same part
+    of the body. Keys start equal to queries, which makes attention follow similar positions.
     """
     height, width = backbone.patch_resolution
     table = amplitude * sine_cosine_table(height, width, backbone.embed_dims)

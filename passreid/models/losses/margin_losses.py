@@ -39,15 +39,7 @@ class CosineMarginLoss(nn.Module, ABC):
         return cosines
 
     def forward(self, cosines: Tensor, labels: Tensor) -> Tensor:
-        """Compute the mean over the batch, in float32.
-
-        Args:
-            cosines (Tensor): Between each feature and each identity, ``(B, K)``.
-            labels (Tensor): Identities ``(B,)``, int64.
-
-        Returns:
-            Tensor: The loss, a scalar.
-        """
+        """Compute the mean, a float32 scalar, of cosines ``(B, K)`` and labels ``(B,)`` int64."""
         with torch.autocast(cosines.device.type, enabled=False):
             cosines = cosines.float()
             index = labels.unsqueeze(1)

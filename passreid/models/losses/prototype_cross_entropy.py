@@ -16,34 +16,25 @@ def prototype_cross_entropy(
     max_scores: int = MAX_SCORES,
     normalize: bool = False,
 ) -> Tensor:
-    """Sum over view pairs of the mean cross-entropy, in little memory.
+    """Sum over view pairs of the mean cross-entropy, a scalar, in little memory.
 
-    The value is ``sum_u sum_{v != u} mean_b H(targets[u, b], p[v, b])`` with
-    ``p[v, b] = softmax(prototypes @ embeddings[v, b] / temperature)``; the
-    first U views are those that the teacher saw.
+    The value is ``sum_u sum_{v != u} mean_b H(targets[u, b], p[v, b])`` with ``p[v, b] =
+    softmax(prototypes @ embeddings[v, b] / temperature)``; the first U views are those that the
+    teacher saw.
 
-    A cross-entropy is the log-sum-exp of the scores minus the score of the
-    prototypes' mean under the target. The means cost one product for each view
-    of the teacher, whatever the number of pairs; the rest does not depend on
-    the targets and costs one softmax for each student view. The gradient is
-    computed together with the value, chunk by chunk, so the scores of all views
-    never exist at once.
-
-    Source: `PASS <https://arxiv.org/abs/2203.03931>`_, equation 3.
+    A cross-entropy is the log-sum-exp of the scores minus the score of the prototypes' mean under
+    the target. The means cost one product for each view of the teacher, whatever the number of
+    pairs; the rest does not depend on the targets and costs one softmax for each student view. The
+    gradient is computed together with the value, chunk by chunk, so the scores of all views never
+    exist at once.
 
     Args:
         embeddings (Tensor): Student embeddings ``(V, B, D)``.
         prototypes (Tensor): Prototypes ``(K, D)``.
-        targets (Tensor): Teacher probabilities ``(U, B, K)``, float32 or
-            float64; no gradient flows into them.
+        targets (Tensor): Teacher probabilities ``(U, B, K)``, float32 or float64; without gradient.
         temperature (float): Temperature of the student.
-        max_scores (int): Number of scores that may be held at once; at least
-            those of one embedding are.
-        normalize (bool): Use the prototypes at unit length; the gradient is
-            that of the given ones. Defaults to False.
-
-    Returns:
-        Tensor: The sum, a scalar.
+        max_scores (int): Number of scores that may be held at once, but for one embedding's.
+        normalize (bool): Use the prototypes at unit length; the gradient is that of the given ones.
     """
     return _PrototypeCrossEntropy.apply(
         embeddings, prototypes, targets, temperature, max_scores, normalize

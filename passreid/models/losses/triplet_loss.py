@@ -35,22 +35,11 @@ class HardestPairs(NamedTuple):
 
 
 def hardest_pairs(features: Tensor, labels: Tensor) -> HardestPairs:
-    """Find the hardest positive and negative of each image in a batch.
+    """Find the hardest positive and negative of each image, features ``(B, D)``, labels ``(B,)``.
 
-    Which pairs are the hardest is decided without gradient; the distances of
-    those are then computed from differences, so that they are exact however
-    small.
-
-    Source: `In Defense of the Triplet Loss for Person Re-Identification
-    <https://arxiv.org/abs/1703.07737>`_, section 2.
-
-    Args:
-        features (Tensor): ``(B, D)``, float32 or float64.
-        labels (Tensor): Identities ``(B,)``, any numbers of images of each.
-
-    Returns:
-        HardestPairs: The distances, differentiable; the gradient of two equal
-        features is 0.
+    Which pairs are the hardest is decided without gradient; the distances of those are then
+    computed from differences, so that they are exact however small, and the gradient of equal
+    features is 0.
     """
     same = labels.unsqueeze(0) == labels.unsqueeze(1)
     with torch.no_grad():
@@ -104,15 +93,7 @@ class TripletLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        """Compute the mean over the batch.
-
-        Args:
-            features (Tensor): ``(B, D)``.
-            labels (Tensor): Identities ``(B,)``.
-
-        Returns:
-            Tensor: The loss, a scalar.
-        """
+        """Compute the mean over the batch of features ``(B, D)`` with labels ``(B,)``."""
         with torch.autocast(features.device.type, enabled=False):
             features = features.to(torch.promote_types(features.dtype, torch.float32))
             if self.normalize:

@@ -69,15 +69,9 @@ class PASSNeck(BaseModule):
                 nn.init.zeros_(module.bias)
 
     def forward(self, tokens: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Embed the tokens.
+        """Embed the tokens ``(R, C)`` of [CLS] and each [PART]; R may differ between them.
 
-        Args:
-            tokens (Sequence[Tensor]): For [CLS] and each [PART] its tokens
-                ``(R, C)``; R may differ.
-
-        Returns:
-            tuple[Tensor, ...]: For each token kind, embeddings ``(R, D)`` of
-            unit length, float32 under autocast too.
+        Embeddings are ``(R, D)`` of unit length, float32 under autocast too.
         """
         pairs = zip(self.projectors, tokens, strict=True)
         return tuple(_unit(projector(rows)) for projector, rows in pairs)

@@ -51,22 +51,16 @@ class ClusterContrast(ImageClassifier):
         self.register_buffer('pseudo_labels', torch.empty(0, dtype=torch.long), persistent=False)
 
     def set_pseudo_labels(self, labels: Tensor, centres: Tensor) -> None:
-        """Take the outcome of a clustering.
+        """Take the outcome of a clustering: labels ``(N,)`` int64, centers ``(K, D)``.
 
-        Args:
-            labels (Tensor): Cluster of each training image by ``sample_idx``, ``(N,)`` int64; -1
-                for images without one, which do not count when they stand in for another.
-            centres (Tensor): Centre of each cluster, ``(K, D)``; they are normalised.
+        Labels are the clusters of the training images by ``sample_idx``; -1 for images without one,
+        which do not count when they stand in for another.
         """
         self.pseudo_labels = labels.to(self.pseudo_labels.device, torch.long)
         self.memory.set_centres(centres)
 
     def pseudo_label_state(self) -> dict[str, Tensor]:
-        """Labels and memory as they are.
-
-        Returns:
-            dict[str, Tensor]: ``labels`` ``(N,)`` int64 and ``centres`` ``(K, D)`` float32.
-        """
+        """Labels ``(N,)`` int64 and centers ``(K, D)`` float32 as they are."""
         return {'labels': self.pseudo_labels, 'centres': self.memory.centres}
 
     def load_pseudo_label_state(self, state: dict[str, Tensor]) -> None:
@@ -75,15 +69,9 @@ class ClusterContrast(ImageClassifier):
         self.memory.centres = state['centres'].to(self.memory.centres.device)
 
     def extract_feat(self, inputs: Tensor, stage: str = 'neck') -> Tensor | tuple[Tensor, ...]:
-        """Extract features.
+        """Extract features ``(B, D)`` float32, not normalised, of images ``(B, 3, H, W)``.
 
-        Args:
-            inputs (Tensor): Images ``(B, 3, H, W)``.
-            stage (str): ``'backbone'`` for the tokens, else the feature. Defaults to ``'neck'``.
-
-        Returns:
-            Tensor | tuple[Tensor, ...]: Features ``(B, D)`` float32, not normalised as a whole;
-            of the backbone a tuple whose last element is tokens ``(B, 1 + L, C)``.
+        With ``stage='backbone'`` a tuple whose last element is tokens ``(B, 1 + L, C)``.
         """
         return self.backbone(inputs) if stage == 'backbone' else self._features(inputs)
 
@@ -93,18 +81,7 @@ class ClusterContrast(ImageClassifier):
             return self.neck(tokens.float())
 
     def loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
-        """Compute the loss and move the memory.
-
-        Args:
-            inputs (Tensor): Images ``(B, 3, H, W)``.
-            data_samples (list[DataSample]): With ``sample_idx``.
-
-        Returns:
-            dict[str, Tensor]: ``loss``.
-
-        Raises:
-            RuntimeError: If there are no labels yet.
-        """
+        """Compute the loss of images ``(B, 3, H, W)`` by ``sample_idx``, move the memory."""
         if not len(self.pseudo_labels):
             raise RuntimeError(
                 'ClusterContrast has no pseudo labels yet: add PseudoLabelHook to the hooks or '
@@ -117,14 +94,5 @@ class ClusterContrast(ImageClassifier):
     def predict(
         self, inputs: Tensor, data_samples: list[DataSample] | None = None, **kwargs
     ) -> list[DataSample]:
-        """Extract features into samples.
-
-        Args:
-            inputs (Tensor): Images ``(B, 3, H, W)``.
-            data_samples (list[DataSample], optional): Where to put them.
-            **kwargs: Not used.
-
-        Returns:
-            list[DataSample]: Each with ``feature``, ``(D,)`` float32.
-        """
+        """Put the features ``(D,)`` float32 of images ``(B, 3, H, W)`` into samples."""
         return put_features(self._features(inputs), data_samples)

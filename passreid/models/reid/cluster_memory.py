@@ -49,23 +49,14 @@ class ClusterMemory(nn.Module):
         self.register_buffer('centres', torch.empty(0, 0), persistent=False)
 
     def set_centres(self, centres: Tensor) -> None:
-        """Start from other clusters.
-
-        Args:
-            centres (Tensor): ``(K, D)``, of any length but 0; they are normalised.
-        """
+        """Start from other clusters: centers ``(K, D)`` of any length but 0."""
         self.centres = F.normalize(centres.detach().to(self.centres.device, torch.float32), dim=1)
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        """Compute the loss and, in training, move the centres.
+        """Compute the mean loss, a float32 scalar, and, in training, move the centers.
 
-        Args:
-            features (Tensor): ``(B, D)``, of any length; as many in every process.
-            labels (Tensor): Clusters, ``(B,)`` int64, on the same device; -1 for images that do
-                not count.
-
-        Returns:
-            Tensor: Mean loss, a scalar in float32; 0 when no image counts.
+        Features are ``(B, D)`` of any length, as many in every process; labels are clusters
+        ``(B,)`` int64, -1 for images that do not count. The loss is 0 when no image counts.
         """
         with torch.autocast(features.device.type, enabled=False):
             features = F.normalize(features.float(), dim=1)

@@ -91,11 +91,9 @@ class PASS(BaseSelfSupervisor):
 
     @torch.no_grad()
     def update_teacher(self, momentum: float) -> None:
-        """Move teacher and centres; to be called after each optimiser step.
+        """Move teacher, by the ``momentum`` of the old one, and centers after an optimiser step.
 
-        Args:
-            momentum (float): Weight of the old teacher. Parameters alone are
-                averaged: buffers of the teacher's BatchNorm layers are its own.
+        Parameters alone are averaged: buffers of the teacher's BatchNorm layers are its own.
         """
         student = [*self.backbone.parameters(), *self.neck.parameters()]
         torch._foreach_lerp_(list(self.teacher.parameters()), student, 1 - momentum)
@@ -123,19 +121,14 @@ class PASS(BaseSelfSupervisor):
     def loss(
         self, inputs: dict[str, Tensor], data_samples: list[DataSample] | None = None
     ) -> dict[str, Tensor]:
-        """Compute the part-wise loss.
+        """Compute the part-wise loss, see :meth:`PASSHead.loss`.
 
-        Args:
-            inputs (dict[str, Tensor]): ``global_views (2 * B, 3, H, W)``, view
-                after view, and ``local_views (L * n * B, 3, h, w)``, part after
-                part and in it view after view.
-            data_samples (list[DataSample], optional): Not used.
-
-        Returns:
-            dict[str, Tensor]: See :meth:`PASSHead.loss`.
+        ``inputs`` are ``global_views (2 * B, 3, H, W)``, view after view, and ``local_views (L * n
+        * B, 3, h, w)``, part after part and in it view after view.
         """
         global_views, local_views = inputs['global_views'], inputs['local_views']
-        teacher_tokens = self._teacher_tokens(global_views)
+        with torch.no_grad():
+            teacher_tokens = self.teacher['backbone'](global_views)[0].unbind(1)
         tokens = self._student_tokens(global_views, local_views)
         return self.head.loss(
             self.neck(tokens),
@@ -148,32 +141,21 @@ class PASS(BaseSelfSupervisor):
     def predict(
         self, inputs: Tensor, data_samples: list[DataSample] | None = None
     ) -> list[DataSample]:
-        """Extract the teacher's features.
+        """Put the teacher's features of images ``(B, 3, H, W)`` into samples.
 
-        Args:
-            inputs (Tensor): Images ``(B, 3, H, W)``.
-            data_samples (list[DataSample], optional): Where to put them.
-
-        Returns:
-            list[DataSample]: Each with ``feature``: [CLS] and the mean of the
-            [PART] tokens, ``(2 C,)`` or without parts ``(C,)``, float32, of
-            unit length.
+        ``feature`` is [CLS] and the mean of the [PART] tokens, ``(2 C,)`` or without parts
+        ``(C,)``, float32, of unit length.
         """
         tokens = self.teacher['backbone'](inputs)[0].float()
         return put_features(F.normalize(fuse_tokens(tokens, 'cat'), dim=-1), data_samples)
 
     @torch.no_grad()
     def part_separation(self, views: Tensor) -> dict[str, Tensor]:
-        """Measure what the teacher's [PART] tokens have learned.
+        """Measure what the teacher's [PART] tokens have learned, on images ``(B > 1, 3, H, W)``.
 
-        Args:
-            views (Tensor): Images ``(B, 3, H, W)``, B at least 2.
-
-        Returns:
-            dict[str, Tensor]: ``part_cosine_k``: mean cosine of [PART k] and
-            [CLS], each centred over the batch. ``attention_height_cls`` and
-            ``attention_height_k``: mean height of the centre of the last
-            layer's attention, 0 the top edge, 1 the bottom.
+        ``part_cosine_k`` is the mean cosine of [PART k] and [CLS], each centred over the batch;
+        ``attention_height_cls`` and ``attention_height_k`` are the mean height of the center of the
+        last layer's attention, 0 the top edge, 1 the bottom.
         """
         backbone = self.teacher['backbone']
         training = backbone.training
@@ -189,10 +171,6 @@ class PASS(BaseSelfSupervisor):
         figures = {f'part_cosine_{k}': value for k, value in enumerate(cosines, start=1)}
         pairs = zip(names, heights, strict=True)
         return figures | {f'attention_height_{name}': value for name, value in pairs}
-
-    @torch.no_grad()
-    def _teacher_tokens(self, global_views: Tensor) -> tuple[Tensor, ...]:
-        return self.teacher['backbone'](global_views)[0].unbind(1)
 
     def _student_tokens(self, global_views: Tensor, local_views: Tensor) -> list[Tensor]:
         """Tokens of each kind over the views that it is trained on."""

@@ -10,6 +10,8 @@ from torch.nn import functional as F
 from passreid.registry import MODELS
 from passreid.utils.distributed import unwrap_model
 
+from ..utils import put_features
+
 
 @MODELS.register_module()
 class FlipTTAModel(BaseTTAModel):
@@ -31,15 +33,7 @@ class FlipTTAModel(BaseTTAModel):
     """
 
     def test_step(self, data: dict) -> list[DataSample]:
-        """Predict a batch.
-
-        Args:
-            data (dict): What the data loader gives: ``inputs`` and, optionally,
-                ``data_samples``.
-
-        Returns:
-            list[DataSample]: See :meth:`merge_preds`.
-        """
+        """Predict a batch of a data loader; see :meth:`merge_preds`."""
         model = unwrap_model(self.module)
         batch = model.data_preprocessor(data, False)
         predictions = model(**batch, mode='predict')
@@ -48,22 +42,12 @@ class FlipTTAModel(BaseTTAModel):
         return self.merge_preds(list(zip(predictions, mirrored, strict=True)))
 
     def merge_preds(self, data_samples_list: Sequence[Sequence[DataSample]]) -> list[DataSample]:
-        """Merge the predictions for the views of each image.
+        """Merge the predictions for the views of each image into the first of them.
 
-        Args:
-            data_samples_list (Sequence[Sequence[DataSample]]): For each image
-                the predictions for its views, with ``feature``.
-
-        Returns:
-            list[DataSample]: The first prediction for each image; its
-            ``feature``, ``(D,)`` float32, is the mean of the normalised features
-            of the views, normalised.
+        Its ``feature``, ``(D,)`` float32, is the mean of the normalised features, normalised.
         """
         views = torch.stack(
             [torch.stack([view.feature for view in views]) for views in data_samples_list]
         )
         features = F.normalize(F.normalize(views.float(), dim=-1).mean(1), dim=-1)
-        merged = [views[0] for views in data_samples_list]
-        for sample, feature in zip(merged, features, strict=True):
-            sample.feature = feature
-        return merged
+        return put_features(features, [views[0] for views in data_samples_list])

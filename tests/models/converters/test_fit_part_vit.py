@@ -5,17 +5,15 @@ from plain_vits import ARCH, images, jittered, part_vit, timm_vit
 
 from passreid.models import PartViT
 from passreid.models.converters import fit_part_vit
-from passreid.models.converters.fit_part_vit import fold_layer_scale
 from passreid.models.layers import resize_table
 
 
-def assert_same_cls(model, weights, expected, strict=True):
+def assert_same_cls(model, weights, expected):
     """Load, and compare the [CLS] that comes out."""
-    result = model.load_state_dict(weights, strict=strict)
+    model.load_state_dict(weights)
     with torch.no_grad():
         (tokens,) = model(images())
     torch.testing.assert_close(tokens[:, 0], expected[:, 0], atol=1e-5, rtol=1e-5)
-    return result
 
 
 def features(foreign):
@@ -25,13 +23,7 @@ def features(foreign):
 
 @pytest.mark.parametrize(
     'options',
-    [
-        {},
-        dict(qkv_bias=False),
-        dict(pre_norm=True),
-        dict(no_embed_class=True),
-        dict(init_values=0.3),
-    ],
+    [{}, dict(qkv_bias=False), dict(pre_norm=True), dict(no_embed_class=True)],
     ids=str,
 )
 def test_timm_gives_the_same_features(options):
@@ -60,32 +52,23 @@ def test_missing_biases_are_zero():
 
 @pytest.mark.parametrize('scale', [0.0, 0.3])
 def test_mmpretrain_gives_the_same_features(scale):
-    foreign = jittered(
-        VisionTransformer(ARCH, img_size=64, out_type='cls_token', layer_scale_init_value=scale)
-    )
+    options = dict(out_type='cls_token', layer_scale_init_value=scale)
+    foreign = jittered(VisionTransformer(ARCH, img_size=64, **options))
     with torch.no_grad():
         (expected,) = foreign(images())
     assert_same_cls(part_vit(), foreign.state_dict(), expected[:, None])
 
 
 @pytest.mark.parametrize('own_scale', [0.0, 1e-5])
-def test_layer_scale_is_merged_or_loaded(own_scale):
-    foreign = timm_vit(num_classes=0, init_values=0.5)
+@pytest.mark.parametrize('scale', [None, 0.5])
+def test_layer_scale_is_merged_loaded_or_one(scale, own_scale):
+    foreign = timm_vit(num_classes=0, init_values=scale)
     model = part_vit(layer_scale_init_value=own_scale)
     assert_same_cls(model, foreign.state_dict(), features(foreign))
     names = [f'layers.{i}.{name}.weight' for i in (0, 1) for name in ('attn.gamma1', 'ffn.gamma2')]
     notes = fit_part_vit(dict(foreign.state_dict()), model)
-    assert notes.merged == ([] if own_scale else names)
-    if own_scale:
-        assert torch.equal(model.layers[1].ffn.gamma2.weight, foreign.blocks[1].ls2.gamma)
-
-
-def test_a_model_with_layer_scale_takes_weights_without():
-    foreign = timm_vit(num_classes=0)
-    model = part_vit(layer_scale_init_value=1e-5)
-    assert_same_cls(model, foreign.state_dict(), features(foreign))
-    notes = fit_part_vit(dict(foreign.state_dict()), model)
-    assert notes.initialised['layers.0.attn.gamma1.weight'].startswith('one (')
+    assert notes.merged == (names if scale and not own_scale else [])
+    assert list(notes.initialised) == (names if own_scale and not scale else [])
 
 
 def test_other_patches_and_grids_are_resized_and_noted():
@@ -119,7 +102,6 @@ def test_a_plain_model_leaves_parts_alone():
     ('found', 'wanted', 'words'),
     [
         (dict(stem='ics'), dict(stem='patch'), "stem='ics'"),
-        (dict(stem='patch'), dict(stem='ics'), "stem='patch'"),
         (dict(pre_norm=True), {}, 'pre_norm=True'),
         ({}, dict(pre_norm=True), 'pre_norm=False'),
         (dict(arch=ARCH | dict(num_layers=3)), {}, '3 layers.*2.*arch'),
@@ -136,11 +118,3 @@ def test_weights_for_other_settings_are_refused(found, wanted, words):
     )
     with pytest.raises(ValueError, match=words):
         model.load_state_dict(source.state_dict())
-
-
-def test_half_precision_is_not_rounded_twice():
-    scale, linear = 'layers.0.attn.gamma1.weight', 'layers.0.attn.proj.weight'
-    before = {scale: torch.randn(4).half(), linear: torch.randn(4, 3).half()}
-    after = dict(before)
-    assert fold_layer_scale(after) == [scale] and scale not in after
-    assert torch.equal(after[linear], before[scale].float()[:, None] * before[linear].float())

@@ -1,15 +1,12 @@
 import pytest
 import torch
+from plain_vits import below
 
 from passreid.models.converters import flatten
 
 ONE = torch.ones(1)
 NAMES = ('backbone.cls_token', 'backbone.ln1.weight', 'neck.norms.0.weight', 'head.fc.bias')
 WEIGHTS = {name: torch.full((1,), float(i)) for i, name in enumerate(NAMES)}
-
-
-def below(prefix, weights=WEIGHTS):
-    return {prefix + name: value for name, value in weights.items()}
 
 
 @pytest.mark.parametrize(
@@ -19,17 +16,17 @@ def below(prefix, weights=WEIGHTS):
         {'state_dict': WEIGHTS, 'epoch': 3},
         {'model': WEIGHTS, 'optimizer': {'state': {0: {'exp_avg': ONE}}}},
         # Lightning keeps the settings of the model beside.
-        {'model': {'name': 'vit_small'}, 'state_dict': below('model.')},
-        {'model': below('x.'), 'model_ema': WEIGHTS},
-        {'model': {'state_dict': below('module.')}},
-        below('_orig_mod.module.'),
+        {'model': {'name': 'vit_small'}, 'state_dict': below('model.', WEIGHTS)},
+        {'model': below('x.', WEIGHTS), 'model_ema': WEIGHTS},
+        {'model': {'state_dict': below('module.', WEIGHTS)}},
+        below('_orig_mod.module.', WEIGHTS),
         {name.replace('backbone.', 'backbone._orig_mod.'): v for name, v in WEIGHTS.items()},
         {name.replace('.', '.module.', 1): value for name, value in WEIGHTS.items()},
-        below('net.reid.') | {'criterion.weight': ONE},
-        {'student': below('module.')},
+        below('net.reid.', WEIGHTS) | {'criterion.weight': ONE},
+        {'student': below('module.', WEIGHTS)},
         {'teacher': WEIGHTS},
-        below('student.'),
-        below('teacher.'),
+        below('student.', WEIGHTS),
+        below('teacher.', WEIGHTS),
     ],
 )
 def test_the_same_names_whatever_is_around(content):
@@ -41,10 +38,10 @@ def test_student_and_teacher():
     teacher = {name: value + 1 for name, value in WEIGHTS.items()}
     expected = WEIGHTS | below('teacher.', teacher)
     center = {'center_cls': ONE}
-    content = {'student': below('module.'), 'teacher': teacher, 'dino_loss': center, 'epoch': 1}
+    content = {'student': below('module.', WEIGHTS), 'teacher': teacher, 'dino_loss': center}
     assert flatten(content) == expected | {'dino_loss.center_cls': ONE}
     assert flatten({'model': content}) == expected | {'dino_loss.center_cls': ONE}
-    assert flatten(below('student.') | below('teacher.', teacher)) == expected
+    assert flatten(below('student.', WEIGHTS) | below('teacher.', teacher)) == expected
     assert flatten({'state_dict': expected, 'meta': {}}) == expected
 
 
@@ -72,7 +69,7 @@ def test_several_vits_keep_their_names():
 
 
 def test_a_prefix():
-    content = {'state_dict': below('module.query.') | below('key.')}
+    content = {'state_dict': below('module.query.', WEIGHTS) | below('key.', WEIGHTS)}
     for prefix in ('query', 'query.', 'module.query'):
         assert flatten(content, prefix) == WEIGHTS
     with pytest.raises(ValueError, match=r"'other.'.*\['key', 'module'\]"):

@@ -5,7 +5,7 @@ from plain_vits import ARCH
 from passreid.models import PartViT
 from passreid.models.converters import to_pass_checkpoint, to_vit_checkpoint
 from passreid.models.converters.load import fill_model
-from passreid.models.converters.positions import plausible_grids, split_positions, stated_grid
+from passreid.models.converters.positions import split_positions, stated_grid
 from passreid.utils.checkpoint_loading import read_checkpoint
 
 # Image sizes of the field, of which several have as many patches as a square.
@@ -66,31 +66,6 @@ def test_tables_of_others_are_told_or_right_or_refused(size, convert):
         for model in (told, silent):
             torch.testing.assert_close(model.pos_embed.data, resized(source, model))
             assert torch.equal(model.cls_position, source.cls_position)
-
-
-@pytest.mark.parametrize(
-    ('positions', 'patch', 'grids'),
-    [
-        (196, 16, [(14, 14)]),
-        (256, 14, [(16, 16)]),
-        (1369, 14, [(37, 37)]),
-        (784, 8, [(28, 28)]),
-        (576, 16, [(24, 24)]),
-        (128, 16, [(16, 8)]),
-        (192, 16, [(24, 8)]),
-        (50, 16, [(10, 5)]),
-        (32, 8, [(8, 4)]),
-        (144, 16, [(12, 12), (18, 8), (24, 6)]),
-        (64, 16, [(8, 8), (16, 4)]),
-        (36, 16, [(6, 6), (9, 4), (12, 3)]),
-        (48, 16, [(12, 4)]),
-        (7, 16, []),
-        (81, 16, [(9, 9)]),
-        (225, 16, [(15, 15)]),
-    ],
-)
-def test_plausible_grids(positions, patch, grids):
-    assert plausible_grids(positions, patch) == grids
 
 
 def table(rows, patch=16):

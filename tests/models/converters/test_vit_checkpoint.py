@@ -10,50 +10,15 @@ def weights():
     return timm_vit(num_classes=0).state_dict()
 
 
-def assert_taken(found, weights, more=0):
-    """Compare a few weights and the number of all."""
-    assert torch.equal(found['backbone.cls_token'], weights['cls_token'])
-    assert torch.equal(found['backbone.cls_position'], weights['pos_embed'][:, :1])
-    assert torch.equal(found['backbone.pos_embed'], weights['pos_embed'][:, 1:])
-    fc2 = weights['blocks.1.mlp.fc2.bias'] + more
-    assert torch.equal(found['backbone.layers.1.ffn.layers.1.bias'], fc2)
-    assert len(found) == len(weights) + 1
-
-
-@pytest.mark.parametrize(
-    'contain',
-    [
-        lambda w: w,
-        lambda w: {'state_dict': {f'module._orig_mod.encoder.{k}': v for k, v in w.items()}},
-        dino_container,
-        lambda w: {'teacher': dino_container(w, 'dino_head.mlp.0.bias')['teacher']},
-        lambda w: {'student': {f'module.backbone.{k}': v for k, v in w.items()}},
-    ],
-)
-def test_containers(weights, contain):
-    assert_taken(from_vit_checkpoint(contain(weights)), weights)
-
-
-def test_what_part_vit_has_no_use_for_is_left_out(weights):
-    beside = {
-        'head.weight': torch.ones(5, 32),
-        'mask_token': torch.zeros(1, 32),
-    }
-    assert_taken(from_vit_checkpoint(weights | beside), weights)
-
-
 @pytest.mark.parametrize(
     ('name', 'advice'),
     [
         ('register_tokens', 'without registers'),
-        ('reg_token', 'without registers'),
-        ('storage_tokens', 'without registers'),
         ('dist_token', 'without distillation'),
         ('sie_embed', 'SIE_CAMERA'),
         ('rope.freqs', 'rotary'),
         ('patch_embed.norm.weight', 'normalisation'),
         ('fc_norm.weight', 'feature'),
-        ('blocks.0.attn.q_norm.weight', 'size'),
         ('blocks.0.mlp.w12.weight', 'SwiGLU'),
     ],
 )
@@ -78,29 +43,6 @@ def test_the_stem_of_transreid_ssl():
     assert all(torch.equal(found[f'backbone.{name}'], own[name]) for name in own)
 
 
-@pytest.mark.parametrize('prefix', ['momentum.', 'momentum', 'module.momentum.'])
-def test_a_prefix_chooses_among_several(weights, prefix):
-    both = {f'module.momentum.{k}': v for k, v in weights.items()}
-    both |= {f'module.base.{k}': v + 1 for k, v in weights.items()}
-    both |= {f'module.other.{k}': v + 2 for k, v in weights.items()}
-    assert_taken(from_vit_checkpoint({'state_dict': both}, prefix), weights)
-
-
-def test_several_of_unknown_roles(weights):
-    both = {f'{owner}.{k}': v for owner in ('first', 'second') for k, v in weights.items()}
-    with pytest.raises(ValueError, match=r"several ViTs, \['first.', 'second.'\].*prefix"):
-        from_vit_checkpoint(both)
-    with pytest.raises(ValueError, match=r"'third.'.*\['first', 'second'\]"):
-        from_vit_checkpoint(both, 'third')
-
-
-def test_a_grid_that_is_told():
-    weights = timm_vit(size=(48, 16), num_classes=0, no_embed_class=True).state_dict()
-    found = from_vit_checkpoint(weights, grid=(3, 1))
-    assert found['backbone.pos_embed'].shape == (1, 3, 32)
-    assert not found['backbone.cls_position'].any()
-
-
 @pytest.mark.parametrize('content', [{}, {'state_dict': {'conv.weight': torch.ones(1)}}])
 def test_no_vit(content):
     with pytest.raises(ValueError, match='No cls_token'):
@@ -115,12 +57,6 @@ def test_timm_loads_it_and_gives_the_same_features(scale):
     with torch.no_grad():
         expected = foreign.forward_features(images())[:, :1]
         torch.testing.assert_close(model(images())[0], expected, atol=1e-5, rtol=1e-5)
-
-
-def test_there_and_back(weights):
-    back = to_vit_checkpoint({'state_dict': from_vit_checkpoint(weights)})
-    assert back.keys() == weights.keys()
-    assert all(torch.equal(back[name], weights[name]) for name in weights)
 
 
 def test_parts_have_no_place_in_a_plain_vit():

@@ -4,12 +4,9 @@ from torchvision import transforms
 
 from passreid.models import PASSDataPreprocessor
 from passreid.models.data_preprocessors import view_augmentation
-from passreid.models.data_preprocessors.view_augmentation import (
-    NOT_JITTERED,
-    ViewDraws,
-    augment_views,
-)
+from passreid.models.data_preprocessors.view_augmentation import augment_views
 
+RISING = torch.arange(3)
 ZERO, ONE = torch.zeros(3, 1, 1), torch.ones(3, 1, 1)
 OFF = {
     'flip_prob': 0.0,
@@ -35,20 +32,6 @@ def _augment(views, draws, **kwargs):
     return augment_views(views, draws, ZERO, ONE, **kwargs)
 
 
-def _off(count):
-    no = torch.zeros(count, dtype=torch.bool)
-    return ViewDraws(
-        flip=no.clone(),
-        hue_position=torch.full((count,), NOT_JITTERED),
-        hue=torch.zeros(count),
-        blends=torch.tensor([[0, 1, 2]]).repeat(count, 1),
-        factors=torch.ones(count, 3),
-        gray=no.clone(),
-        sigma=torch.zeros(count),
-        solarize=no.clone(),
-    )
-
-
 def _plain(views):
     """Views (V * B, 3, H, W), first view of all images first, RGB from BGR."""
     return views.transpose(0, 1).flatten(0, 1).permute(0, 3, 1, 2).flip(1).float()
@@ -60,26 +43,21 @@ def test_output_has_all_images_of_the_first_view_in_front():
     jitter = dict(brightness=0.0, contrast=0.5, saturation=0.5, hue=0.1)
     draws = _draw(20, 3, **MIXED | dict(global_blur_prob=0.5), **jitter)
     torch.testing.assert_close(_augment(views, draws), _plain(views), rtol=0, atol=0.05)
-    for draws in (None, _off(60)):
+    for draws in (None, _draw(20, 3)):
         assert torch.equal(_augment(views, draws), _plain(views))
-
-
-@pytest.mark.parametrize('to_rgb', [True, False])
-def test_channels_are_reversed_on_demand(to_rgb):
-    views = _views(2, 1)
-    expected = _plain(views) if to_rgb else _plain(views).flip(1)
-    assert torch.equal(_augment(views, _off(2), to_rgb=to_rgb), expected)
+        assert torch.equal(_augment(views, draws, to_rgb=False), _plain(views).flip(1))
 
 
 def test_only_chosen_views_are_changed_and_as_expected():
     views = _views(3, 2)
     plain = _plain(views)
-    draws = _off(6)
+    draws = _draw(6, 1)
     draws.flip[1] = True
     draws.gray[2] = True
     draws.sigma[3] = 1.5
     draws.solarize[4] = True
-    draws.hue_position[5], draws.factors[5, 0] = 2, 0.5
+    draws.hue[5] = 0
+    draws.hue_position[5], draws.blends[5], draws.factors[5] = 2, RISING, torch.tensor([0.5, 1, 1])
     result = _augment(views, draws)
     assert torch.equal(result[0], plain[0])
     assert torch.equal(result[1], plain[1].flip(2))
@@ -93,8 +71,9 @@ def test_only_chosen_views_are_changed_and_as_expected():
 
 def test_operations_follow_the_published_order():
     views = _views(1, 1)
-    draws = _off(1)
-    draws.hue_position[0], draws.factors[0, 0], draws.factors[0, 2] = 0, 1.4, 0.3
+    draws = _draw(1, 1)
+    draws.hue_position[0], draws.hue[0], draws.blends[0] = 0, 0, RISING
+    draws.factors[0] = torch.tensor([1.4, 1, 0.3])
     draws.gray[0], draws.sigma[0], draws.solarize[0] = True, 1.0, True
     image = _plain(views)[0] / 255
     for operation in (

@@ -1,5 +1,8 @@
+from math import log
+
 import pytest
 import torch
+from plain_vits import below, without
 from torch.nn import functional as F
 
 from passreid.models import PASSHead, PASSNeck
@@ -14,14 +17,9 @@ def recorded(reference):
 
 
 def network(recorded, which):
-    weights = {
-        f'head.{k.removeprefix(which + "/")}': v
-        for k, v in recorded.items()
-        if k.startswith(which + '/')
-    }
-    weights = from_pass_checkpoint(weights)
+    weights = from_pass_checkpoint(below('head.', without(f'{which}/', recorded)))
     neck = PASSNeck(32, 3, hidden_channels=64, bottleneck_channels=16, out_channels=128)
-    neck.load_state_dict({k.removeprefix('neck.'): v for k, v in weights.items()}, strict=True)
+    neck.load_state_dict(without('neck.', weights), strict=True)
     return neck
 
 
@@ -84,57 +82,37 @@ def check_parameter_gradients(student, recorded):
         torch.testing.assert_close(gradient, recorded[name], atol=1e-6, rtol=1e-6, msg=name)
 
 
-def random_call(head, num_views=(3, 3), batch=5, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    width, prototypes = 6, head.centres.shape[1]
+def test_summands_are_weighted_by_their_terms():
+    head = PASSHead(out_channels=8, num_parts=1, student_temperature=1e9)
 
     def unit(*shape):
-        return torch.nn.functional.normalize(torch.randn(*shape, generator=generator), dim=-1)
+        return F.normalize(torch.randn(*shape), dim=-1)
 
-    return head.loss(
-        [unit(views * batch, width) for views in num_views],
-        [unit(prototypes, width) for _ in num_views],
-        [unit(2 * batch, width) for _ in num_views],
-        [unit(prototypes, width) for _ in num_views],
+    losses = head.loss(
+        [unit(views * 5, 6) for views in (11, 5)],
+        [unit(8, 6) for _ in range(2)],
+        [unit(2 * 5, 6) for _ in range(2)],
+        [unit(8, 6) for _ in range(2)],
     )
-
-
-def test_summands_are_weighted_by_their_terms():
-    head = PASSHead(out_channels=8, num_parts=1)
-    head.student_temperature = 1e9
-    losses = random_call(head, num_views=(11, 5))
     # A uniform student has a cross-entropy of ln 8 in every term, whatever the teacher says.
     uniform = torch.tensor(8.0).log()
     torch.testing.assert_close(losses['loss_cls'], uniform * 20 / 28)
     torch.testing.assert_close(losses['loss_part'], uniform * 8 / 28)
-
-
-def test_only_the_summands_carry_the_word_loss():
-    for num_parts, summands in ((1, ['loss_cls', 'loss_part']), (0, ['loss_cls'])):
-        head = PASSHead(out_channels=8, num_parts=num_parts)
-        losses = random_call(head, num_views=(4,) * (1 + num_parts))
-        assert [name for name in losses if 'loss' in name] == summands
+    assert [name for name in losses if 'loss' in name] == ['loss_cls', 'loss_part']
 
 
 def test_centres_wait_for_the_optimiser_step():
-    """Two accumulated batches move the centres as one large batch does."""
-    whole, halves = (PASSHead(out_channels=8, num_parts=1) for _ in range(2))
-    generator = torch.Generator().manual_seed(0)
-    prototypes = [torch.randn(8, 6, generator=generator) for _ in range(2)]
-    teacher = torch.randn(2, 2, 6, 6, generator=generator)  # token, view, image, channel
-    student = torch.randn(2, 3, 6, 6, generator=generator)
+    """Two accumulated batches move the centers as one large batch does."""
+    whole, halves = (PASSHead(out_channels=8, num_parts=0) for _ in range(2))
+    prototypes, views = [torch.randn(8, 6)], torch.randn(2, 6, 6)
 
     def call(head, images):
-        head.loss(
-            [views[:, images].flatten(0, 1) for views in student],
-            prototypes,
-            [views[:, images].flatten(0, 1) for views in teacher],
-            prototypes,
-        )
+        embeddings = [views[:, images].flatten(0, 1)]
+        head.loss(embeddings, prototypes, embeddings, prototypes)
 
     call(whole, slice(0, 6))
     call(halves, slice(0, 2))
-    assert torch.equal(halves.centres, torch.zeros(2, 8))
+    assert not halves.centres.any()
     call(halves, slice(2, 6))
     whole.update_centres()
     halves.update_centres()
@@ -142,14 +120,15 @@ def test_centres_wait_for_the_optimiser_step():
     torch.testing.assert_close(halves.centres, whole.centres, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize('kind', ['warm', 'default'])
-def test_teacher_temperature_follows_the_recorded_schedule(reference, kind):
-    warm = dict(
-        teacher_temperature=0.07,
-        warmup_teacher_temperature=0.04,
-        warmup_teacher_temperature_epochs=30,
-    )
-    head = PASSHead(out_channels=8, **(warm if kind == 'warm' else {}))
+@pytest.mark.parametrize(
+    ('kind', 'options'),
+    [
+        ('default', {}),
+        ('warm', dict(warmup_teacher_temperature=0.04, warmup_teacher_temperature_epochs=30)),
+    ],
+)
+def test_teacher_temperature_follows_the_recorded_schedule(reference, kind, options):
+    head = PASSHead(8, teacher_temperature=0.07 if options else 0.04, **options)
     found = []
     for epoch in range(100):
         head.set_epoch(epoch)
@@ -158,38 +137,22 @@ def test_teacher_temperature_follows_the_recorded_schedule(reference, kind):
     torch.testing.assert_close(torch.tensor(found), expected, atol=1e-8, rtol=1e-6)
 
 
-class TestHealth:
-    def health(self, scores):
-        """Figures of a teacher whose scores are given, temperature 1."""
-        head = PASSHead(out_channels=scores.shape[1], num_parts=0, teacher_temperature=1.0)
-        student = torch.eye(4)[:2].repeat(len(scores) // 2, 1)
-        losses = head.loss(
-            [torch.cat((student, student))],
-            [torch.randn(scores.shape[1], 4)],
-            [scores],
-            [torch.eye(scores.shape[1])],
-        )
-        return tuple(losses[f'teacher_{n}'] for n in ('entropy', 'kl_uniform', 'information'))
-
-    def test_uniform_collapse(self):
-        entropy, kl_uniform, information = self.health(torch.zeros(4, 8))
-        assert entropy == pytest.approx(torch.tensor(8.0).log().item())
-        assert kl_uniform == pytest.approx(0, abs=1e-6)
-        assert information == pytest.approx(0, abs=1e-6)
-
-    def test_collapse_to_one_prototype(self):
-        scores = torch.zeros(4, 8)
-        scores[:, 3] = 100
-        entropy, kl_uniform, information = self.health(scores)
-        assert entropy == pytest.approx(0, abs=1e-6)
-        assert kl_uniform == pytest.approx(torch.tensor(8.0).log().item())
-        assert information == pytest.approx(0, abs=1e-6)
-
-    def test_each_image_its_own_prototype(self):
-        entropy, kl_uniform, information = self.health(100 * torch.eye(4, 8))
-        assert entropy == pytest.approx(0, abs=1e-6)
-        assert kl_uniform == pytest.approx(torch.tensor(2.0).log().item())
-        assert information == pytest.approx(torch.tensor(4.0).log().item())
+@pytest.mark.parametrize(
+    ('scores', 'expected'),
+    [
+        (torch.zeros(4, 8), (log(8), 0, 0)),
+        (100 * torch.eye(8)[[3] * 4], (0, log(8), 0)),
+        (100 * torch.eye(4, 8), (0, log(2), log(4))),
+    ],
+    ids=['uniform collapse', 'collapse to one prototype', 'each image its own prototype'],
+)
+def test_health(scores, expected):
+    """Figures of a teacher whose scores are given, temperature 1."""
+    head = PASSHead(out_channels=8, num_parts=0, teacher_temperature=1.0)
+    student = torch.eye(4)[[0, 1] * 4]
+    losses = head.loss([student], [torch.randn(8, 4)], [scores], [torch.eye(8)])
+    found = [losses[f'teacher_{name}'] for name in ('entropy', 'kl_uniform', 'information')]
+    assert torch.stack(found).tolist() == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])

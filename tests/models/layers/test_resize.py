@@ -22,12 +22,8 @@ def kernel():
 def test_enlarged_patches_are_answered_alike(kernel, size):
     patches = torch.randn(5, 3, 14, 14, generator=torch.Generator().manual_seed(1))
     resized = resize_patch_kernel(kernel, (size, size))
-    torch.testing.assert_close(
-        responses(enlarged(patches, size), resized),
-        responses(patches, kernel),
-        atol=1e-3,
-        rtol=1e-3,
-    )
+    found, expected = responses(enlarged(patches, size), resized), responses(patches, kernel)
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
 
 
 def test_shrinking_has_the_least_error(kernel):

@@ -3,7 +3,6 @@ import torch
 from torch.nn import functional as F
 
 from passreid.models import TripletLoss
-from passreid.models.losses import hardest_pairs
 
 FEATURES = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 2.0], [6.0, 8.0], [0.0, 1.0]])
 LABELS = torch.tensor([5, 5, 2, 2, 8])
@@ -74,31 +73,3 @@ def test_gradient():
     labels = torch.tensor([0, 0, 1, 1, 1, 2])
     for loss in (TripletLoss(), TripletLoss(margin=0.3), TripletLoss(normalize=True)):
         assert torch.autograd.gradcheck(lambda f, loss=loss: loss(f, labels), features)
-
-
-def test_half_precision_is_computed_in_float32():
-    labels = torch.tensor([0, 0, 1, 1])
-    # Squared distances beyond the largest number of float16.
-    features = (torch.randn(4, 64) * 100).half().requires_grad_()
-    with torch.autocast('cpu', torch.bfloat16):
-        loss = TripletLoss()(features, labels)
-    loss.backward()
-    assert loss.dtype == torch.float32 and features.grad.isfinite().all()
-    torch.testing.assert_close(loss.detach(), TripletLoss()(features.detach().float(), labels))
-
-
-def test_distances():
-    pairs = hardest_pairs(FEATURES, LABELS)
-    expected = torch.tensor([5.0, 5.0, 72**0.5, 72**0.5, 1e-6])
-    torch.testing.assert_close(pairs.positive, expected)
-    torch.testing.assert_close(pairs.negative, torch.tensor([1.0, 13**0.5, 1.0, 5.0, 1.0]))
-    assert pairs.valid.all()
-
-
-def test_only_the_hardest_pairs_get_a_gradient():
-    features = FEATURES.clone().requires_grad_()
-    hardest_pairs(features, LABELS).negative[3].backward()
-    # The nearest stranger of image 3 is image 1, half-way to the origin.
-    expected = torch.zeros(5, 2)
-    expected[3], expected[1] = torch.tensor([0.6, 0.8]), torch.tensor([-0.6, -0.8])
-    torch.testing.assert_close(features.grad, expected)

@@ -4,33 +4,23 @@ import pytest
 import torch
 from mmpretrain.structures import DataSample
 
-from passreid.models import PASS
+from passreid.models import PASS, PartViT, PASSHead, PASSNeck
 from passreid.models.converters import fill_model
 
 ARCH = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32)
 
 
-def new_model(num_parts=3, drop_path_rate=0.0, **backbone):
+def new_model(num_parts=3, **backbone):
     torch.manual_seed(0)
     return PASS(
-        backbone=dict(
-            type='passreid.PartViT',
-            arch=ARCH,
-            img_size=(16, 8),
-            patch_size=4,
-            num_parts=num_parts,
-            drop_path_rate=drop_path_rate,
-            **backbone,
-        ),
-        neck=dict(
-            type='passreid.PASSNeck', hidden_channels=24, bottleneck_channels=8, out_channels=20
-        ),
-        head=dict(type='passreid.PASSHead', teacher_temperature=0.07),
+        backbone=PartViT(ARCH, (16, 8), num_parts, patch_size=4, **backbone),
+        neck=PASSNeck(16, num_parts, 24, bottleneck_channels=8, out_channels=20),
+        head=PASSHead(20, num_parts, teacher_temperature=0.07),
     )
 
 
-def build(num_parts=3, drop_path_rate=0.0, **backbone):
-    model = new_model(num_parts, drop_path_rate, **backbone)
+def build(num_parts=3, **backbone):
+    model = new_model(num_parts, **backbone)
     model.init_weights()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -107,9 +97,9 @@ def test_loss_equals_its_definition(num_parts, local_per_part, batch, num_terms)
 def test_numbers_of_parts_must_agree():
     with pytest.raises(ValueError, match='backbone 3, neck 2, head 2'):
         PASS(
-            backbone=dict(type='passreid.PartViT', arch=ARCH, img_size=16, patch_size=4),
-            neck=dict(type='passreid.PASSNeck', in_channels=16, num_parts=2, out_channels=4),
-            head=dict(type='passreid.PASSHead', out_channels=4, num_parts=2),
+            PartViT(ARCH, img_size=16, patch_size=4),
+            PASSNeck(16, num_parts=2, out_channels=4),
+            PASSHead(4, num_parts=2),
         )
 
 
@@ -148,11 +138,6 @@ class TestTeacher:
         model.init_weights()
         assert_equal(model.state_dict(), weights)
 
-    def test_of_a_file_is_kept(self):
-        model, weights = new_model(), build().state_dict()
-        fill_model(model, weights)
-        assert_equal(model.state_dict(), weights)
-
     def test_is_the_student_of_a_file_without_one(self):
         model, weights = new_model(), build().state_dict()
         student = {k: v for k, v in weights.items() if not k.startswith('teacher.')}
@@ -160,17 +145,6 @@ class TestTeacher:
         assert_equal({name: model.state_dict()[name] for name in student}, student)
         assert_teacher_is_student(model)
         assert report.clean
-
-    def test_and_student_begin_alike_from_a_plain_backbone(self):
-        """Tokens of parts start from [CLS] plus noise, which must be the same for both."""
-        plain = build(num_parts=0).backbone.state_dict()
-        model = new_model()
-        model.init_weights()
-        report = fill_model(model, plain)
-        assert torch.equal(model.backbone.cls_token, plain['cls_token'])
-        assert_teacher_is_student(model)
-        names = {f'{owner}neck.prototypes.0.weight' for owner in ('', 'teacher.')}
-        assert names <= report.initialised.keys()
 
     def test_update_moves_parameters_not_buffers(self):
         model = build(stem='ics')
@@ -185,40 +159,22 @@ class TestTeacher:
             expected = 0.9 * old + 0.1 * student[key] if key in parameters else old
             torch.testing.assert_close(new, expected, msg=key)
 
-    def test_gets_no_gradient(self):
-        model = build()
-        losses = model(draw_views(3, 1, 2), mode='loss')
-        (losses['loss_cls'] + losses['loss_part']).backward()
-        assert all(p.grad is None for p in model.teacher.parameters())
-        students = [*model.backbone.parameters(), *model.neck.parameters()]
-        assert all(p.grad is not None for p in students)
 
-
-class TestPredict:
-    def test_features_of_the_teacher(self):
-        model = build()
-        images = torch.randn(3, 3, 16, 8)
-        samples = model(images, [DataSample() for _ in range(3)], mode='predict')
-        tokens = model.teacher['backbone'](images)[0]
-        fused = torch.cat((tokens[:, 0], tokens[:, 1:].mean(1)), dim=1)
-        for sample, feature in zip(samples, fused, strict=True):
-            assert sample.feature.shape == (32,)
-            assert sample.feature.dtype == torch.float32
-            torch.testing.assert_close(sample.feature, feature / feature.norm())
-
-    def test_without_parts(self):
-        samples = build(num_parts=0)(torch.randn(2, 3, 16, 8), mode='predict')
-        assert samples[1].feature.shape == (16,)
+def test_predicted_features_are_the_teachers():
+    model, images = build(), torch.randn(3, 3, 16, 8)
+    samples = model(images, [DataSample() for _ in range(3)], mode='predict')
+    tokens = model.teacher['backbone'](images)[0]
+    fused = torch.cat((tokens[:, 0], tokens[:, 1:].mean(1)), dim=1)
+    found = torch.stack([sample.feature for sample in samples])
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, torch.nn.functional.normalize(fused))
 
 
 def test_part_separation():
     model = build()
     views = torch.randn(6, 3, 16, 8)
     figures = model.part_separation(views)
-    assert set(figures) == {
-        *(f'part_cosine_{k}' for k in (1, 2, 3)),
-        *(f'attention_height_{k}' for k in ('cls', 1, 2, 3)),
-    }
+    assert len(figures) == 7
     assert all(0 < figures[f'attention_height_{k}'] < 1 for k in ('cls', 1, 2, 3))
     backbone = model.teacher['backbone']
     # A [PART] token with the weights of [CLS] is [CLS].
