@@ -82,7 +82,7 @@ def test_every_checkpoint_fills_the_backbone(tool, config, trained, tmp_path, ki
 def test_what_does_not_fit_is_named(tool, config, trained, tmp_path):
     weights = prefixed(trained, 'backbone.')
     del weights['backbone.ln1.weight']
-    with pytest.raises(ValueError, match=r'weights\.pth does not fill .*[\s\S]*ln1\.weight'):
+    with pytest.raises(ValueError, match=r'weights\.pth lacks ln1\.weight'):
         tool.load_backbone(config, saved(tmp_path, weights))
     config.model.backbone = dict(type='mmpretrain.ResNet', depth=18)
     with pytest.raises(TypeError, match='ResNet has no part tokens'):
@@ -134,7 +134,7 @@ def test_the_picture_is_written(run, config, trained, folder, tmp_path):
     assert cv2.imread('new/parts.png').std() > 10
 
 
-@pytest.mark.parametrize('more', [[], ['a.png', '--split', 'query'], ['a.png', '-n', '0']])
+@pytest.mark.parametrize('more', [[], ['a.png', '--split', 'query']])
 def test_contradictory_arguments(run, more):
     with pytest.raises(SystemExit):
         run('visualization/vis_part_attention', 'c.py', 'w.pth', *more)
