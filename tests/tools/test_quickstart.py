@@ -134,9 +134,8 @@ def test_report_says_what_the_figures_show(report, tmp_path):
 def test_fast_run_makes_a_report(run, quickstart, tmp_path, monkeypatch):
     """All steps with fewer pictures and iterations still than ``--fast`` has."""
     monkeypatch.setattr(quickstart, 'FAST_EPOCHS', 2)
-    monkeypatch.setattr(
-        quickstart, 'FAST_DATA', ('settings.unlabelled_ids=40', 'settings.test_ids=20')
-    )
+    sizes = 'unlabelled_ids=22', 'train_ids=25', 'test_ids=10'
+    monkeypatch.setattr(quickstart, 'FAST_DATA', [f'settings.{size}' for size in sizes])
     work = tmp_path / 'work'
     text = run('quickstart', '--fast', '--work-dir', work, '--data-root', tmp_path / 'data')
     assert 'The report is' in text

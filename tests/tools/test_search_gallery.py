@@ -1,14 +1,16 @@
 import json
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from passreid.search import GalleryRecord, LocalStore, StaleGalleryError, open_store
+from passreid.search import GalleryRecord, StaleGalleryError
 
 PATTERN = r'(?P<person>\d+)_c(?P<camera>\d)s1_(?P<time>\d+)'
 UNIX = 1714579200.0
+# Not imported here: its import closes the log files of earlier runs.
+needs_milvus = pytest.mark.skipif(find_spec('pymilvus') is None, reason='needs pymilvus')
 
 
 @pytest.fixture
@@ -61,8 +63,8 @@ def test_index_query_delete_info(search, query):
     assert 'images:               18\n' in printed and 'values to a feature:' in printed
 
 
+@needs_milvus
 def test_a_database_finds_what_a_folder_does(search, query):
-    pytest.importorskip('pymilvus')
     results = []
     options = {'g': [], 'g.db': ['--store-options', 'collection=mine', 'index=HNSW']}
     for store, words in options.items():
@@ -110,9 +112,6 @@ def test_indexing_again_reads_only_what_has_changed(search):
     printed = search(*options)
     assert '1 added, 1 updated, 2 deleted, 16 unchanged, 1 unreadable; 18 images' in printed
     assert 'Unreadable: ' in printed and '0998_c4s1_000001_00.jpg (' in printed
-    # Another pattern means other records.
-    printed = search('index', 'crops', '--store', 'g', '--pattern', r'\d+_c(?P<camera>\d)')
-    assert '0 added, 18 updated, 0 deleted, 0 unchanged' in printed
 
 
 def test_records_of_a_list(search, query):
@@ -138,19 +137,11 @@ def test_gallery_of_another_model_is_refused(search, query, small):
             search(*command, '--store', 'g', weights=small.others)
 
 
-@pytest.mark.parametrize('store', ['nowhere', 'nowhere.db'])
+@pytest.mark.parametrize('store', ['nowhere', pytest.param('nowhere.db', marks=needs_milvus)])
 def test_gallery_that_is_not_there(search, store):
-    pytest.importorskip('pymilvus')
     with pytest.raises(FileNotFoundError, match='nowhere'):
         search('info', '--store', store)
     assert not Path(store).exists()
-
-
-def test_images_under_other_names_than_files_can_be_deleted(search):
-    with LocalStore(2, 'a model', 'g', 'cpu') as store:
-        store.add(np.eye(2), [GalleryRecord('anna'), GalleryRecord('bert')])
-    assert '1 images deleted; 1 in g' in search('delete', '--store', 'g', 'anna')
-    assert list(open_store('g').stamps()) == ['bert']
 
 
 @pytest.mark.parametrize(
