@@ -8,41 +8,44 @@ Example:
     python tools/cluster_gallery.py CONFIG CHECKPOINT my_crops --out my_people
 """
 
+import csv
+import re
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from cluster_gallery_files import check_output, write_gallery
 from mmengine.config import Config
-from mmengine.runner import Runner
 
 from passreid.apis import build_runner, load_config, prepare_test
 from passreid.apis.inference_pipeline import inference_pipeline
-from passreid.clustering import ClusterStatistics, cluster_pseudo_labels, cluster_statistics
-from passreid.datasets import LUPerson
+from passreid.clustering import cluster_pseudo_labels, cluster_statistics
 from passreid.datasets.transforms import LoadPersonImage
 from passreid.engine import extract_features
-from passreid.evaluation.metrics.person_features import PersonFeatures
 from passreid.evaluation.metrics.progress_log import ProgressLog
 from passreid.utils.config_options import ConfigOptions, merge_options
 from passreid.utils.device import array_device
 from passreid.utils.messages import printable
+from passreid.visualization import draw_contact_sheet, write_png
 
+LIST, OUTLIERS = 'clusters.csv', 'outliers.png'
+PICTURES = re.compile(r'cluster_\d{4,}\.png|outliers\.png')
+# A spreadsheet takes what begins with one of these for a formula.
+FORMULA_SIGNS = tuple('=+-@\t\r')
 # More unreadable images than this share of a folder are a mistake.
-_MAX_BAD_SHARE = 0.5
-_NAMES_SHOWN = 5
-_LOADER_KEYS = ('batch_size', 'num_workers', 'pin_memory')
+MAX_BAD_SHARE = 0.5
+NAMES_SHOWN = 5
+LOADER_KEYS = ('batch_size', 'num_workers', 'pin_memory')
 
 
 def parse_args() -> Namespace:
     """Read the command line."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config file of the model')
-    parser.add_argument('checkpoint', help='its weights')
-    parser.add_argument('folder', metavar='FOLDER', type=Path, help='the images')
     option = parser.add_argument
+    option('config', help='config file of the model')
+    option('checkpoint', help='its weights')
+    option('folder', metavar='FOLDER', type=Path, help='the images')
     option('--out', metavar='DIR', type=Path, default=Path('clusters'), help='where results go')
     text = 'Jaccard distance up to which two images are near: larger, fewer and larger clusters'
     option('--eps', type=float, default=0.6, help=text)
@@ -53,14 +56,8 @@ def parse_args() -> Namespace:
     option('--search', choices=('exact', 'faiss'), default='exact', help=text)
     option('--max-tiles', type=int, default=60, help='most images of a contact sheet')
     option('--work-dir', help='folder of the log (default: work_dirs/NAME of the config)')
-    option(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        default={},
-        metavar='KEY=VALUE',
-        help='override entries of the config',
-    )
+    pairs = dict(nargs='+', action=ConfigOptions, default={}, metavar='KEY=VALUE')
+    option('--cfg-options', help='override entries of the config', **pairs)
     args = parser.parse_args()
     if not 0 < args.eps < 1:
         parser.error('--eps must lie between 0 and 1')
@@ -70,35 +67,41 @@ def parse_args() -> Namespace:
     return args
 
 
+def check_output(out: Path, images: Path) -> None:
+    """Make sure that nothing but the files of an earlier run will be replaced."""
+    if out.resolve().is_relative_to(images.resolve()):
+        raise ValueError(
+            f'--out {out} lies in {images}: the next run would take the contact sheets for images '
+            'of people. Choose another folder'
+        )
+    paths = out.iterdir() if out.exists() else ()
+    names = sorted(path.name for path in paths if not path.name.startswith('.'))
+    strange = [name for name in names if name != LIST and not PICTURES.fullmatch(name)]
+    # Pictures without a list are somebody else's.
+    if strange or (names and LIST not in names):
+        raise FileExistsError(
+            f'--out {out} holds {(strange or names)[0]}, which is no part of an earlier result: '
+            'choose another folder, or empty this one. Nothing was written'
+        )
+
+
 def read_from_folder(cfg: Config, folder: Path) -> None:
     """Let the test of a config be one of the images of a folder, in place."""
     loaders = [cfg.get(f'{name}_dataloader') for name in ('test', 'val', 'train')]
     test, val, train = (entry[0] if isinstance(entry, list) else entry for entry in loaders)
     template = test or val or train
     cfg.test_dataloader = dict(
-        {key: template[key] for key in _LOADER_KEYS if key in template},
+        {key: template[key] for key in LOADER_KEYS if key in template},
         sampler=dict(type='DefaultSampler', shuffle=False),
         dataset=dict(
             type='LUPerson',
             data_root=str(folder),
             pipeline=inference_pipeline(cfg),
-            max_bad_share=_MAX_BAD_SHARE,
+            max_bad_share=MAX_BAD_SHARE,
         ),
     )
     # A Runner wants all three or none.
     cfg.test_evaluator, cfg.test_cfg = dict(type='ReIDMetric'), {}
-
-
-def extract(runner: Runner) -> tuple[LUPerson, PersonFeatures]:
-    """Load the weights and extract the features of all images that can be read."""
-    loader = runner.test_loop.dataloader
-    runner.logger.info(f'{len(loader.dataset)} images in {loader.dataset.data_root}')
-    runner.load_or_resume()
-    # As before a test: the report of what was loaded is made there.
-    runner.call_hook('before_test')
-    people = extract_features(runner.model, loader)
-    assert people is not None
-    return loader.dataset, people
 
 
 def largest_first(labels: np.ndarray) -> np.ndarray:
@@ -119,6 +122,44 @@ def typical_first(features: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
     return [members[order] for members, order in zip(clusters, orders, strict=True)]
 
 
+def write_list(path: Path, names: Iterable[str], clusters: np.ndarray) -> None:
+    """Write a line for each image, ``path,cluster``; names like formulas begin with ``./``."""
+    unfinished = path.with_name(f'.{path.name}')
+    # Names that are no UTF-8 are written byte for byte as they are.
+    with unfinished.open('w', encoding='utf-8', errors='surrogateescape', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(('path', 'cluster'))
+        for name, cluster in zip(names, clusters.tolist(), strict=True):
+            writer.writerow((f'./{name}' if name.startswith(FORMULA_SIGNS) else name, cluster))
+    unfinished.replace(path)
+
+
+def write_sheets(
+    out: Path,
+    names: Sequence[str],
+    sheets: Sequence[np.ndarray],
+    read: Callable[[int], np.ndarray],
+    max_tiles: int,
+) -> int:
+    """Draw the images of each cluster and last the outliers; return the number of sheets."""
+    digits = max(4, len(str(len(sheets) - 2)))
+    pages = [(f'cluster_{n:0{digits}}.png', f'cluster {n}', s) for n, s in enumerate(sheets[:-1])]
+    if len(sheets[-1]):
+        pages.append((OUTLIERS, 'outliers', sheets[-1]))
+    progress = ProgressLog('contact sheets')
+    for number, (name, label, members) in enumerate(pages, start=1):
+        count = len(members)
+        places = np.linspace(0, count - 1, min(max_tiles, count)).round().astype(int)
+        shown = members[places].tolist()
+        title = f'{label}: {count} image{"s"[: count > 1]}'
+        if len(shown) < count:
+            title += f', {len(shown)} shown'
+        figure = draw_contact_sheet(map(read, shown), title, [names[index] for index in shown])
+        write_png(figure, out / name)
+        progress(number, len(pages))
+    return len(pages)
+
+
 def advise(num_clusters: int, args: Namespace) -> str | None:
     """Return what to do about an outcome that sorts nothing."""
     if num_clusters == 0:
@@ -134,18 +175,17 @@ def advise(num_clusters: int, args: Namespace) -> str | None:
     return None
 
 
-def summarise(figures: ClusterStatistics, num_images: int, unreadable: Sequence[str]) -> str:
-    """Return what was found in some images, and which were not read, in two or three lines."""
-    text = (
-        f'{num_images} images: {figures.num_clusters} clusters, {figures.num_outliers} outliers '
-        f'({figures.num_outliers / num_images:.1%})'
-    )
-    if figures.num_clusters:
-        sizes = f'{figures.smallest} to {figures.largest}, median {figures.median:g}'
+def summarise(labels: np.ndarray, unreadable: Sequence[str]) -> str:
+    """Return what was found, and which images were not read, in two or three lines."""
+    found, number = cluster_statistics(labels), len(labels)
+    outliers = f'{found.num_outliers} outliers ({found.num_outliers / number:.1%})'
+    text = f'{number} images: {found.num_clusters} clusters, {outliers}'
+    if found.num_clusters:
+        sizes = f'{found.smallest} to {found.largest}, median {found.median:g}'
         text += f'\nImages of a cluster: {sizes}'
     if unreadable:
-        more = len(unreadable) - _NAMES_SHOWN
-        names = ', '.join(map(printable, unreadable[:_NAMES_SHOWN]))
+        more = len(unreadable) - NAMES_SHOWN
+        names = ', '.join(map(printable, unreadable[:NAMES_SHOWN]))
         names += f' and {more} others' if more > 0 else ''
         text += f'\nNot read, -1 in the list; the log says why: {names}'
     return text
@@ -164,29 +204,33 @@ def main() -> None:
     if args.work_dir:
         cfg.work_dir = args.work_dir
     runner = build_runner(cfg)
-    dataset, people = extract(runner)
+    loader = runner.test_loop.dataloader
+    dataset = loader.dataset
+    runner.logger.info(f'{len(dataset)} images in {dataset.data_root}')
+    runner.load_or_resume()
+    # As before a test: the report of what was loaded is made there.
+    runner.call_hook('before_test')
+    people = extract_features(runner.model, loader)
     options = dict(search=args.search, device=array_device(), progress=ProgressLog('neighbors'))
     numbers = args.eps, args.min_samples, args.k1, args.k2
     found = largest_first(cluster_pseudo_labels(people.features, *numbers, **options))
     labels = np.full(len(dataset), -1)
     labels[people.sample_ids] = found
+    args.out.mkdir(parents=True, exist_ok=True)
+    # The old pictures first: what is there after an interruption fits the list.
+    for path in filter(lambda path: PICTURES.fullmatch(path.name), args.out.iterdir()):
+        path.unlink()
+    write_list(args.out / LIST, dataset.data_list, labels)
+    members = [*typical_first(people.features, found), np.flatnonzero(found < 0)]
+    sheets = [people.sample_ids[rows] for rows in members]
     load = LoadPersonImage()
-    sheets = [*typical_first(people.features, found), np.flatnonzero(found < 0)]
-    num_sheets = write_gallery(
-        args.out,
-        dataset.data_list,
-        labels,
-        [people.sample_ids[members] for members in sheets],
-        lambda index: load(dataset.get_data_info(index))['img'][..., ::-1],
-        args.max_tiles,
-        ProgressLog('contact sheets'),
-    )
-    figures = cluster_statistics(found)
-    if advice := advise(figures.num_clusters, args):
+    read = lambda index: load(dataset.get_data_info(index))['img'][..., ::-1]  # noqa: E731
+    number = write_sheets(args.out, dataset.data_list, sheets, read, args.max_tiles)
+    if advice := advise(cluster_statistics(found).num_clusters, args):
         runner.logger.warning(advice)
     torn = np.setdiff1d(np.arange(len(dataset)), people.sample_ids)
-    print(summarise(figures, len(found), [dataset.data_list[index] for index in torn]))
-    print(f'Wrote clusters.csv and {num_sheets} contact sheets to {args.out}')
+    print(summarise(found, [dataset.data_list[index] for index in torn]))
+    print(f'Wrote clusters.csv and {number} contact sheets to {args.out}')
 
 
 if __name__ == '__main__':

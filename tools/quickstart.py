@@ -16,11 +16,11 @@ import traceback
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from quickstart_report import write_report
-from quickstart_steps import Step, plan, plan_pictures
 
 ROOT = Path(__file__).resolve().parent.parent
 # Figures of the log that are shown while it runs.
@@ -33,6 +33,17 @@ SHOWN = (
     'reid/R1:',
     'reid/mINP:',
 )
+PRE_TRAINED = {'pass': 'pass_vit-t8_synthetic.py', 'cls': 'pass_vit-t8-cls_synthetic.py'}
+NAMES = {'scratch': 'a fresh network', 'cls': 'the control', 'pass': 'the PASS weights'}
+# Fewer pictures, people and iterations: shows that everything works, not how well.
+FAST_DATA = ('settings.unlabelled_ids=850', 'settings.test_ids=60')
+FAST_PRE_TRAINING = (
+    'train_cfg.max_epochs=1',
+    'param_scheduler.0.end=30',
+    *(f'param_scheduler.{index}.{key}=1' for index in (1, 2) for key in ('end', 'T_max')),
+)
+FAST_EPOCHS = 10
+FINE_TUNING_KEYS = ('train_cfg.max_epochs', 'param_scheduler.0.T_max')
 
 
 def parse_args() -> Namespace:
@@ -51,12 +62,96 @@ def parse_args() -> Namespace:
     return args
 
 
-def run(step: Step, folder: Path, heading: str) -> float:
-    """Run a step, unless it was run before; return how many seconds it took.
+@dataclass(frozen=True)
+class Step:
+    """A command and what it is for."""
 
-    Its log goes into the folder, where what was done is remembered. The program ends when the
-    command fails, or the folder holds the results of another one.
-    """
+    name: str  # Its log is logs/<name>.log.
+    title: str
+    command: tuple[str, ...]  # Arguments of python.
+
+
+def plan(folder: Path, seed: int, data_root: str, fast: bool) -> list[Step]:
+    """List the steps of one seed, each of which needs those before it."""
+
+    def train(config: str, work_dir: Path, *options: str) -> tuple[str, ...]:
+        return (
+            *('tools/train.py', config, '--work-dir', str(work_dir), '--data-root', data_root),
+            # Persistent workers take seconds to end where the process goes on.
+            *('--cfg-options', 'train_dataloader.persistent_workers=False'),
+            *(f'randomness.seed={seed}', *fast_data('train', fast), *options),
+        )
+
+    steps = []
+    for name, title in (('pass', 'with parts (PASS)'), ('cls', '[CLS] alone (control)')):
+        options = ('default_hooks.logger.interval=20', *(FAST_PRE_TRAINING if fast else ()))
+        command = train(f'configs/pass/{PRE_TRAINED[name]}', folder / name, *options)
+        steps.append(Step(name, f'Pre-train {title}', command))
+    for name, what in NAMES.items():
+        config = f'configs/supervised/vit-t8{"-cls" if name == "cls" else ""}_synthetic.py'
+        weights, start = 'none', 'model.backbone.init_cfg=None'
+        if name != 'scratch':
+            weights = str(folder / name / 'teacher_backbone.pth')
+            start = f'model.backbone.init_cfg.checkpoint={weights}'
+        frozen, tuned = folder / f'{name}-frozen', folder / f'{name}-tuned'
+        command = (
+            *('tools/test.py', config, weights, '--data-root', data_root),
+            *('--work-dir', str(frozen), '--out', str(frozen / 'result')),
+            *('--cfg-options', start, f'randomness.seed={seed}', *fast_data('test', fast)),
+        )
+        steps.append(Step(f'{name}-frozen', f'Evaluate {what} before fine-tuning', command))
+        options = (
+            *(start, *fast_data('val', fast), f'val_evaluator.save_dir={tuned / "result"}'),
+            f'train_cfg.val_interval={2 if fast else 6}',
+            *(f'{key}={FAST_EPOCHS}' for key in FINE_TUNING_KEYS if fast),
+        )
+        command = train(config, tuned, *options)
+        steps.append(Step(f'{name}-tuned', f'Fine-tune {what} and evaluate', command))
+    return steps
+
+
+def plan_pictures(folder: Path, data_root: str, fast: bool) -> list[Step]:
+    """List the steps that draw what one seed has learned, beside its results."""
+    curves = 'tools/analysis_tools/plot_curves.py'
+    legend = ('--legend', 'from scratch', '[CLS] alone', 'PASS')
+    steps = {
+        ('draw-tuning', 'the curves of fine-tuning', 'fine-tuning'): (
+            *(curves, *(str(folder / f'{name}-tuned') for name in NAMES)),
+            *('--keys', 'reid/mAP', 'loss', '--by', 'epoch', *legend),
+        ),
+        ('draw-pre-training', 'the curves of pre-training', 'pre-training'): (
+            *(curves, str(folder / 'cls'), str(folder / 'pass')),
+            *('--keys', 'loss', 'teacher_information', '--legend', *legend[2:]),
+        ),
+        ('draw-ranking', 'the best and the worst queries', 'ranking'): (
+            *('tools/visualization/vis_ranking.py', str(folder / 'pass-tuned' / 'result')),
+            *('--num', '6'),
+        ),
+    }
+    for state, when, weights in (
+        ('frozen', 'before', folder / 'pass' / 'teacher_backbone.pth'),
+        ('tuned', 'after', folder / 'pass-tuned' / f'epoch_{FAST_EPOCHS if fast else 30}.pth'),
+    ):
+        name = f'attention-{state}'
+        steps[f'draw-{name}', f'where the tokens look {when} fine-tuning', name] = (
+            'tools/visualization/vis_part_attention.py',
+            *('configs/supervised/vit-t8_synthetic.py', str(weights)),
+            *('--split', 'query', '--num', '4', '--data-root', data_root),
+            *(('--cfg-options', *fast_data('test', fast)) if fast else ()),
+        )
+    return [
+        Step(name, f'Draw {what}', (*command, '--out', str(folder / f'{picture}.png')))
+        for (name, what, picture), command in steps.items()
+    ]
+
+
+def fast_data(split: str, fast: bool) -> list[str]:
+    """Return the options that make a data set small."""
+    return [f'{split}_dataloader.dataset.{option}' for option in (FAST_DATA if fast else ())]
+
+
+def run(step: Step, folder: Path, heading: str) -> float:
+    """Run a step, unless its folder tells that it was run; return how many seconds it took."""
     logs = ROOT / folder / 'logs'
     logs.mkdir(parents=True, exist_ok=True)
     started, done = logs / f'{step.name}.command.json', logs / f'{step.name}.done.json'

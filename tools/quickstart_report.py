@@ -27,18 +27,7 @@ def write_report(
     seconds: float,
     fast: bool,
 ) -> tuple[Path, str]:
-    """Write ``report.html`` and ``results.json`` beside the results of the seeds.
-
-    Args:
-        folder (Path): Where they are.
-        seeds (Sequence[int]): The seeds.
-        commands (Sequence[Sequence[str]]): What was run for the first of them, and the pictures.
-        seconds (float): How long everything took.
-        fast (bool): Whether little data was used.
-
-    Returns:
-        tuple[Path, str]: The report, and its table as text.
-    """
+    """Write ``report.html`` and ``results.json`` beside the results; return it and its table."""
     results = {name: _read_figures(folder, seeds, name) for _, name in ROWS}
     means = [statistics.mean(results[name]['mAP']) for _, name in ROWS]
     rows = [

@@ -14,23 +14,30 @@ Example:
     python tools/search_gallery.py info --store my_gallery
 """
 
+import csv
 import json
-from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+import os
+import re
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mmengine.config import DictAction
-from search_gallery_records import parse_time, records_of_list, records_of_names
 
 from passreid import ReIDInferencer
 from passreid.apis.gallery_index import record_path
 from passreid.apis.inference_pipeline import list_inputs
+from passreid.datasets.folder_reid import parse_id
 from passreid.search import FieldValue, Gallery, GalleryRecord, SearchFilter, open_store
 from passreid.utils.atomic_file import write_text_atomically
 from passreid.utils.messages import printable
 from passreid.visualization import QueryResult, Table, match_page, similarity_text, time_text
 
-_NAMES_SHOWN = 5
+NAMES_SHOWN = 5
+MODEL_OPTIONS = ('device', 'flip', 'batch_size', 'num_workers')
+# Gives the record of a path, or None when nothing is known about it.
+Find = Callable[[str], GalleryRecord | None]
 
 
 def parse_args() -> Namespace:
@@ -38,16 +45,10 @@ def parse_args() -> Namespace:
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
     store = ArgumentParser(add_help=False)
-    option = store.add_argument
-    option('--store', metavar='WHERE', required=True, help='the gallery')
-    option(
-        '--store-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        metavar='KEY=VALUE',
-        help='arguments of the store, such as collection=NAME for Milvus',
-    )
+    store.add_argument('--store', metavar='WHERE', required=True, help='the gallery')
+    text = 'arguments of the store, such as collection=NAME for Milvus'
+    pairs = dict(nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
+    store.add_argument('--store-options', help=text, **pairs)
     model = ArgumentParser(add_help=False)
     option = model.add_argument
     option('config', help='config file of the model, or its name in the model zoo')
@@ -62,14 +63,9 @@ def parse_args() -> Namespace:
     index.set_defaults(run=run_index)
     index.add_argument('folder', metavar='FOLDER', type=Path, help='the images')
     option = index.add_mutually_exclusive_group().add_argument
-    option(
-        '--pattern',
-        metavar='REGEX',
-        help='named groups find camera, time and others, which become fields, in the name of each '
-        "file or, with a '/', in its path below FOLDER",
-    )
-    text = 'list with columns path, cam_id, time, others'
-    option('--records', metavar='CSV', type=Path, help=text)
+    text = 'named groups find camera, time and other fields in file names, or, with a "/", in paths'
+    option('--pattern', metavar='REGEX', help=text)
+    option('--records', metavar='CSV', type=Path, help='list: path, cam_id, time, other fields')
     text = 'add images that do not match or are not listed too, with nothing known about them'
     index.add_argument('--ignore-unmatched', action='store_true', help=text)
 
@@ -82,10 +78,10 @@ def parse_args() -> Namespace:
     option('--camera', help='search these cameras alone', **cameras)
     option('--not-camera', default=(), help='leave these out', **cameras)
     text = 'earliest time, in seconds or as 2024-05-01T17:30:00'
-    option('--since', type=_time, metavar='TIME', help=text)
-    option('--until', type=_time, metavar='TIME', help='latest time')
+    option('--since', type=parse_time, metavar='TIME', help=text)
+    option('--until', type=parse_time, metavar='TIME', help='latest time')
     text = 'fields and the text they must equal; NAME:=VALUE for a number, true or false'
-    option('--field', type=_field, nargs='+', default=(), metavar='NAME=TEXT', help=text)
+    option('--field', type=parse_field, nargs='+', default=(), metavar='NAME=TEXT', help=text)
     option('--out', metavar='HTML', type=Path, help='page of the results')
     option('--json', metavar='JSON', type=Path, help='file of the results')
 
@@ -95,6 +91,74 @@ def parse_args() -> Namespace:
     info = commands.add_parser('info', parents=[store], help='tell what is in a gallery')
     info.set_defaults(run=run_info)
     return parser.parse_args()
+
+
+def parse_time(text: str) -> float:
+    """Read a time in seconds, or a date and time of ISO 8601, of UTC where it does not say."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        date = datetime.fromisoformat(text.strip().upper())
+    except ValueError:
+        raise ValueError(f'{text!r} is no time: seconds, or such as 2024-05-01T17:30') from None
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+
+
+def parse_field(text: str) -> tuple[str, FieldValue]:
+    """Read NAME=TEXT or NAME:=VALUE."""
+    name, equals, value = text.partition('=')
+    if not (name.rstrip(':') and equals):
+        raise ValueError(text)
+    return (name[:-1], json.loads(value)) if name.endswith(':') else (name, value)
+
+
+def make_record(path: str, texts: Mapping[str, str], camera_key: str, where: str) -> GalleryRecord:
+    """Make a record of texts by name; what is empty is not known."""
+    known = {name: text for name, text in texts.items() if text}
+    camera, time = known.pop(camera_key, '-1'), known.pop('time', None)
+    try:
+        return GalleryRecord(path, parse_id(camera), time and parse_time(time), known)
+    except ValueError as error:
+        raise ValueError(f'{where}: {error}') from None
+
+
+def records_of_names(folder: Path, pattern: str) -> Find:
+    """Return what reads camera, time and fields out of file names, or paths below the folder."""
+    root = os.path.realpath(folder)
+    try:
+        regex = re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f'--pattern {pattern!r} is no regular expression: {error}') from error
+    if not regex.groupindex:
+        raise ValueError(f'--pattern {pattern!r} has no named group such as (?P<camera>...)')
+
+    def find(path: str) -> GalleryRecord | None:
+        name = os.path.relpath(path, root) if '/' in pattern else os.path.basename(path)
+        found = regex.match(name)
+        return make_record(path, found.groupdict(), 'camera', path) if found else None
+
+    return find
+
+
+def records_of_list(folder: Path, file: Path) -> Find:
+    """Read a CSV file with the columns path (below the folder), cam_id, time, and other fields."""
+    records: dict[str, GalleryRecord] = {}
+    root = os.path.realpath(folder)
+    with file.open(encoding='utf-8-sig', errors='surrogateescape', newline='') as opened:
+        reader = csv.DictReader(opened, strict=True)
+        if 'path' not in (reader.fieldnames or []):
+            raise ValueError(f'{file} has the columns {reader.fieldnames}: it needs path')
+        for row in reader:
+            where = f'{file}, line {reader.line_num}'
+            if None in row or None in row.values():
+                raise ValueError(f'{where}: expected are {len(reader.fieldnames)} columns')
+            name = row.pop('path')
+            inside = os.path.normpath(os.path.join(root, name))
+            path = record_path(name) if os.path.isabs(name) else inside
+            records[path] = make_record(path, row, 'cam_id', where)
+    return records.get
 
 
 def run_index(args: Namespace) -> None:
@@ -127,9 +191,8 @@ def run_index(args: Namespace) -> None:
 
 def run_query(args: Namespace) -> None:
     """Search a gallery."""
-    where = SearchFilter(
-        args.camera, args.not_camera, args.since, args.until, fields=dict(args.field)
-    )
+    fields = dict(args.field)
+    where = SearchFilter(args.camera, args.not_camera, args.since, args.until, fields=fields)
     queries = list_inputs(args.queries)
     with open_store(args.store, **args.store_options) as store:
         found = build_inferencer(args, store)(queries, args.topk, where, args.threshold)
@@ -137,11 +200,15 @@ def run_query(args: Namespace) -> None:
     results = [QueryResult(*pair) for pair in zip(queries, found, strict=True)]
     for result in results:
         print_result(result)
+    written = {}
     if args.json:
         entries = [dict(query=r.path, matches=[m.to_dict() for m in r.matches]) for r in results]
-        _write(args.json, json.dumps(entries, indent=1))
+        written[args.json] = json.dumps(entries, indent=1)
     if args.out:
-        _write(args.out, match_page(results, [f'{size} images in {store.where}.', _asked(args)]))
+        written[args.out] = match_page(results, [f'{size} images in {store.where}.', asked(args)])
+    for path, text in written.items():
+        write_text_atomically(text, path)
+        print(f'Wrote {path}')
 
 
 def run_delete(args: Namespace) -> None:
@@ -149,10 +216,10 @@ def run_delete(args: Namespace) -> None:
     with open_store(args.store, **args.store_options) as store:
         known = store.stamps()
         # Programs may keep images under other names than files.
-        asked = {path: {path, record_path(path)} & known.keys() for path in args.paths}
-        number = store.delete(set().union(*asked.values()))
+        names = {path: {path, record_path(path)} & known.keys() for path in args.paths}
+        number = store.delete(set().union(*names.values()))
         print(f'{number} images deleted; {len(store)} in {store.where}')
-    print_some('Not in the gallery:', [path for path, names in asked.items() if not names])
+    print_some('Not in the gallery:', [path for path, found in names.items() if not found])
 
 
 def run_info(args: Namespace) -> None:
@@ -164,10 +231,8 @@ def run_info(args: Namespace) -> None:
 
 def build_inferencer(args: Namespace, store: Gallery | None = None) -> ReIDInferencer:
     """Build the model of a command line, to search a store or fill one."""
-    options = ('device', 'flip', 'batch_size', 'num_workers')
-    return ReIDInferencer(
-        args.config, args.checkpoint, store, **{name: getattr(args, name) for name in options}
-    )
+    options = {name: getattr(args, name) for name in MODEL_OPTIONS}
+    return ReIDInferencer(args.config, args.checkpoint, store, **options)
 
 
 def print_result(result: QueryResult) -> None:
@@ -184,49 +249,22 @@ def print_result(result: QueryResult) -> None:
     print()
 
 
-def _asked(args: Namespace) -> str:
+def asked(args: Namespace) -> str:
     """Return what a search asked for, in sentences."""
-    parts = [f'At most {args.topk} for each query']
-    if args.threshold is not None:
-        parts.append(f'Least similarity: {args.threshold:g}')
-    for name, cameras in (('Cameras', args.camera), ('Cameras left out', args.not_camera)):
-        if cameras:
-            parts.append(f'{name}: {", ".join(map(str, cameras))}')
-    for name, time in (('Since', args.since), ('Until', args.until)):
-        if time is not None:
-            parts.append(f'{name}: {time_text(time)}')
-    parts += [f'{name}: {json.dumps(value, ensure_ascii=False)}' for name, value in args.field]
-    return f'{". ".join(parts)}.'
-
-
-def _write(path: Path, text: str) -> None:
-    write_text_atomically(text, path)
-    print(f'Wrote {path}')
+    cameras, others = (', '.join(map(str, ids or ())) for ids in (args.camera, args.not_camera))
+    since, until = (t if t is None else time_text(t) for t in (args.since, args.until))
+    parts = {'Images': f'at most {args.topk} for each query', 'Least similarity': args.threshold}
+    parts |= {'Cameras': cameras, 'Cameras left out': others, 'Since': since, 'Until': until}
+    parts |= {name: json.dumps(value, ensure_ascii=False) for name, value in args.field}
+    return ' '.join(f'{name}: {text}.' for name, text in parts.items() if text not in (None, ''))
 
 
 def print_some(heading: str, names: Sequence[str]) -> None:
     """Name some of what may be many, if there are any."""
     if names:
-        more = len(names) - _NAMES_SHOWN
-        first = ', '.join(map(printable, names[:_NAMES_SHOWN]))
+        more = len(names) - NAMES_SHOWN
+        first = ', '.join(map(printable, names[:NAMES_SHOWN]))
         print(heading, first + (f' and {more} others' if more > 0 else ''))
-
-
-def _time(text: str) -> float:
-    try:
-        return parse_time(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from None
-
-
-def _field(text: str) -> tuple[str, FieldValue]:
-    name, equals, value = text.partition('=')
-    if not (name.rstrip(':') and equals):
-        raise ArgumentTypeError(f'{text!r} is not of the form NAME=TEXT or NAME:=VALUE')
-    try:
-        return (name[:-1], json.loads(value)) if name.endswith(':') else (name, value)
-    except ValueError:
-        raise ArgumentTypeError(f'{value!r} in {text!r} is no number or truth') from None
 
 
 def main() -> None:

@@ -13,31 +13,19 @@ from passreid.utils.distributed import unwrap_model
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file, for example configs/supervised/NAME.py')
-    parser.add_argument(
+    option = parser.add_argument
+    option('config', help='config file, for example configs/supervised/NAME.py')
+    option(
         'checkpoint',
         help='weights: a checkpoint of training or pre-training, teacher_backbone.pth, or a file '
         "of the authors' code; 'none' for the weights that training would start from",
     )
-    parser.add_argument(
-        '--rerank', action='store_true', help='report figures after re-ranking as well'
-    )
-    parser.add_argument(
-        '--tta',
-        choices=['flip'],
-        help='average the features of each image and its mirror image',
-    )
-    parser.add_argument(
-        '--out', metavar='DIR', help='save features and rankings, for tools/visualization'
-    )
-    parser.add_argument(
-        '--test-sets',
-        nargs='+',
-        metavar='FILE',
-        default=[],
-        help='test on the data sets of these files, such as configs/_base_/datasets/msmt17.py, '
-        'instead of that of the config',
-    )
+    option('--rerank', action='store_true', help='report figures after re-ranking as well')
+    text = 'average the features of each image and its mirror image'
+    option('--tta', choices=['flip'], help=text)
+    option('--out', metavar='DIR', help='save features and rankings, for tools/visualization')
+    text = 'test on the data sets of these files, such as configs/_base_/datasets/msmt17.py'
+    option('--test-sets', nargs='+', metavar='FILE', default=[], help=text)
     add_run_options(parser)
     return parser.parse_args()
 

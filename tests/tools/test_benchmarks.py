@@ -116,7 +116,7 @@ def test_ranking(ranked, capsys, monkeypatch, part):
         program.compare(part, setting, rounds=1)
 
 
-@pytest.mark.parametrize(('k1', 'k2'), [(30, 6), (20, 1), (7, 3)])
+@pytest.mark.parametrize(('k1', 'k2'), [(30, 6), (7, 1)])
 def test_the_plain_distances_are_the_definition(tool, k1, k2):
     plain = tool('benchmark_clustering').plain_ranking
     # Far enough from one another for an order without ties.
@@ -129,18 +129,17 @@ def test_the_plain_distances_are_the_definition(tool, k1, k2):
 
 def test_clustering(tool, capsys, monkeypatch):
     program = tool('benchmark_clustering')
-    setting = program.Setting(400, 32)
-    labels = program.report(setting, program.measure.SIDES, rounds=1)
+    setting = 400, 32, 'exact'
+    labels = program.report(program.measure.SIDES, 1, *setting)
     assert 0.5 * 400 / 17 < labels.max() < 400 / 17
     text = capsys.readouterr().out
     assert re.search(r'^400 images: \d+ clusters, \d+ outliers$', text, re.M)
-    titles = ['neighbors, s', 'Jaccard, s', 'DBSCAN, s', 'total, s', 'peak MiB']
     # Times so small that they are printed as 0 have no ratio.
-    assert {f'400 {title}' for title in titles} >= {t.replace('400,', '400') for t in rows_in(text)}
+    assert set(rows_in(text)) >= {'400 total, s', '400, peak MiB'}
     wrong = lambda features, search: (np.append(labels[:-1], 999), np.zeros(3))  # noqa: E731
     monkeypatch.setattr(program, 'cluster_plainly', wrong)
     with pytest.raises(RuntimeError, match='labels by'):
-        program.report(setting, program.measure.SIDES, rounds=1)
+        program.report(program.measure.SIDES, 1, *setting)
 
 
 def cells_in(text, header):
@@ -206,10 +205,9 @@ def test_types_keep_within_the_limits_on_a_gpu(run):
     assert exit_status(run) == 0
 
 
-@pytest.mark.parametrize('value', [1.1, float('nan')])
-def test_what_is_not_precise_is_an_error(run, load_tool, monkeypatch, capsys, value):
+def test_what_is_not_precise_is_an_error(run, load_tool, monkeypatch, capsys):
     exact = {f'gradient of layer {n}': torch.ones(4) for n in range(2)} | {'loss': torch.ones(1)}
-    found = exact | {'gradient of layer 1': torch.full((4,), value)}
+    found = exact | {'gradient of layer 1': torch.full((4,), torch.nan)}
     monkeypatch.setattr(
         load_tool('benchmarks/check_precision'),
         'compute',

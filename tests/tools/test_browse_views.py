@@ -72,15 +72,6 @@ def test_views_are_the_denormalised_pixels_of_their_boxes(browse_views, write_co
             assert area[0] <= box[0] and box[0] + box[2] <= area[0] + area[2]
 
 
-def test_seed_fixes_the_choice_and_the_views(browse_views, write_config):
-    def views(seed):
-        made, _ = browse_views.make_views(Config.fromfile(write_config()), seed=seed, number=3)
-        return np.stack([viewed.views['local_views'] for viewed in made])
-
-    assert np.array_equal(views(1), views(1))
-    assert not np.array_equal(views(1), views(2))
-
-
 def test_pipelines_without_views_are_refused(run, write_config):
     config = write_config(pipeline=[{'type': 'LoadPersonImage'}, {'type': 'PackInputs'}])
     with pytest.raises(ValueError, match='no PackViews and no PartAwareMultiCrop'):

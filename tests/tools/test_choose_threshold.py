@@ -83,17 +83,10 @@ def test_image_that_is_its_own_query_does_not_count(tool, tmp_path):
     assert (curve.matching.sum(), curve.others.sum()) == (2, 3)
 
 
-def test_thresholds_are_rounded_up(tool):
-    assert tool.up_to(0.123451) == '0.12346'
-    assert tool.up_to(-0.123459) == '-0.12345'
-
-
 def test_picture(tool, choose, saved):
     out = saved / 'new' / 'threshold.png'
     printed = choose(saved, '--out', out, '--dpi', '50', '--false-match-rate', 0.01)
-    assert f'Wrote {out}' in printed
-    # Releases of matplotlib round half a pixel up or down.
-    assert cv2.imread(str(out)).shape == pytest.approx((180, 460, 3), abs=1)
+    assert f'Wrote {out}' in printed and cv2.imread(str(out)).std() > 10
     curve = tool.count_similarities(saved)
     point = curve.threshold(0.05)
     figure = tool.draw(curve, point)

@@ -48,14 +48,11 @@ def test_runs_without_a_figure_are_named(plot, log):
     assert 'reid/mAP of b: last 40' in text
 
 
-def test_unknown_figures_are_refused_with_the_known_ones(plot, log):
+def test_what_is_wrong_is_named(plot, log, capsys):
     with pytest.raises(ValueError, match="no 'mAP'; it has loss, reid/mAP"):
         plot(log('a'), '--keys', 'mAP')
-
-
-def test_legend_must_name_each_log(plot, log, capsys):
     with pytest.raises(SystemExit):
-        plot(log('a'), '--legend', 'x', 'y')
+        plot('work_dirs/a', '--legend', 'x', 'y')
     assert '2 names in --legend for 1 logs' in capsys.readouterr().err
 
 

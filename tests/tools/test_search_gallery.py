@@ -1,14 +1,16 @@
 import json
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from passreid.search import GalleryRecord, LocalStore, StaleGalleryError, open_store
+from passreid.search import GalleryRecord, StaleGalleryError
 
 PATTERN = r'(?P<person>\d+)_c(?P<camera>\d)s1_(?P<time>\d+)'
 UNIX = 1714579200.0
+# Not imported here: its import closes the log files of earlier runs.
+needs_milvus = pytest.mark.skipif(find_spec('pymilvus') is None, reason='needs pymilvus')
 
 
 @pytest.fixture
@@ -61,8 +63,8 @@ def test_index_query_delete_info(search, query):
     assert 'images:               18\n' in printed and 'values to a feature:' in printed
 
 
+@needs_milvus
 def test_a_database_finds_what_a_folder_does(search, query):
-    pytest.importorskip('pymilvus')
     results = []
     options = {'g': [], 'g.db': ['--store-options', 'collection=mine', 'index=HNSW']}
     for store, words in options.items():
@@ -110,9 +112,6 @@ def test_indexing_again_reads_only_what_has_changed(search):
     printed = search(*options)
     assert '1 added, 1 updated, 2 deleted, 16 unchanged, 1 unreadable; 18 images' in printed
     assert 'Unreadable: ' in printed and '0998_c4s1_000001_00.jpg (' in printed
-    # Another pattern means other records.
-    printed = search('index', 'crops', '--store', 'g', '--pattern', r'\d+_c(?P<camera>\d)')
-    assert '0 added, 18 updated, 0 deleted, 0 unchanged' in printed
 
 
 def test_records_of_a_list(search, query):
@@ -126,7 +125,9 @@ def test_records_of_a_list(search, query):
     assert '19 added' in printed
     assert f'Nothing known about {Path("crops").resolve()}/{names[0]}\n' in printed
     printed = search('query', query, '--store', 'g', '--camera', '7', '--out', 'page.html')
-    assert '1 images found' in printed and '2024-05-01' in Path('page.html').read_text()
+    assert '1 images found' in printed
+    page = Path('page.html').read_text()
+    assert '2024-05-01' in page and 'Cameras: 7.' in page
 
 
 def test_gallery_of_another_model_is_refused(search, query, small):
@@ -134,32 +135,21 @@ def test_gallery_of_another_model_is_refused(search, query, small):
     for command in (['index', 'crops'], ['query', query]):
         with pytest.raises(StaleGalleryError, match='another model'):
             search(*command, '--store', 'g', weights=small.others)
-    with pytest.raises(StaleGalleryError):
-        search('query', query, '--store', 'g', '--flip')
 
 
-@pytest.mark.parametrize('words', [['delete', 'a.jpg'], ['info']])
-@pytest.mark.parametrize('store', ['nowhere', 'nowhere.db'])
-def test_gallery_that_is_not_there(search, words, store):
-    pytest.importorskip('pymilvus')
+@pytest.mark.parametrize('store', ['nowhere', pytest.param('nowhere.db', marks=needs_milvus)])
+def test_gallery_that_is_not_there(search, store):
     with pytest.raises(FileNotFoundError, match='nowhere'):
-        search(*words, '--store', store)
+        search('info', '--store', store)
     assert not Path(store).exists()
-
-
-def test_images_under_other_names_than_files_can_be_deleted(search):
-    with LocalStore(2, 'a model', 'g', 'cpu') as store:
-        store.add(np.eye(2), [GalleryRecord('anna'), GalleryRecord('bert')])
-    assert '1 images deleted; 1 in g' in search('delete', '--store', 'g', 'anna')
-    assert list(open_store('g').stamps()) == ['bert']
 
 
 @pytest.mark.parametrize(
     ('words', 'name'),
     [
         (['query', 'c', 'p', 'q', '--store', 'g', '--since', 'noon'], "'noon'"),
-        (['query', 'c', 'p', 'q', '--store', 'g', '--field', 'a'], 'NAME='),
-        (['query', 'c', 'p', 'q', '--store', 'g', '--field', 'a:=x'], "'x'"),
+        (['query', 'c', 'p', 'q', '--store', 'g', '--field', 'a:=x'], "'a:=x'"),
+        (['query', 'c', 'p', 'q', '--store', 'g', '--field', 'a'], "'a'"),
         (['index', 'c', 'p', 'f'], '--store'),
         (['index', 'c', 'p', 'f', '--store', 'g', '--pattern', 'x', '--records', 'y'], '--records'),
     ],
@@ -171,36 +161,27 @@ def test_bad_command_lines(run, capsys, words, name):
 
 
 @pytest.fixture
-def records(load_tool):
-    return load_tool('search_gallery_records')
+def tool(load_tool):
+    return load_tool('search_gallery')
 
 
 @pytest.mark.parametrize(
     ('text', 'seconds'),
     [
         ('-12.5', -12.5),
-        ('1e9', 1e9),
-        ('2024-05-01 16:00', UNIX),
         ('2024-05-01T16:00:00Z', UNIX),
-        ('2024-05-01T18:00:00+02:00', UNIX),
+        ('2024-05-01 18:00+02:00', UNIX),
         ('2024-05-01T16:00:00.250', UNIX + 0.25),
         ('2024-05-01', UNIX - 16 * 3600),
     ],
 )
-def test_times(records, text, seconds):
-    assert records.parse_time(text) == seconds
+def test_times(tool, text, seconds):
+    assert tool.parse_time(text) == seconds
 
 
-@pytest.mark.parametrize('text', ['', 'noon', 'nan', 'inf', '2024-13-01'])
-def test_other_texts_are_no_times(records, text):
-    with pytest.raises(ValueError, match='is no time'):
-        records.parse_time(text)
-
-
-def test_names(records):
-    find = records.records_of_names(
-        Path('/crops'), r'(?P<person>\w+?)_c(?P<camera>\w+)_(?P<time>\w+)?'
-    )
+def test_names(tool):
+    pattern = r'(?P<person>\w+?)_c(?P<camera>\w+)_(?P<time>\w+)?'
+    find = tool.records_of_names(Path('/crops'), pattern)
     path = '/crops/monday/anna_c3_75.jpg'
     assert find(path) == GalleryRecord(path, 3, 75.0, dict(person='anna'))
     assert find('/crops/anna_c4_.jpg').time is None
@@ -208,23 +189,20 @@ def test_names(records):
     with pytest.raises(ValueError, match=r"^/crops/a_c1_noon\.jpg: 'noon'"):
         find('/crops/a_c1_noon.jpg')
     # With a slash, the path below the folder.
-    find = records.records_of_names(Path('/crops'), r'cam(?P<camera>\d+)/(?P<day>\w+)/')
+    find = tool.records_of_names(Path('/crops'), r'cam(?P<camera>\d+)/(?P<day>\w+)/')
     path = '/crops/cam4/monday/a.jpg'
     assert find(path) == GalleryRecord(path, 4, None, dict(day='monday'))
-
-
-@pytest.mark.parametrize('pattern', ['(', r'c(\d)'])
-def test_bad_patterns(records, pattern):
-    with pytest.raises(ValueError, match='--pattern'):
-        records.records_of_names(Path('/crops'), pattern)
+    for pattern in ('(', r'c(\d)'):
+        with pytest.raises(ValueError, match='--pattern'):
+            tool.records_of_names(Path('/crops'), pattern)
 
 
 @pytest.fixture
-def listed(records, tmp_path):
+def listed(tool, tmp_path):
     def read(text, encoding='utf-8'):
         file = tmp_path / 'list.csv'
         file.write_bytes(text.encode(encoding, 'surrogateescape'))
-        return records.records_of_list(tmp_path / 'crops', file)
+        return tool.records_of_list(tmp_path / 'crops', file)
 
     return read
 
@@ -252,10 +230,8 @@ def test_list(listed, tmp_path):
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('', 'it needs path'),
         ('file,cam_id\n', 'it needs path'),
         ('path,a\nx.jpg\n', r'list\.csv, line 2: expected are 2 columns'),
-        ('path,a\nx.jpg,1,2\n', 'line 2: expected are 2 columns'),
         ('path,time\nx.jpg,noon\n', "line 2: 'noon' is no time"),
     ],
 )

@@ -123,8 +123,6 @@ def in_file(form, path):
     backbone = backbone_of(path)
     if form == 'bare':
         return backbone
-    if form == 'bare in state_dict':
-        return {'state_dict': backbone}
     if form == 'pre-training':
         ours = {f'teacher.backbone.{name}': value for name, value in backbone.items()}
         ours |= {f'backbone.{name}': torch.zeros_like(value) for name, value in backbone.items()}
@@ -137,7 +135,6 @@ def in_file(form, path):
     ('form', 'message'),
     [
         ('bare', 'a bare backbone'),
-        ('bare in state_dict', 'a bare backbone'),
         ('pre-training', "a pre-training checkpoint; its teacher's backbone is used"),
         ("authors' in several processes", "a fine-tuning checkpoint of the authors' code"),
     ],

@@ -141,13 +141,6 @@ def test_joint_data_sets_are_taken_apart(tool, people):
     }
 
 
-def test_names_act_on_no_terminal(verify, people):
-    (people / 'query' / '0005_c1\x1b[2J.png').write_bytes(b'')
-    _, text, _ = verify(**market(people, 'train', 'test'))
-    assert r'0005_c1\x1b[2J.png: the file is empty' in text
-    assert '\x1b[2J' not in text
-
-
 def test_config_without_data(run):
     Path('config.py').write_text('a = 1')
     with pytest.raises(ValueError, match=r'config\.py names no data set'):

@@ -73,25 +73,14 @@ def test_queries_by_name(tool, saved):
         tool.find_queries(result, ['003_c1.png'])
 
 
-def test_rows_end_where_the_gallery_does(tool, saved):
-    rows = tool.rows_of(load_result(saved), np.array([3, 4]), 2, None)
-    assert [[item.pid for item in row.items] for row in rows] == [[0, 1], [2]]
-    assert [row.average_precision for row in rows] == [0.25, 0.75]
-
-
 def test_picture_has_a_row_for_each_query(draw):
     heights = [draw('-n', number)[0].shape[0] for number in (1, 2, 3)]
     assert heights[2] - heights[1] == heights[1] - heights[0] > 80
-    _, text = draw('-n', 3, '--which', 'random', '--seed', 1)
-    assert 'Wrote the lists of 3 queries' in text
-    assert 'missing' not in text
-
-
-def test_reranked_lists_and_queries_by_name(draw):
-    draw('--query', '0001_c1', '--rerank')
-    (plain, _), (reranked, _) = draw('--which', 'best', '-n', '1'), draw('--rerank', '-n', '1')
-    assert plain.shape == reranked.shape
+    plain, text = draw('-n', 3, '--which', 'random', '--seed', 1)
+    assert 'Wrote the lists of 3 queries' in text and 'missing' not in text
+    reranked, _ = draw('-n', 3, '--which', 'random', '--seed', 1, '--rerank')
     assert not np.array_equal(plain, reranked)
+    assert '1 queries' in draw('--query', '0001_c1')[1]
 
 
 def test_data_set_that_was_moved(draw, tmp_path):

@@ -1,9 +1,8 @@
 """Choose the similarity from which on two images are taken to show one person.
 
-RESULT_DIR is what ``tools/test.py --out`` or ``save_dir`` of ReIDMetric wrote, for a set of people
-whom the model was not trained on and who are like those to be searched. A false match is a query
-and a gallery image of two people that are more similar than the threshold; pairs of one person
-under one camera do not count. Give the threshold as ``min_similarity`` to ``ReIDInferencer``.
+RESULT_DIR is what ``tools/test.py --out`` wrote, for people whom the model was not trained on and
+who are like those to be searched. A false match is a query and a gallery image of two people that
+are more similar than the threshold, which is the ``min_similarity`` of ``ReIDInferencer``.
 
 Example:
     python tools/analysis_tools/choose_threshold.py results/market1501 --false-match-rate 0.001
@@ -37,14 +36,8 @@ def parse_args() -> Namespace:
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     option = parser.add_argument
     option('result', metavar='RESULT_DIR', help='folder of result.npz')
-    option(
-        '--false-match-rate',
-        type=float,
-        metavar='RATE',
-        help='share of the pairs of two people that may be accepted; the picture marks its '
-        'threshold (default: 0.001)',
-        default=0.001,
-    )
+    text = 'share of the pairs of two people that may be accepted (default: 0.001)'
+    option('--false-match-rate', type=float, metavar='RATE', default=0.001, help=text)
     option('--out', type=Path, help='picture to write (default: none)')
     option('--dpi', type=int, default=100, help='resolution of the picture')
     args = parser.parse_args()
@@ -60,17 +53,10 @@ def count_similarities(folder: str | Path) -> SimilarityCurve:
     with np.load(Path(folder) / RESULT_NAME, allow_pickle=False) as data:
         features, is_query = data['features'], data['is_query']
     places = {path: place for place, path in enumerate(result.gallery_paths.tolist())}
-    return similarity_curve(
-        features[is_query],
-        features[~is_query],
-        result.query_pids,
-        result.gallery_pids,
-        result.query_cam_ids,
-        result.gallery_cam_ids,
-        same_image=np.array([places.get(path, -1) for path in result.query_paths.tolist()]),
-        device=array_device(),
-        progress=ProgressLog('comparing'),
-    )
+    same = np.array([places.get(path, -1) for path in result.query_paths.tolist()])
+    ids = result.query_pids, result.gallery_pids, result.query_cam_ids, result.gallery_cam_ids
+    options = dict(same_image=same, device=array_device(), progress=ProgressLog('comparing'))
+    return similarity_curve(features[is_query], features[~is_query], *ids, **options)
 
 
 def up_to(similarity: float) -> str:
@@ -80,31 +66,23 @@ def up_to(similarity: float) -> str:
 
 def table(curve: SimilarityCurve, wanted: float) -> str:
     """Return thresholds for the wanted rate and for some others, and how much to trust them."""
-    matching, others = int(curve.matching.sum()), int(curve.others.sum())
     points = [curve.threshold(rate) for rate in sorted({wanted, *_RATES}, reverse=True)]
-    rows = [
-        (
-            '>' if point.wanted == wanted else '',
-            f'{point.wanted:g}',
-            up_to(point.similarity),
-            str(point.false_matches),
-            f'{point.true_match_rate:.1%}',
-            '' if point.is_supported else 'uncertain',
-        )
-        for point in points
-    ]
+    rows = []
+    for point in points:
+        mark, doubt = '>'[: point.wanted == wanted], '' if point.is_supported else 'uncertain'
+        figures = str(point.false_matches), f'{point.true_match_rate:.1%}'
+        rows.append((mark, f'{point.wanted:g}', up_to(point.similarity), *figures, doubt))
     header = ('', 'false match rate', 'threshold', 'false matches', 'true match rate', '')
-    text = f'{matching} pairs of one person, {others} of two people\n'
+    others = int(curve.others.sum())
+    text = f'{int(curve.matching.sum())} pairs of one person, {others} of two people\n'
     text += Table(header, rows).to_text()
     if not all(point.is_supported for point in points):
         text += (
             f'\nuncertain: fewer than {RULE_OF_30} false matches were seen, so that the true rate '
             f'may well be 30 % away; this set supports rates from {RULE_OF_30 / others:.2g} on'
         )
-    return (
-        f'{text}\nPairs share images and people: few people make every rate more uncertain than '
-        'their pairs suggest'
-    )
+    note = 'Pairs share images and people: few people make rates less certain than pairs suggest'
+    return f'{text}\n{note}'
 
 
 def draw(curve: SimilarityCurve, point: SimilarityThreshold) -> Figure:
@@ -116,13 +94,12 @@ def draw(curve: SimilarityCurve, point: SimilarityThreshold) -> Figure:
     left = min(centers[np.searchsorted(more_similar, 1 - _TAIL)], centers[curve.matching > 0].min())
     bars = np.linspace(left, curve.edges.max(), _NUM_BARS + 1)
     kinds = (
-        ('one person', 'true match rate', curve.matching, _MATCHING, '-'),
-        ('two people', 'false match rate', curve.others, _OTHERS, '--'),
+        ('one person', 'true match rate', curve.matching, dict(color=_MATCHING, linestyle='-')),
+        ('two people', 'false match rate', curve.others, dict(color=_OTHERS, linestyle='--')),
     )
-    for name, rate, counts, color, line in kinds:
-        style = dict(color=color, linestyle=line)
+    for name, rate, counts, style in kinds:
         of_bar, _ = np.histogram(centers, bars, weights=counts / counts.sum())
-        shares.stairs(of_bar, bars, fill=True, color=color, alpha=0.3)
+        shares.stairs(of_bar, bars, fill=True, color=style['color'], alpha=0.3)
         shares.stairs(of_bar, bars, label=name, **style)
         accepted = np.concatenate([[0], np.cumsum(counts)]) / counts.sum()
         rates.step(curve.edges, accepted, where='pre', label=rate, **style)
@@ -135,17 +112,12 @@ def draw(curve: SimilarityCurve, point: SimilarityThreshold) -> Figure:
         axes.set_ylabel(label, fontsize=9)
         axes.set_xlabel('similarity (cosine)', fontsize=9)
         axes.axvline(point.similarity, color=_THRESHOLD, linewidth=1.2)
-        axes.tick_params(labelsize=8)
         axes.grid(color='#e3e3e3', linewidth=0.7)
-        axes.set_axisbelow(True)
         axes.spines[['top', 'right']].set_visible(False)
         axes.legend(fontsize=8, frameon=False, loc='best')
-    figure.suptitle(
-        f'Threshold {up_to(point.similarity)}: false match rate {point.false_match_rate:.2g}, '
-        f'true match rate {point.true_match_rate:.1%}',
-        fontsize=11,
-        fontweight='bold',
-    )
+    rates_text = f'{point.false_match_rate:.2g}, true match rate {point.true_match_rate:.1%}'
+    title = f'Threshold {up_to(point.similarity)}: false match rate {rates_text}'
+    figure.suptitle(title, fontsize=11, fontweight='bold')
     return figure
 
 

@@ -18,17 +18,14 @@ from passreid.visualization import Curve, draw_curves, read_run_log, write_png
 def parse_args() -> Namespace:
     """Read the command line."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument('logs', nargs='+', metavar='LOG', help='work directory, folder or file')
-    parser.add_argument(
-        '--keys', nargs='+', default=['loss'], help='figures to draw (default: loss)'
-    )
-    parser.add_argument('--out', type=Path, default=Path('curves.png'), help='picture to write')
-    parser.add_argument(
-        '--legend', nargs='+', help='name of each run (default: what tells their paths apart)'
-    )
-    parser.add_argument('--by', choices=('iter', 'epoch'), default='iter', help='what to count')
-    parser.add_argument('--title', help='heading of the picture')
-    parser.add_argument('--dpi', type=int, default=100, help='resolution of the picture')
+    option = parser.add_argument
+    option('logs', nargs='+', metavar='LOG', help='work directory, folder or file')
+    option('--keys', nargs='+', default=['loss'], help='figures to draw (default: loss)')
+    option('--out', type=Path, default=Path('curves.png'), help='picture to write')
+    option('--legend', nargs='+', help='name of each run (default: what tells paths apart)')
+    option('--by', choices=('iter', 'epoch'), default='iter', help='what to count')
+    option('--title', help='heading of the picture')
+    option('--dpi', type=int, default=100, help='resolution of the picture')
     args = parser.parse_args()
     if args.legend and len(args.legend) != len(args.logs):
         parser.error(f'{len(args.legend)} names in --legend for {len(args.logs)} logs')

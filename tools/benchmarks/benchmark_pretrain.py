@@ -1,15 +1,13 @@
 """Compare a training step of PASS with a plain composition of the same algorithm.
 
-One process, the same weights and the same views. The plain composition makes one forward pass for
-each area, the scores of all views and tokens, one term of the loss after the other, and loops over
-the parameters for clipping and for the teacher. First it is checked that both give the same loss
-and gradients. Peak memory is measured in a process for each figure.
+The plain composition makes one forward pass for each area, the scores of all views and tokens, one
+term of the loss after the other, and loops over the parameters. With the same weights and views
+both must give the same loss and gradients. On a CPU that has it, ours is also timed with bfloat16.
 
 Example:
     python tools/benchmarks/benchmark_pretrain.py --device cuda
 """
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,21 +43,16 @@ class Setting:
     prototypes: int = 65536
     drop_path: float = 0.1
 
-    def config(self) -> Config:
-        """Config of the published recipe, changed accordingly."""
-        config = Config.fromfile(CONFIG)
-        config.model.backbone.update(arch=self.arch, drop_path_rate=self.drop_path)
-        config.model.neck.out_channels = self.prototypes
-        config.model.pop('data_preprocessor')
-        config.optim_wrapper.amp = None if self.dtype == 'float32' else self.dtype
-        return config
-
     def model(self) -> PASS:
-        """Build the model, the same at each call."""
+        """Build the model of the published recipe, changed accordingly, the same at each call."""
         MMLogger.get_current_instance().setLevel('WARNING')
         register_all_modules()
         torch.manual_seed(0)
-        model = MODELS.build(self.config().model)
+        settings = Config.fromfile(CONFIG).model
+        settings.backbone.update(arch=self.arch, drop_path_rate=self.drop_path)
+        settings.neck.out_channels = self.prototypes
+        settings.pop('data_preprocessor')
+        model = MODELS.build(settings)
         model.init_weights()
         return model.train().to(self.device)
 
@@ -83,47 +76,31 @@ class Setting:
 
 
 def build_step(setting: Setting, side: str, part: str) -> Callable[[], None]:
-    """Make a step of one side ready.
-
-    Args:
-        setting (Setting): What is model.
-        side (str): ``'ours'`` or ``'plain'``.
-        part (str): ``'step'``: the whole training step. ``'head'``: head and loss with their
-            gradients, clipping of all gradients and movement of the whole teacher.
-
-    Returns:
-        Callable: Runs the step and waits for its end.
-    """
+    """Make a whole training step of a side ready, or of the 'head' what follows the backbones."""
     model, views = setting.model(), setting.views()
     student, teacher = setting.tokens(model)
+    half = setting.dtype != 'float32'
     if side == 'plain':
         model = PlainPASS(model).to(setting.device)
-        optimizer = model.build_optimizer()
+        optimizer, clip = model.build_optimizer(), model.clip_gradients
         backbone, neck = model.student['backbone'], model.student['neck']
     else:
-        optimizer = build_optim_wrapper(model, setting.config().optim_wrapper)
-        backbone, neck = model.backbone, model.neck
+        settings = Config.fromfile(CONFIG).optim_wrapper
+        settings.amp = setting.dtype if half else None
+        optimizer = build_optim_wrapper(model, settings)
+        backbone, neck, clip = model.backbone, model.neck, optimizer._clip_grad
         if part == 'head':
             model._student_tokens = lambda *_: student
             model._teacher_tokens = lambda *_: teacher
-    if part == 'head':
-        for parameter in backbone.parameters():
-            parameter.grad = torch.randn_like(parameter)
+    for parameter in backbone.parameters() if part == 'head' else ():
+        parameter.grad = torch.randn_like(parameter)
 
-    def our_loss() -> Tensor:
-        with optimizer.optim_context(model):
-            losses = model(views, mode='loss')
-        return model.parse_losses(losses)[0]
-
-    def plain_loss() -> Tensor:
-        device = torch.device(setting.device).type
-        with torch.autocast(device, torch.bfloat16, setting.dtype != 'float32'):
-            if part == 'head':
-                return model.head_loss(student, teacher)
-            return model.loss(**views)
-
-    compute = our_loss if side == 'ours' else plain_loss
-    clip = optimizer._clip_grad if side == 'ours' else model.clip_gradients
+    def compute() -> Tensor:
+        if side == 'ours':
+            with optimizer.optim_context(model):
+                return model.parse_losses(model(views, mode='loss'))[0]
+        with torch.autocast(torch.device(setting.device).type, torch.bfloat16, half):
+            return model.head_loss(student, teacher) if part == 'head' else model.loss(**views)
 
     def step() -> None:
         loss = compute()
@@ -169,7 +146,6 @@ def compare(setting: Setting, part: str, rounds: int) -> None:
     title, on_cpu = PARTS[part], setting.device == 'cpu'
     sides = {side: (setting, side, part) for side in measure.SIDES}
     measure.print_peaks(title, build_step, sides, setting.device, whole=part == 'step')
-    # On a CPU that has it, ours is also timed with bfloat16.
     capabilities = torch.cpu.get_capabilities() if on_cpu else {}
     fast = any(capabilities.get(name) for name in ('avx512_bf16', 'amx_bf16'))
     if fast and setting.dtype == 'float32':
@@ -183,38 +159,21 @@ def compare(setting: Setting, part: str, rounds: int) -> None:
         measure.print_row(f'{title}, bfloat16, ms', {'plain': times['plain'], 'ours': half}, '.1f')
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Check, time both and print times, memory and their ratios."""
     parser = measure.make_parser(__doc__)
     option = parser.add_argument
     option('--device', default='cpu', help='cpu (default) or cuda')
-    option(
-        '--dtype',
-        choices=('float32', 'bfloat16'),
-        help='of both sides (default: float32 on a CPU, where ours is also timed with bfloat16 if '
-        'the processor has it; bfloat16 elsewhere)',
-    )
+    option('--dtype', choices=('float32', 'bfloat16'), help='default: float32 on a CPU alone')
     option('--batch', type=int, help='images (default: 4 on a CPU, else 128)')
-    option('--arch', default='deit-small', help='of the backbone, as in mmpretrain')
-    option('--prototypes', type=int, default=65536, help='of each token')
-    text = 'rounds; the best of each counts (default: 4 on a CPU, else 30)'
-    option('--iters', type=int, help=text)
+    option('--iters', type=int, help='the best of this many counts (default: 4 on a CPU, else 30)')
     args = parser.parse_args()
-    on_cpu = args.device == 'cpu'
-    args.dtype = args.dtype or ('float32' if on_cpu else 'bfloat16')
-    args.batch = args.batch or (4 if on_cpu else 128)
-    args.iters = args.iters or (4 if on_cpu else 30)
-    return args
-
-
-def main() -> None:
-    """Check, time both and print times, memory and their ratios."""
-    args = parse_args()
-    setting = Setting(args.device, args.dtype, args.batch, args.arch, args.prototypes)
+    dtype, batch, rounds = ('float32', 4, 4) if args.device == 'cpu' else ('bfloat16', 128, 30)
+    setting = Setting(args.device, args.dtype or dtype, args.batch or batch)
     check_equality(setting)
     measure.print_head(f'{setting}, views of 256x128')
     for part in PARTS:
-        compare(setting, part, args.iters)
+        compare(setting, part, args.iters or rounds)
 
 
 if __name__ == '__main__':

@@ -1,10 +1,8 @@
 """Compare evaluation and re-ranking with plain compositions on dense matrices.
 
-(a) Evaluation at the size of Market-1501, from features to mAP, CMC and mINP; the plain
-composition sorts the whole matrix of distances. (b) k-reciprocal re-ranking of 1000 x 8000 images;
-the plain one holds matrices of all pairs. Both sides run in turn in one process, and it is checked
-that they give the same numbers. Peak memory is what the work adds to the features, measured in a
-process for each figure. ``--msmt17`` also measures ours at the size of MSMT17.
+Measured are evaluation at the size of Market-1501, from features to mAP, CMC and mINP, and
+k-reciprocal re-ranking of 1000 x 8000 images. Both sides run in turn in one process and must give
+the same numbers. Peak memory is what the work adds to the features.
 
 Example:
     python tools/benchmarks/benchmark_ranking.py --msmt17
@@ -116,9 +114,8 @@ def main() -> None:
     """Print times, memory and their ratios."""
     parser = measure.make_parser(__doc__)
     parser.add_argument('--rounds', type=int, default=5, help='the best of this many counts')
-    parser.add_argument(
-        '--msmt17', action='store_true', help='also run ours at the size of MSMT17 (minutes)'
-    )
+    text = 'also run ours at the size of MSMT17 (minutes)'
+    parser.add_argument('--msmt17', action='store_true', help=text)
     args = parser.parse_args()
     measure.print_head(f'{MARKET.dims} dimensions, float32')
     compare('evaluation', MARKET, args.rounds)

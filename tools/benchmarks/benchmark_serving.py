@@ -1,16 +1,11 @@
 """Measure what serves features: a model on the processor, and the stores of a gallery.
 
-'model' times a model in torch, compiled, and as a file of onnxruntime: latency of one image and
-throughput of a batch, all ways in turn, the best of several rounds each. It is checked that all
-give the features of torch. What int8 costs in accuracy, tools/deployment/test_onnx.py tells.
-
-'gallery' measures inserting, opening, searching, memory, size and recall of stores. Features are
-clustered, as those of people are: each person has eight images whose mean cosine is 0.6, and
-queries are further images of them. All stores get the same ones, with a record of camera, time and
-a field, in turn. 'filtered' searches with "not from this camera", another one for each query.
-Memory is that of opening, and of opening and a search of 100 queries, each in a process of its own,
-libraries of the store included. Recall is the share of the 10 most similar images, by a plain
-product of matrices, that was found. Ratios are to the first row: plain torch, plain numpy.
+'model' times a model in torch, compiled, and as a file of onnxruntime, which must give the features
+of torch: latency of one image, throughput of a batch. 'gallery' measures stores with features of
+people (eight images each, mean cosine 0.6) and further images of them as queries; 'filtered'
+searches with "not from this camera", another one for each query. Memory is that of opening, and of
+opening and 100 queries, in a process of its own. Recall is the share that was found of the 10 most
+similar images. Ratios are to the first row: plain torch, plain numpy.
 
 Example:
     python tools/benchmarks/benchmark_serving.py model configs/supervised/vit-t8_synthetic.py
@@ -21,6 +16,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +28,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from passreid.apis import get_model, load_config
-from passreid.search import Gallery, GalleryRecord, LocalStore, Match, MilvusStore, SearchFilter
+from passreid.search import Gallery, GalleryRecord, LocalStore, MilvusStore, SearchFilter
 from passreid.utils.config_options import add_config_options, apply_config_options
 from passreid.visualization import Table
 
@@ -62,19 +58,17 @@ def parse_args() -> argparse.Namespace:
     option = model.add_argument
     option('config', help='config file, for example configs/supervised/NAME.py')
     option('--checkpoint', metavar='FILE', help='weights (default: random ones)')
-    option('--threads', type=int, default=2, help='of each way (default: 2)')
-    option('--batch', type=int, default=32, help='of the throughput (default: 32)')
+    option('--threads', type=int, default=2, help='of each way')
+    option('--batch', type=int, default=32, help='of the throughput')
     option('--rounds', type=int, default=5, help='of batches; ten times as many of one image')
-    text = 'leave out torch.compile, which takes minutes'
-    option('--no-compile', action='store_true', help=text)
+    option('--no-compile', action='store_true', help='leave out torch.compile: minutes')
     add_config_options(model)
     gallery = commands.add_parser('gallery', help='measure the stores of a gallery')
     gallery.set_defaults(run=measure_stores)
     option = gallery.add_argument
     option('--number', type=int, default=100_000, help='images of the gallery')
     option('--dims', type=int, default=768, help='values to a feature')
-    text = 'which to measure'
-    option('--stores', nargs='+', choices=STORES, default=list(STORES), help=text)
+    option('--stores', nargs='+', choices=STORES, default=list(STORES), help='which to measure')
     option('--batch', type=int, default=2048, help='images added at a time')
     option('--rounds', type=int, default=5, help='the best of this many searches counts')
     option('--folder', type=Path, help='where galleries are made (default: temporary)')
@@ -83,47 +77,37 @@ def parse_args() -> argparse.Namespace:
 
 def measure_model(args: argparse.Namespace) -> None:
     """Print the table of a model."""
-    from passreid.deployment import ExportableModel
+    from passreid.deployment import ExportableModel, ExportedModel, export_onnx, quantize_onnx
 
     torch.set_num_threads(args.threads)
     MMLogger.get_current_instance().setLevel('WARNING')
     cfg = load_config(args.config)
     apply_config_options(cfg, args)
     model = ExportableModel(get_model(cfg, args.checkpoint))
-    one, many, rows = model.info.noise(1), model.info.noise(args.batch), []
+    ways: dict[str, Any] = {'torch': torch.inference_mode()(model)}
+    if not args.no_compile:
+        # For each size a graph of its own, as onnxruntime plans its memory for each.
+        ways['torch.compile'] = torch.inference_mode()(torch.compile(model, dynamic=False))
+    sizes = dict.fromkeys(ways, sum(weight.nbytes for weight in model.state_dict().values()))
     with tempfile.TemporaryDirectory() as folder:
-        ways = make_ways(model, Path(folder), args.threads, not args.no_compile)
-        cosines = {
-            name: compare_features(name, way, ways['torch'], many) for name, way in ways.items()
-        }
-        latency = best_seconds({n: lambda w=w: w(one) for n, w in ways.items()}, 10 * args.rounds)
-        whole = best_seconds({n: lambda w=w: w(many) for n, w in ways.items()}, args.rounds)
-        for name, way in ways.items():
-            weights = sum(weight.nbytes for weight in model.state_dict().values())
-            size = way.path.stat().st_size if hasattr(way, 'path') else weights
-            rate, ratio = args.batch / whole[name], whole['torch'] / whole[name]
-            figures = f'{latency[name] * 1e3:.1f}', f'{rate:.0f}', f'{size / 1e6:.2f}'
-            rows.append((name, *figures, f'{cosines[name]:.4f}', f'{ratio:.2f}x'))
+        exact, integers = (Path(folder, name) for name in ('model.onnx', 'model.int8.onnx'))
+        export_onnx(model, exact)
+        quantize_onnx(exact, integers)
+        for kind, path in (('float32', exact), ('int8 (dynamic)', integers)):
+            ways[f'onnxruntime {kind}'] = ExportedModel(path, args.threads)
+            sizes[f'onnxruntime {kind}'] = path.stat().st_size
+    one, many = model.info.noise(1), model.info.noise(args.batch)
+    cosines = {name: compare_features(name, way, ways['torch'], many) for name, way in ways.items()}
+    latency = best_seconds({n: partial(way, one) for n, way in ways.items()}, 10 * args.rounds)
+    whole = best_seconds({n: partial(way, many) for n, way in ways.items()}, args.rounds)
+    rows = []
+    for name, size in sizes.items():
+        rate, ratio = args.batch / whole[name], whole['torch'] / whole[name]
+        figures = f'{latency[name] * 1e3:.1f}', f'{rate:.0f}', f'{size / 1e6:.2f}'
+        rows.append((name, *figures, f'{cosines[name]:.4f}', f'{ratio:.2f}x'))
     height, width = model.info.input_size
     print(f'{args.config}, {height}x{width}, batch {args.batch}, {args.threads} threads')
     print(Table(_MODEL_COLUMNS, rows).to_text())
-
-
-def make_ways(
-    model: Any, folder: Path, threads: int, compiled: bool
-) -> dict[str, Callable[[Tensor], Tensor]]:
-    """Return what takes images and gives features, by name; files are written to the folder."""
-    from passreid.deployment import ExportedModel, export_onnx, quantize_onnx
-
-    ways: dict[str, Callable[[Tensor], Tensor]] = {'torch': torch.inference_mode()(model)}
-    if compiled:
-        # For each size a graph of its own, as onnxruntime plans its memory for each.
-        ways['torch.compile'] = torch.inference_mode()(torch.compile(model, dynamic=False))
-    export_onnx(model, folder / 'model.onnx')
-    quantize_onnx(folder / 'model.onnx', folder / 'model.int8.onnx')
-    ways['onnxruntime float32'] = ExportedModel(folder / 'model.onnx', threads)
-    ways['onnxruntime int8 (dynamic)'] = ExportedModel(folder / 'model.int8.onnx', threads)
-    return ways
 
 
 def compare_features(
@@ -153,15 +137,11 @@ def draw_gallery(number: int, dims: int) -> tuple[np.ndarray, np.ndarray]:
 
 def make_records(number: int) -> list[GalleryRecord]:
     """Make records with a path as long as paths are."""
+    paths = [f'/data/cameras/crops/{n // 1000:05}/{n:09}.jpg' for n in range(number)]
+    weather = [dict(weather=word) for word in ('sun', 'rain', 'snow')]
     return [
-        GalleryRecord(
-            f'/data/cameras/crops/{place // 1000:05}/{place:09}.jpg',
-            place % _CAMERAS,
-            float(place),
-            dict(weather=('sun', 'rain', 'snow')[place % 3]),
-            f'{place % 9999}-{1714579200000000000 + place}',
-        )
-        for place in range(number)
+        GalleryRecord(path, n % _CAMERAS, float(n), weather[n % 3], f'{n % 9999}-{10**18 + n}')
+        for n, path in enumerate(paths)
     ]
 
 
@@ -198,33 +178,27 @@ def measure_store(
         figures += [1000 * seconds for seconds in best_seconds(works, args.rounds).values()]
         steps = range(0, len(queries), _MANY)
         found = [m for start in steps for m in store.search(queries[start : start + _MANY], _TOPK)]
-    for search in (False, True):
-        peak, _ = peak_memory(build_search, 'cpu', kind, folder, queries[:_MANY], search)
+    for some in (queries[:0], queries[:_MANY]):
+        peak, _ = peak_memory(partial, 'cpu', use_store, kind, folder, some)
         figures.append(peak / 2**20)
     files = (file for file in Path(folder).rglob('*') if file.is_file())
     figures.append(sum(file.stat().st_size for file in files) / 2**20)
     return figures, [[match.record.path for match in matches] for matches in found]
 
 
-def build_search(
-    kind: str, folder: str, queries: np.ndarray, search: bool
-) -> Callable[[], list[list[Match]]]:
-    """Return the work of opening a store and perhaps searching it; for :func:`peak_memory`."""
-
-    def work() -> list[list[Match]]:
-        with STORES[kind](folder, queries.shape[1]) as store:
-            return store.search(queries, _TOPK) if search else []
-
-    return work
+def use_store(kind: str, folder: str, queries: np.ndarray) -> None:
+    """Open a store, and search it if there are queries."""
+    with STORES[kind](folder, queries.shape[1]) as store:
+        if len(queries):
+            store.search(queries, _TOPK)
 
 
 def measure_stores(args: argparse.Namespace) -> None:
     """Print the table of the stores."""
     features, queries = draw_gallery(args.number, args.dims)
     places = search_plainly(features, queries)
-    expected = [
-        {record.path for record in row} for row in np.array(make_records(args.number))[places]
-    ]
+    paths = np.array([record.path for record in make_records(args.number)])
+    expected = [{*row} for row in paths[places].tolist()]
     works = {n: lambda n=n: search_plainly(features, queries[:n]) for n in (1, _MANY)}
     one, plain = (1000 * seconds for seconds in best_seconds(works, args.rounds).values())
     rows = [('numpy', '', '', f'{one:.3g}', f'{plain:.3g}', '', '', '', '', '1.000', '')]

@@ -1,10 +1,9 @@
 """Compare the making of views with a plain composition of torchvision transforms.
 
-One process and one thread, on the same generated JPEG images. The worker part is what data loader
-workers do: decode and cut here, everything in the plain composition. The whole path ends with a
-normalised batch and runs on the CPU alone. ``--device`` also times the part that runs on the
-device, transfer included. First it is checked that the views of both have the same sizes and, on
-average, the same colors.
+On one thread, for the same generated JPEG images. Workers decode and cut here, and do everything in
+the plain composition; the whole path ends with a normalised batch. ``--device`` also times what
+runs on the device, transfer included. The views of both must have the same sizes and, on average,
+the same colors.
 
 Example:
     python tools/benchmarks/benchmark_views.py --device cuda
@@ -34,8 +33,6 @@ def parse_args() -> argparse.Namespace:
     option('--image-size', default=(256, 128), **size)
     option('--global-size', default=(256, 128), **size)
     option('--local-size', default=(128, 64), **size)
-    option('--num-parts', type=int, default=3)
-    option('--local-per-part', type=int, default=3)
     option('--batch-size', type=int, default=32, help='images of a batch')
     option('--rounds', type=int, default=12, help='the best round of each counts')
     option('--device', default='cpu', help='also time this device, such as cuda')
@@ -64,31 +61,13 @@ def compare_views(plain: list[torch.Tensor], ours: dict[str, torch.Tensor]) -> f
     return max(errors)
 
 
-def device_rate(preprocessor: PASSDataPreprocessor, batch: dict, args: argparse.Namespace) -> float:
-    """Time transfer and augmentation of a pinned batch on the device, in images/s."""
-    preprocessor = preprocessor.to(args.device)
-    batch['inputs'] = {name: views.pin_memory() for name, views in batch['inputs'].items()}
-
-    def run() -> None:
-        preprocessor(batch, True)
-        torch.accelerator.synchronize()
-
-    run()
-    return args.batch_size / best_seconds({'device': run}, args.rounds)['device']
-
-
 def main() -> None:
     """Time both and print their rates and ratios."""
     args = parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     encoded = generate_images(args.batch_size, *args.image_size)
-    shape = {
-        'global_size': tuple(args.global_size),
-        'local_size': tuple(args.local_size),
-        'num_parts': args.num_parts,
-        'local_per_part': args.local_per_part,
-    }
+    shape = dict(global_size=tuple(args.global_size), local_size=tuple(args.local_size))
     load, crop, pack = LoadPersonImage(), PartAwareMultiCrop(**shape), PackViews()
     plain, preprocessor = PlainMultiCrop(**shape), PASSDataPreprocessor()
 
@@ -113,7 +92,15 @@ def main() -> None:
         rates = {side: args.batch_size / taken for side, taken in seconds.items()}
         print_row(title, rates, '.0f', by_plain=True)
     if args.device != 'cpu':
-        rate = device_rate(preprocessor, default_collate(cut()), args)
+        preprocessor, batch = preprocessor.to(args.device), default_collate(cut())
+        batch['inputs'] = {kind: views.pin_memory() for kind, views in batch['inputs'].items()}
+
+        def augment() -> None:
+            preprocessor(batch, True)
+            torch.accelerator.synchronize()
+
+        augment()
+        rate = args.batch_size / best_seconds({'device': augment}, args.rounds)['device']
         print_row(f'augmentation on {args.device}', {'ours': rate}, '.0f')
 
 

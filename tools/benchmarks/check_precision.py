@@ -1,12 +1,9 @@
 """Compare float16 and bfloat16 with float32: losses, gradients and features.
 
 A step of pre-training, of fine-tuning and of USL is computed from the same weights and images in
-float32 and under autocast. On a GPU that is the published size and both types; without one a
-smaller network and bfloat16. The exit status is 1 when a limit is exceeded.
-
-A type rounds by at most a relative u (2^-11 for float16, 2^-8 for bfloat16). A layer of a ViT
-rounds about 8 times on its way forth and as often back, independently, so that gradients, losses
-and features of L layers may differ by u sqrt(16 L), relative.
+float32 and under autocast. A type rounds by at most a relative u (2^-11 for float16, 2^-8 for
+bfloat16). A layer of a ViT rounds about 8 times on its way forth and as often back, independently,
+so that all may differ by u sqrt(16 L), relative, for L layers; else the exit status is 1.
 
 Example:
     python tools/benchmarks/check_precision.py --device cuda
@@ -110,11 +107,7 @@ def compute_loss(task: str, model: Any, images: Tensor, labels: Tensor) -> dict[
 def compute(
     task: str, args: argparse.Namespace, dtype: torch.dtype, scale: float = 1.0
 ) -> dict[str, Tensor]:
-    """Make a step without the optimizer's, and a test, as autocast with a type computes them.
-
-    Returns:
-        dict[str, Tensor]: Losses, gradients by parts of the network, and features.
-    """
+    """Return losses, gradients by parts of the network, and features, as autocast has them."""
     model, (images, labels) = build_model(task, args), draw_people(args)
     autocast = torch.autocast(args.device, dtype, enabled=dtype != torch.float32)
     with autocast:

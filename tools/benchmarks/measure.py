@@ -23,11 +23,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
 def best_rounds(
     works: Mapping[str, Callable[[], Any]], rounds: int
 ) -> dict[str, tuple[float, Any]]:
-    """Run all works in turn, so that they meet the same load; those on a GPU wait for its end.
-
-    Returns:
-        dict[str, tuple[float, Any]]: Seconds and outcome of the best round of each.
-    """
+    """Run all works in turn, under the same load; return seconds and outcome of each one's best."""
     best: dict[str, tuple[float, Any]] = {}
     for _ in range(rounds):
         for name, work in works.items():
@@ -58,10 +54,7 @@ def print_head(note: str) -> None:
 
 
 def print_row(title: str, figures: Mapping[str, float], form: str, by_plain: bool = False) -> None:
-    """Print a figure of each side and, where there are both, their ratio.
-
-    It is plain by ours, as of times, or with ``by_plain`` ours by plain, as of memory or rates.
-    """
+    """Print a figure of each side and their ratio: plain by ours (times), or ours by plain."""
     cells = (format(figures[side], form) if side in figures else '' for side in SIDES)
     line = f'{title:{WIDTH}}' + ''.join(f'{cell:>10}' for cell in cells)
     if len(figures) == len(SIDES) and all(figures.values()):
@@ -77,10 +70,7 @@ def print_peaks(
     device: str = 'cpu',
     whole: bool = False,
 ) -> None:
-    """Print the MiB that the work of each side, given its arguments of ``build``, adds.
-
-    With ``whole`` what ``build`` makes counts, too. See :func:`peak_memory`.
-    """
+    """Print the MiB that each side's work adds; with ``whole`` those of ``build`` count, too."""
     peaks = {
         side: peak_memory(build, device, *args)[0 if whole else 1] / 2**20
         for side, args in sides.items()
@@ -91,14 +81,10 @@ def print_peaks(
 def peak_memory(
     build: Callable[..., Callable[[], object]], device: str, *args: Any
 ) -> tuple[int, int]:
-    """Measure the work that ``build(*args)`` returns, run twice in a fresh process.
+    """Return peak bytes of the work that ``build(*args)`` makes, in a process: whole, and added.
 
     On a GPU the figures are those of torch's allocator, on a CPU resident memory as Linux counts
-    it, which also holds what libraries and the C allocator keep. The arguments must be picklable.
-
-    Returns:
-        tuple[int, int]: Bytes at the peak: all since before ``build``, and what the work itself
-        adds to the state that ``build`` left.
+    it, which also holds what libraries and the C allocator keep.
     """
     with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as pool:
         return pool.submit(_measure, build, device, args).result()
@@ -107,10 +93,8 @@ def peak_memory(
 def _measure(
     build: Callable[..., Callable[[], object]], device: str, args: tuple
 ) -> tuple[int, int]:
-    if device != 'cpu':
-        # The matrix library takes its work space with the first product.
-        square = torch.ones(8, 8, device=device)
-        square @ square
+    # The matrix library takes its work space with the first product.
+    torch.ones(8, 8, device=device) @ torch.ones(8, 8, device=device)
     empty = _memory(device)
     work = build(*args)
     built = _memory(device)

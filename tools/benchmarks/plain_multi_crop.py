@@ -7,19 +7,13 @@ import torch
 from PIL import Image, ImageFilter
 from torchvision import transforms
 
+NUM_PARTS, LOCAL_PER_PART = 3, 3
+
 
 class PlainMultiCrop:
     """Decode an image and make all its views, with all photometric work, one after the other."""
 
-    def __init__(
-        self,
-        global_size: tuple[int, int] = (256, 128),
-        local_size: tuple[int, int] = (128, 64),
-        num_parts: int = 3,
-        local_per_part: int = 3,
-    ) -> None:
-        self.num_parts = num_parts
-        self.local_per_part = local_per_part
+    def __init__(self, global_size: tuple[int, int], local_size: tuple[int, int]) -> None:
         self.global_views = [
             _view(global_size, (0.4, 1.0), blur_prob=1.0, solarize_prob=0.0),
             _view(global_size, (0.4, 1.0), blur_prob=0.1, solarize_prob=0.2),
@@ -32,10 +26,10 @@ class PlainMultiCrop:
             image = file.convert('RGB')
         views = [view(image) for view in self.global_views]
         half = image.height // 2
-        for part in range(self.num_parts):
-            top = part * image.height // (2 * max(self.num_parts - 1, 1))
+        for part in range(NUM_PARTS):
+            top = part * image.height // (2 * (NUM_PARTS - 1))
             area = image.crop((0, top, image.width, top + half))
-            views += [self.local_view(area) for _ in range(self.local_per_part)]
+            views += [self.local_view(area) for _ in range(LOCAL_PER_PART)]
         return views
 
 

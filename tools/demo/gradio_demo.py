@@ -14,18 +14,47 @@ import re
 import time
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
+from html import escape
 from typing import Any
 
 import numpy as np
-from result_cards import CSS, Found, note, results
 
 from passreid import ReIDInferencer
 from passreid.datasets.folder_reid import parse_id
-from passreid.search import GalleryRecord, SearchFilter, open_store
+from passreid.search import GalleryRecord, Match, SearchFilter, open_store
+from passreid.visualization import similarity_text, thumbnail_uri, time_text
 
-_MAX_TOPK = 50
-_HINT = 'Drop a picture of a person on the left: a crop, as those of the gallery.'
+MAX_TOPK = 50
+HINT = 'Drop a picture of a person on the left: a crop, as those of the gallery.'
+CSS = """
+#heading h1 { font-size: 24px; margin: 0 0 2px; }
+#heading p, .found-line, .note, .found .name { color: #5b6270; }
+#query .image-frame img { width: 100%; height: 100%; object-fit: contain; }
+.found-line { margin: 0 0 10px; font-size: 15px; }
+.found { display: grid; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr)); gap: 14px; }
+.found figure { margin: 0; border: 1px solid var(--border-color-primary); border-radius: 8px;
+  overflow: hidden; background: var(--background-fill-primary); }
+.found figure:first-child { border-color: #0072b2; box-shadow: 0 0 0 1px #0072b2; }
+.found .picture { position: relative; height: 216px; display: flex; align-items: center;
+  justify-content: center; background: #ececec; }
+.found img { width: 100%; height: 100%; object-fit: contain; display: block; }
+.found .rank { position: absolute; left: 6px; top: 6px; min-width: 22px; padding: 1px 6px;
+  border-radius: 11px; background: rgba(255, 255, 255, .9); color: #333; font-size: 12px;
+  font-weight: 600; text-align: center; }
+.found .gone { color: #5b6270; font-size: 13px; }
+.found figcaption { padding: 6px 10px 9px; line-height: 1.4; font-size: 13px; }
+.found .facts { display: flex; align-items: baseline; justify-content: space-between;
+  gap: 4px; white-space: nowrap; }
+.found .score { font-size: 18px; font-weight: 650; font-variant-numeric: tabular-nums; }
+.found .name { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+  font-size: 12px; }
+.note { padding: 40px 20px; text-align: center; border: 1px dashed var(--border-color-primary);
+  border-radius: 8px; }
+.dark #heading p, .dark .found-line, .dark .note, .dark .found .name { color: #a9b0bd; }
+"""
+# The same images are found again and again.
+thumbnail = lru_cache(512)(thumbnail_uri)
 
 
 def parse_args() -> Namespace:
@@ -35,21 +64,14 @@ def parse_args() -> Namespace:
     option('config', help='config file of the model, or its name in the model zoo')
     option('checkpoint', help='its weights')
     option('--gallery', metavar='FOLDER', help='crops to search')
-    option(
-        '--store',
-        metavar='WHERE',
-        help='where features are kept, as for tools/search_gallery.py (default: the cache of the '
-        'user); without --gallery it is searched as it is',
-    )
-    text = (
-        'regular expression that finds the camera in the names of the crops (default: %(default)s)'
-    )
+    text = 'where features are kept (default: the cache); without --gallery searched as it is'
+    option('--store', metavar='WHERE', help=text)
+    text = 'regular expression that finds the camera in file names (default: %(default)s)'
     option('--camera-pattern', default=r'_c(?P<camera>\d+)', metavar='REGEX', help=text)
     option('--flip', action='store_true', help='average in the mirror image')
     option('--device', help='where the model runs (default: the accelerator, if any)')
     option('--num-workers', type=int, default=0, help='processes that read the crops')
-    text = 'address to serve; 0.0.0.0 lets others of the network in'
-    option('--host', default='127.0.0.1', help=text)
+    option('--host', default='127.0.0.1', help='address to serve; 0.0.0.0 lets the network in')
     option('--port', type=int, default=7860, help='port to serve')
     args = parser.parse_args()
     if not (args.gallery or args.store):
@@ -69,12 +91,7 @@ def import_gradio() -> Any:
 
 
 def camera_records(pattern: str) -> Callable[[str], GalleryRecord]:
-    r"""Return what reads the camera out of the name of an image; -1 when it has none.
-
-    Examples:
-        >>> camera_records(r'_c(?P<camera>\d+)')('crops/0042_c3s1_000017.jpg').cam_id
-        3
-    """
+    """Return what reads the camera out of the name of an image; -1 when it has none."""
     regex = re.compile(pattern)
     if 'camera' not in regex.groupindex:
         raise ValueError(f'--camera-pattern {pattern!r} lacks the group (?P<camera>...)')
@@ -100,18 +117,9 @@ def open_search(args: Namespace) -> ReIDInferencer:
     return ReIDInferencer(inferencer.model, gallery=store, **options)
 
 
-def find(
-    inferencer: ReIDInferencer,
-    crop: np.ndarray,
-    topk: int,
-    least: float | None = None,
-    not_cameras: Sequence[int] = (),
-) -> Found:
-    """Search for a crop ``(H, W, 3)`` uint8 in RGB, for images at least so similar."""
-    start = time.perf_counter()
-    (every,) = inferencer(crop[..., ::-1], topk, SearchFilter(not_cameras=tuple(not_cameras)))
-    matches = [match for match in every if least is None or match.similarity >= least]
-    return Found(matches, every[0] if every else None, time.perf_counter() - start)
+def note(text: str) -> str:
+    """Return a message in place of results."""
+    return f'<div class="note">{escape(text)}</div>'
 
 
 def show(
@@ -121,15 +129,43 @@ def show(
     least: float,
     not_cameras: Sequence[str | int],
 ) -> str:
-    """Return what :func:`find` finds as HTML; without a crop, what to do."""
+    """Search for a crop ``(H, W, 3)`` in RGB, for images at least so similar; return HTML."""
     if crop is None:
-        return note(_HINT)
+        return note(HINT)
+    start = time.perf_counter()
     try:
-        cameras = [int(camera) for camera in not_cameras]
+        cameras = SearchFilter(not_cameras=[int(camera) for camera in not_cameras])
     except ValueError:
         return note('A camera is a number.')
-    found = find(inferencer, crop, int(topk), least or None, cameras)
-    return results(found, len(inferencer.gallery))
+    (every,) = inferencer(crop[..., ::-1], int(topk), cameras)
+    matches = [match for match in every if not least or match.similarity >= least]
+    if not every:
+        return note('The gallery has no image under the other cameras.')
+    if not matches:
+        best = similarity_text(every[0].similarity)
+        return note(f'No image is that similar. The most similar one has {best}.')
+    line = (
+        f'<p class="found-line"><b>{len(matches)}</b> of {len(inferencer.gallery)} images, most '
+        f'similar first &middot; {1000 * (time.perf_counter() - start):.0f} ms</p>'
+    )
+    return f'{line}<div class="found">{"".join(map(card, range(1, MAX_TOPK + 1), matches))}</div>'
+
+
+def card(rank: int, match: Match) -> str:
+    """Return the HTML of an image that was found."""
+    record = match.record
+    camera = 'cam ?' if record.cam_id < 0 else f'cam {record.cam_id}'
+    name = escape(os.path.basename(record.path))
+    uri = thumbnail(record.path)
+    gone = '<span class="gone">cannot be read</span>'
+    picture = f'<img alt="{name}" src="{uri}">' if uri else gone
+    taken = f'<span class="name">{time_text(record.time)}</span>' if record.time is not None else ''
+    return (
+        f'<figure><div class="picture">{picture}<span class="rank">{rank}</span></div><figcaption>'
+        f'<div class="facts"><span class="score">{similarity_text(match.similarity)}</span>'
+        f'<span>{camera}</span></div>{taken}'
+        f'<span class="name" title="{escape(record.path)}">{name}</span></figcaption></figure>'
+    )
 
 
 def build_page(inferencer: ReIDInferencer, cameras: Sequence[int]) -> Any:
@@ -154,9 +190,8 @@ def build_page(inferencer: ReIDInferencer, cameras: Sequence[int]) -> Any:
                     elem_id='query',
                 )
                 button = gr.Button('Search', variant='primary', elem_id='search')
-                topk = gr.Slider(1, _MAX_TOPK, 12, step=1, label='Images to show')
-                text = '0 shows everything'
-                least = gr.Slider(0, 1, 0, step=0.0005, label='Least similarity', info=text)
+                topk = gr.Slider(1, MAX_TOPK, 12, step=1, label='Images to show')
+                least = gr.Slider(0, 1, 0, step=0.0005, label='Least similarity (0: any)')
                 not_cameras = gr.Dropdown(
                     [str(camera) for camera in cameras],
                     multiselect=True,
@@ -166,7 +201,7 @@ def build_page(inferencer: ReIDInferencer, cameras: Sequence[int]) -> Any:
                     info='such as the one that took the picture',
                 )
             with gr.Column(scale=4, min_width=320):
-                found = gr.HTML(note(_HINT), elem_id='results')
+                found = gr.HTML(note(HINT), elem_id='results')
         inputs = [crop, topk, least, not_cameras]
         events = [button.click, crop.change, topk.release, least.release, not_cameras.change]
         search = partial(show, inferencer)
@@ -203,7 +238,7 @@ def main() -> None:
     import_gradio()
     inferencer = open_search(args)
     # The first search pays for what is set up once.
-    find(inferencer, np.zeros((64, 32, 3), np.uint8), 1)
+    show(inferencer, np.zeros((64, 32, 3), np.uint8), 1, 0, [])
     record = camera_records(args.camera_pattern)
     with inferencer.gallery as gallery:
         cameras = {record(path).cam_id for path in gallery.stamps()} - {-1}

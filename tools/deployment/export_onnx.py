@@ -33,25 +33,20 @@ def parse_args() -> Namespace:
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     option = parser.add_argument
     option('config', help='config file, for example configs/supervised/NAME.py')
-    option(
-        'checkpoint',
-        help="weights: a checkpoint of training or pre-training, or a file of the authors' code; "
-        "'none' for untrained ones, which show speed alone",
-    )
+    text = "weights, as for tools/test.py; 'none' for untrained ones, which show speed alone"
+    option('checkpoint', help=text)
     option('--out', required=True, metavar='FILE', help='the file to write')
     text = 'features as they are (default: of unit length)'
     option('--no-normalize', dest='normalize', action='store_false', help=text)
     inputs = parser.add_mutually_exclusive_group()
     text = 'the file takes RGB values from 0 to 255 and normalises them itself (default)'
     inputs.add_argument('--raw-input', action='store_true', default=True, help=text)
-    text = 'the file takes images that the caller has normalised by mean and std'
+    text = 'the caller has normalised the images by mean and std'
     inputs.add_argument('--normalized-input', dest='raw_input', action='store_false', help=text)
-    text = 'average the features of each image and its mirror image in the file'
-    option('--flip', action='store_true', help=text)
+    option('--flip', action='store_true', help='average in the mirror image of each image')
     text = f'compare the features of images of this folder, too (the first {MAX_CHECKED})'
     option('--check-images', metavar='FOLDER', help=text)
-    text = 'version of the operators, from 18 (default: 18)'
-    option('--opset', type=int, default=18, help=text)
+    option('--opset', type=int, default=18, help='version of the operators, from 18')
     add_config_options(parser)
     return parser.parse_args()
 

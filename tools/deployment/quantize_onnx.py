@@ -15,18 +15,12 @@ from passreid.deployment import quantize_onnx
 def parse_args() -> Namespace:
     """Read the command line."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument('model', help='file of tools/deployment/export_onnx.py')
-    parser.add_argument('--out', required=True, metavar='FILE', help='the file to write')
-    parser.add_argument(
-        '--reduce-range',
-        action='store_true',
-        help='weights of 7 bits, for processors without VNNI instructions (before about 2019)',
-    )
-    parser.add_argument(
-        '--per-tensor',
-        action='store_true',
-        help='one scale for each weight instead of one for each of its columns',
-    )
+    option = parser.add_argument
+    option('model', help='file of tools/deployment/export_onnx.py')
+    option('--out', required=True, metavar='FILE', help='the file to write')
+    text = 'weights of 7 bits, for processors without VNNI instructions (before about 2019)'
+    option('--reduce-range', action='store_true', help=text)
+    option('--per-tensor', action='store_true', help='one scale for each weight, not each column')
     return parser.parse_args()
 
 

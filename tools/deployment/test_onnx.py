@@ -17,17 +17,12 @@ from passreid.utils.config_options import add_run_options, apply_run_options
 def parse_args() -> Namespace:
     """Read the command line."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config file, for example configs/supervised/NAME.py')
-    parser.add_argument('model', help='file of tools/deployment/export_onnx.py')
-    parser.add_argument(
-        '--rerank', action='store_true', help='report figures after re-ranking as well'
-    )
-    parser.add_argument(
-        '--out', metavar='DIR', help='save features and rankings, for tools/visualization'
-    )
-    parser.add_argument(
-        '--threads', type=int, default=0, help='of onnxruntime (default: it chooses)'
-    )
+    option = parser.add_argument
+    option('config', help='config file, for example configs/supervised/NAME.py')
+    option('model', help='file of tools/deployment/export_onnx.py')
+    option('--rerank', action='store_true', help='report figures after re-ranking as well')
+    option('--out', metavar='DIR', help='save features and rankings, for tools/visualization')
+    option('--threads', type=int, default=0, help='of onnxruntime (default: it chooses)')
     add_run_options(parser)
     return parser.parse_args()
 

@@ -1,8 +1,7 @@
 """Read every image that a config names, and say what is wrong with them.
 
-Looked for are images that cannot be read, equal files (of one person, of several persons, in
-training and test) and persons whose queries have no match in the gallery that counts. The exit
-status is 1 when something is wrong; equal files of one person alone are only listed.
+Looked for are images that cannot be read, equal files and persons whose queries have no match that
+counts. The exit status is 1 when something is wrong; equal files of one person are only listed.
 
 Example:
     python tools/misc/verify_dataset.py configs/supervised/vit-s16_market1501-256x128.py
@@ -13,7 +12,7 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,8 +44,8 @@ def parse_args() -> Namespace:
     option = parser.add_argument
     option('config', help='config file of a run, or of a data set alone')
     option('--out', metavar='JSON', type=Path, help='file for all that was found')
-    text = 'processes that read images'
-    option('--num-workers', type=int, default=num_usable_cpus(), help=text)
+    workers = dict(type=int, default=num_usable_cpus(), help='processes that read images')
+    option('--num-workers', **workers)
     add_config_options(parser)
     return parser.parse_args()
 
@@ -57,12 +56,16 @@ def dataset_configs(cfg: Config) -> dict[str, ConfigDict]:
     datasets: dict[str, ConfigDict] = {}
     for name in _LOADERS:
         loaders = cfg.get(name) or []
-        for loader in loaders if isinstance(loaders, list | tuple) else [loaders]:
-            for dataset in _parts(loader.dataset):
-                # The same images, however they are changed afterwards, are read once.
-                key = repr(dict(sorted(dataset.items()), pipeline=None))
-                datasets[key] = dataset
-                places.setdefault(key, []).append(name.removesuffix('_dataloader'))
+        waiting = [one.dataset for one in (loaders if isinstance(loaders, list) else [loaders])]
+        while waiting:
+            dataset = waiting.pop(0)
+            if inner := dataset.get('datasets') or dataset.get('dataset'):
+                waiting[:0] = inner if isinstance(inner, list) else [inner]
+                continue
+            # The same images, however they are changed afterwards, are read once.
+            key = repr(dict(sorted(dataset.items()), pipeline=None))
+            datasets[key] = dataset
+            places.setdefault(key, []).append(name.removesuffix('_dataloader'))
     if not places:
         raise ValueError(f'{cfg.filename} names no data set: it has none of {_LOADERS}')
     named: dict[str, ConfigDict] = {}
@@ -71,14 +74,6 @@ def dataset_configs(cfg: Config) -> dict[str, ConfigDict]:
         number = sum(known.startswith(name) for known in named)
         named[f'{name} {number + 1}' if number else name] = datasets[key]
     return named
-
-
-def _parts(dataset: ConfigDict) -> Iterator[ConfigDict]:
-    inner = dataset.get('datasets') or ([dataset.dataset] if 'dataset' in dataset else [])
-    if not inner:
-        yield dataset
-    for part in inner:
-        yield from _parts(part)
 
 
 class Image(NamedTuple):
@@ -153,12 +148,10 @@ def find_problems(name: str, source: str, images: Sequence[Image]) -> dict[str, 
 
 
 def _without_match(images: Sequence[Image]) -> dict[int, int]:
-    """Count the queries of each person without an image in the gallery that counts for them.
-
-    Images of the query's own camera do not count; where it is unknown, its own file does not.
-    """
+    """Count the queries of each person for whom no gallery image of another camera counts."""
     gallery = [image for image in images if not image.is_query]
     of_person = Counter(image.pid for image in gallery)
+    # Where the camera of a query is unknown, its own file does not count.
     excluded = Counter((i.pid, place) for i in gallery for place in (i.cam_id, i.path))
     unmatched = Counter(
         query.pid
@@ -170,42 +163,30 @@ def _without_match(images: Sequence[Image]) -> dict[int, int]:
     return dict(sorted(unmatched.items()))
 
 
-def shared(first: Sequence[Image], second: Sequence[Image]) -> list[list[str]]:
-    """Return pairs of files of equal content that two data sets share."""
-    files = (
-        {image.digest: image.path for image in side if image.digest} for side in (first, second)
-    )
-    one, other = files
-    return [[path, other[digest]] for digest, path in one.items() if digest in other]
-
-
 def report(found: Sequence[dict[str, Any]], common: dict[str, list[list[str]]]) -> str:
     """Return what was found as text, with equal files by the data sets that share them."""
-    rows = []
+    rows, lists = [], {}
     for f in found:
         counts = [f[key] for key in ('images', 'ids', 'cameras', 'queries')]
         counts += [len(f[key]) for key in ('unreadable', 'same_id', 'across_ids')]
         rows.append([f['name'], *map(str, counts)])
-    lines = [Table(_HEADER, rows).to_text()]
-    for f in found:
-        persons = [f'{pid} ({number} queries)' for pid, number in f['without_match'].items()]
-        for text, items in (
-            ('cannot be read', [f'{path}: {problem}' for path, problem in f['unreadable'].items()]),
-            ('one picture under several ids', [' = '.join(paths) for paths in f['across_ids']]),
-            ('one picture twice under one id', [' = '.join(paths) for paths in f['same_id']]),
-            ('ids whose queries have no match that counts', persons),
-        ):
-            lines += _listed(f'{f["name"]}: {text}', items)
+        lists |= {
+            f'{f["name"]}: cannot be read': [': '.join(pair) for pair in f['unreadable'].items()],
+            f'{f["name"]}: one picture under several ids': map(' = '.join, f['across_ids']),
+            f'{f["name"]}: one picture twice under one id': map(' = '.join, f['same_id']),
+            f'{f["name"]}: ids whose queries have no match that counts': [
+                f'{pid} ({number} queries)' for pid, number in f['without_match'].items()
+            ],
+        }
     for names, pairs in common.items():
-        lines += _listed(f'{names}: one picture in both', [' = '.join(pair) for pair in pairs])
+        lists[f'{names}: one picture in both'] = map(' = '.join, pairs)
+    lines = [Table(_HEADER, rows).to_text()]
+    for heading, items in lists.items():
+        if items := list(items):
+            lines += [f'{heading}: {len(items)}', *(f'    {printable(i)}' for i in items[:_SHOWN])]
+        if len(items) > _SHOWN:
+            lines.append(f'    and {len(items) - _SHOWN} more')
     return '\n'.join(lines)
-
-
-def _listed(heading: str, items: list[str]) -> list[str]:
-    if not items:
-        return []
-    more = [f'    and {len(items) - _SHOWN} more'] if len(items) > _SHOWN else []
-    return [f'{heading}: {len(items)}', *(f'    {printable(i)}' for i in items[:_SHOWN]), *more]
 
 
 def main() -> None:
@@ -219,11 +200,12 @@ def main() -> None:
         for name, dataset in dataset_configs(cfg).items()
     }
     found = [find_problems(name, source, images) for name, (source, images) in read.items()]
-    common = {
-        f'{one} and {other}': pairs
-        for one, other in combinations(read, 2)
-        if (pairs := shared(read[one][1], read[other][1]))
-    }
+    files = {name: {i.digest: i.path for i in images} for name, (_, images) in read.items()}
+    common = {}
+    for one, other in combinations(files, 2):
+        both = [digest for digest in files[one] if digest and digest in files[other]]
+        if both:
+            common[f'{one} and {other}'] = [[files[one][d], files[other][d]] for d in both]
     print(report(found, common))
     # Equal files of one person do no harm.
     wrong = bool(common) or any(

@@ -9,38 +9,33 @@ Example:
 
 from argparse import Namespace
 
-from conversion import add_config, make_parser, print_fit, read_source, write_file
+from conversion import Content, make_parser, run
 
 from passreid.models.converters import from_pass_checkpoint, pass_kind
-from passreid.models.converters.positions import stated_grid
 
 
-def parse_args() -> Namespace:
-    """Read the command line."""
-    parser = make_parser(__doc__, 'file to write: state_dict and meta')
-    parser.add_argument(
-        '--kind',
-        choices=('pretrain', 'supervised', 'usl'),
-        help='which of their programs wrote SRC (default: told by its content)',
-    )
-    add_config(parser)
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Convert."""
-    args = parse_args()
-    content = read_source(args)
+def convert(content: Content, args: Namespace) -> tuple[Content, str]:
+    """Convert what SRC holds."""
     kind = args.kind or pass_kind(content)
     if kind is None:
         raise ValueError(
             f"{args.src} is no checkpoint of the authors' code that is known. For a ViT of another "
             'project there is vit_to_passreid.py'
         )
-    weights = from_pass_checkpoint(content, kind)
-    if args.config:
-        print_fit(weights, args.config, args.src)
-    write_file({'state_dict': weights}, args, kind, stated_grid(content))
+    return {'state_dict': from_pass_checkpoint(content, kind)}, kind
+
+
+def parse_args() -> Namespace:
+    """Read the command line."""
+    parser = make_parser(__doc__, 'state_dict and meta', config=True)
+    text = 'which of their programs wrote SRC (default: told by its content)'
+    parser.add_argument('--kind', choices=('pretrain', 'supervised', 'usl'), help=text)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Convert."""
+    run(parse_args(), convert)
 
 
 if __name__ == '__main__':

@@ -6,13 +6,12 @@ Example:
 
 from argparse import Namespace
 
-from conversion import make_parser, read_source, write_file
+from conversion import make_parser, run
 
 from passreid.models.converters import to_pass_checkpoint
-from passreid.models.converters.positions import stated_grid
 
 KINDS = {
-    'pretrain': 'student, teacher and centres of pre-training',
+    'pretrain': 'student, teacher and centers of pre-training',
     'backbone': 'the bare backbone, of the teacher where there is one',
     'supervised': 'a fine-tuned model',
     'usl': 'a model of USL or UDA',
@@ -21,7 +20,7 @@ KINDS = {
 
 def parse_args() -> Namespace:
     """Read the command line."""
-    parser = make_parser(__doc__, 'file to write')
+    parser = make_parser(__doc__, 'of their kind')
     text = '; '.join(f'{kind}: {what}' for kind, what in KINDS.items())
     parser.add_argument('--kind', choices=KINDS, required=True, help=text)
     return parser.parse_args()
@@ -30,8 +29,7 @@ def parse_args() -> Namespace:
 def main() -> None:
     """Convert."""
     args = parse_args()
-    content = read_source(args)
-    write_file(to_pass_checkpoint(content, args.kind), args, args.kind, stated_grid(content))
+    run(args, lambda content, _: (to_pass_checkpoint(content, args.kind), args.kind))
 
 
 if __name__ == '__main__':

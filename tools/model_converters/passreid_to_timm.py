@@ -6,22 +6,19 @@ Example:
 
 from argparse import Namespace
 
-from conversion import make_parser, read_source, write_file
+from conversion import make_parser, run
 
 from passreid.models.converters import to_vit_checkpoint
-from passreid.models.converters.positions import stated_grid
 
 
 def parse_args() -> Namespace:
     """Read the command line."""
-    return make_parser(__doc__, 'file to write: bare weights').parse_args()
+    return make_parser(__doc__, 'bare weights').parse_args()
 
 
 def main() -> None:
     """Convert."""
-    args = parse_args()
-    content = read_source(args)
-    write_file(to_vit_checkpoint(content), args, 'plain ViT', stated_grid(content))
+    run(parse_args(), lambda content, _: (to_vit_checkpoint(content), 'plain ViT'))
 
 
 if __name__ == '__main__':

@@ -1,15 +1,14 @@
 """Draw the views that pre-training sees, and where they were cut, as a contact sheet.
 
-Images go through the train pipeline and the data preprocessor of the config, so that the sheet
-shows what the model gets, only with the normalisation undone.
+The sheet shows what the model gets, with the normalisation undone.
 
 Example:
     python tools/visualization/browse_views.py configs/pass/pass_vit-s16_lup.py --out views.png
 """
 
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -34,16 +33,12 @@ ROW_INCHES = 3.6
 BRACKET = 0.1
 
 
-@dataclass
-class ViewedImage:
-    """An image (H, W, 3) and its views (V, h, w, 3) by kind, RGB in [0, 1].
-
-    Boxes (V, 4) are top, left, height and width of each view in the image.
-    """
+class ViewedImage(NamedTuple):
+    """An image (H, W, 3), its views (V, h, w, 3) by kind, RGB in [0, 1], and their boxes (V, 4)."""
 
     image: np.ndarray
     views: dict[str, np.ndarray]
-    boxes: dict[str, np.ndarray]
+    boxes: dict[str, np.ndarray]  # Top, left, height and width.
 
 
 def parse_args() -> Namespace:
@@ -63,10 +58,8 @@ def make_views(cfg: Config, seed: int, number: int) -> tuple[list[ViewedImage], 
     pipeline = cfg.train_dataloader.dataset.pipeline
     steps = {type_of(step, TRANSFORMS).__name__: step for step in pipeline}
     if missing := {'PartAwareMultiCrop', 'PackViews'} - set(steps):
-        raise ValueError(
-            f'the train pipeline of {cfg.filename} has no {" and no ".join(sorted(missing))}: '
-            'it makes no views that could be drawn'
-        )
+        names = ' and no '.join(sorted(missing))
+        raise ValueError(f'the train pipeline of {cfg.filename} has no {names}: it makes no views')
     steps['PartAwareMultiCrop']['keep_boxes'] = True
     steps['PackViews']['meta_keys'] = ('img', 'view_boxes')
     dataset = DATASETS.build(cfg.train_dataloader.dataset)

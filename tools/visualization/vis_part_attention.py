@@ -25,8 +25,6 @@ from passreid.utils import register_all_modules
 from passreid.utils.config_options import add_config_options, apply_config_options
 from passreid.visualization import draw_part_attention, write_png
 
-BATCH = 32
-
 
 def parse_args() -> Namespace:
     """Read the command line."""
@@ -45,23 +43,18 @@ def parse_args() -> Namespace:
     args = parser.parse_args()
     if bool(args.images) == bool(args.split):
         parser.error('give either IMAGES or --split')
-    if args.num < 1:
-        parser.error('--num must be at least 1')
     return args
 
 
 def load_backbone(cfg: Config, checkpoint: str) -> PartViT:
     """Build the backbone of a config and fill all of it from any checkpoint that holds one."""
-    settings = {key: value for key, value in cfg.model.backbone.items() if key != 'init_cfg'}
-    backbone = MODELS.build(settings)
+    backbone = MODELS.build(dict(cfg.model.backbone, init_cfg=None))
     if not isinstance(backbone, PartViT):
-        raise TypeError(f'{cfg.filename}: {settings["type"]} has no part tokens; a PartViT has')
+        raise TypeError(f'{cfg.filename}: {type(backbone).__name__} has no part tokens')
     if missing := sorted(load_weights(backbone, checkpoint).initialised):
-        raise ValueError(
-            f'{checkpoint} does not fill the backbone of {cfg.filename}: it lacks '
-            f'{", ".join(missing[:5])}'
-        )
-    backbone.train(False)
+        names = ', '.join(missing[:5])
+        raise ValueError(f'{checkpoint} lacks {names} of the backbone of {cfg.filename}')
+    backbone.eval()
     return backbone
 
 
@@ -82,8 +75,7 @@ def choose_files(names: Sequence[str], number: int, seed: int) -> list[str]:
 
 def choose_people(cfg: Config, split: str, number: int, seed: int) -> list[str]:
     """Take one image of each of some people of the first test set."""
-    loader = cfg.get('test_dataloader')
-    if not loader:
+    if not (loader := cfg.get('test_dataloader')):
         raise ValueError(f'{cfg.filename} has no test_dataloader: name images instead of --split')
     settings = (loader[0] if isinstance(loader, list) else loader).dataset
     dataset = DATASETS.build({**settings, 'split': split, 'pipeline': []})
@@ -97,16 +89,14 @@ def attend(
     backbone: PartViT, preprocessor: torch.nn.Module, paths: Sequence[str]
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Return images (H, W, 3) uint8 RGB and where each token looks, (N, 1 + L, h, w)."""
-    height, width = backbone.img_size
-    scale = dict(scale=(width, height), interpolation='bilinear', backend='pillow')
+    scale = dict(scale=backbone.img_size[::-1], interpolation='bilinear', backend='pillow')
     read = Compose([dict(type='LoadPersonImage')])
     resize = Compose([dict(type='Resize', **scale), dict(type='PackInputs')])
     images, attention = [], []
-    for start in range(0, len(paths), BATCH):
-        results = [read(dict(img_path=path)) for path in paths[start : start + BATCH]]
-        images += [result['img'][..., ::-1].copy() for result in results]
-        inputs = torch.stack([resize(result)['inputs'] for result in results])
-        batch = preprocessor(dict(inputs=inputs), training=False)
+    for path in paths:
+        result = read(dict(img_path=path))
+        images.append(result['img'][..., ::-1].copy())
+        batch = preprocessor(dict(inputs=resize(result)['inputs'][None]), training=False)
         attention.append(backbone.part_attention(batch['inputs']).numpy())
     return images, np.concatenate(attention)
 

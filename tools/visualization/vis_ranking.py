@@ -22,19 +22,13 @@ def parse_args() -> Namespace:
     option = parser.add_argument
     option('result', metavar='RESULT_DIR', help='folder of result.npz')
     option('--out', type=Path, default=Path('ranking.png'), help='picture to write')
-    option(
-        '--which',
-        choices=('best', 'worst', 'random', 'both'),
-        default='both',
-        help='which queries, by average precision; both: the best, then the worst',
-    )
+    text = 'which queries, by average precision (default: both the best and the worst)'
+    option('--which', choices=('best', 'worst', 'random', 'both'), default='both', help=text)
     option('-n', '--num', type=int, default=8, help='number of queries')
-    text = 'draw these instead: names or ends of paths'
-    option('--query', nargs='+', metavar='NAME', help=text)
+    option('--query', nargs='+', metavar='NAME', help='draw these instead: ends of paths')
     option('--topk', type=int, default=10, help='gallery images of each query')
     option('--rerank', action='store_true', help='draw the re-ranked lists')
-    text = 'where the images are, if no longer where they were'
-    option('--data-root', type=Path, help=text)
+    option('--data-root', type=Path, help='where the images are now')
     option('--seed', type=int, default=0, help='chooses the random queries')
     option('--dpi', type=int, default=100, help='resolution of the picture')
     args = parser.parse_args()
@@ -86,13 +80,11 @@ def rows_of(
     rows = []
     for query in queries:
         items = []
-        for item, distance in zip(
-            result.indices[query, :topk], result.distances[query], strict=False
-        ):
+        for place, item in enumerate(result.indices[query, :topk]):
             if item >= 0:
                 path = locate(str(result.gallery_paths[item]), data_root)
                 ids = int(result.gallery_pids[item]), int(result.gallery_cam_ids[item])
-                items.append(RankedItem(path, *ids, float(distance)))
+                items.append(RankedItem(path, *ids, float(result.distances[query, place])))
         path = locate(str(result.query_paths[query]), data_root)
         ids = int(result.query_pids[query]), int(result.query_cam_ids[query])
         rows.append(RankedQuery(path, *ids, float(result.average_precision[query]), items))
