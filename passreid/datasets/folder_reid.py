@@ -5,7 +5,7 @@ import logging
 import os
 import os.path as osp
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -89,39 +89,29 @@ class FolderReID(ReIDDataset):
 
     def list_split(self, root: str, split: str) -> list[Sample]:
         """List the crops of a split by their names; see :class:`ReIDDataset`."""
-        samples = list(self._read_names(root, self.folders.get(split, '')))
+        folder = self.folders.get(split, '')
+        named = [(path, *self.read_name(path)) for path in scan_folder(osp.join(root, folder))]
+        if unmatched := [osp.join(root, folder, path) for path, pid, _ in named if not pid]:
+            text = (
+                f'{unmatched[0]}, like {len(unmatched)} of {len(named)} images, names no person '
+                f'with pid_from={self.pid_from!r} and pattern={self.pattern!r}'
+            )
+            if not self.ignore_unmatched:
+                raise ValueError(f'{text}: rename or remove it, or set ignore_unmatched=True')
+            log_once(logging.WARNING, f'{text}; they are left out')
+        samples = [
+            (osp.join(folder, path), parse_id(pid), parse_id(camera or '-1'))
+            for path, pid, camera in named
+            if pid
+        ]
         if self.test_ids is None or not samples:
             return samples
         _, pids, cam_ids = zip(*samples, strict=True)
         splits = hold_out(np.array(pids), np.array(cam_ids), self.test_ids, self.split_seed)
         return [sample for sample, own in zip(samples, splits, strict=True) if own == split]
 
-    def _read_names(self, root: str, folder: str) -> Iterator[Sample]:
-        unmatched = []
-        problem = 'no folder names the person'
-        if self.pattern is not None:
-            problem = f'the name does not match {self.pattern!r}, or {problem}'
-        for path in scan_folder(osp.join(root, folder)):
-            text, camera = self.read_name(path)
-            if not text:
-                unmatched.append(osp.join(root, folder, path))
-                if not self.ignore_unmatched:
-                    raise ValueError(
-                        f'{unmatched[0]}: {problem}. Rename or remove the file, or set '
-                        'ignore_unmatched=True to leave out all such files'
-                    )
-                continue
-            yield osp.join(folder, path), parse_id(text), parse_id(camera or '-1')
-        if unmatched:
-            log_once(
-                logging.WARNING,
-                f'{len(unmatched)} images in {osp.join(root, folder)} are left out, because '
-                f'{problem}; the first: {", ".join(unmatched[:3])}',
-            )
-
     def read_name(self, path: str) -> tuple[str, str]:
         """Return person and camera as the path of a crop has them, '' for what it does not say."""
-        path = path.replace('\\', '/')
         folder, _, rest = path.partition('/')
         pattern = self.pattern or ''
         found = re.match(pattern, path if '/' in pattern else path.rpartition('/')[2])
@@ -162,10 +152,7 @@ def hold_out(
     else:
         number = round(test_ids * len(persons))
         if not 0 < number < len(persons):
-            raise ValueError(
-                f'test_ids={test_ids} makes {number} of {len(persons)} persons the test set: '
-                'both train and test need at least one'
-            )
+            raise ValueError(f'test_ids={test_ids} holds out {number} of {len(persons)} persons')
         chosen = generator.permutation(persons)[:number]
     is_test = np.isin(pids, chosen)
     # Sorted by person and camera, in random order within.

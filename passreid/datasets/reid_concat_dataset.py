@@ -1,11 +1,9 @@
 """Training on several labelled data sets together."""
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
 from passreid.registry import DATASETS
-from passreid.utils.messages import log_once
 
 from .reid_dataset import IdentityColumns, ReIDDataset
 from .robust_dataset import RobustDataset
@@ -56,11 +54,6 @@ class ReIDConcatDataset(IdentityColumns, RobustDataset):
                     info[name] = numbers[info[name]]
                 firsts[name] += len(values)
             samples += [info | {'dataset': position} for info in infos]
-        log_once(
-            logging.INFO,
-            f'{len(self.parts)} data sets joined: {firsts["gt_label"]} ids, {len(samples)} '
-            f'images, {firsts["cam_id"]} cameras',
-        )
         return samples
 
     def _run_own_pipeline(self, results: dict[str, Any]) -> Any:

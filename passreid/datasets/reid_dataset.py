@@ -86,9 +86,7 @@ class ReIDDataset(IdentityColumns, RobustDataset):
         **kwargs,
     ) -> None:
         if split not in (*SPLITS, 'test'):
-            raise ValueError(
-                f"split must be 'train', 'query', 'gallery' or 'test', but is {split!r}"
-            )
+            raise ValueError(f'split must be one of {SPLITS} or test, but is {split!r}')
         self.split = split
         self.check_duplicates = check_duplicates
         super().__init__(
@@ -109,31 +107,34 @@ class ReIDDataset(IdentityColumns, RobustDataset):
         """List the samples of this split, each with the fields named above."""
         splits = ('query', 'gallery') if self.split == 'test' else (self.split,)
         root = self._find_root(splits)
+        source = f'{type(self).__name__} in {printable(root)}'
         samples: list[dict[str, Any]] = []
         persons: list[int] = []
-        rows = []
+        table = f'{source}\n{"split":<10}{"ids":>8}{"images":>10}{"cameras":>10}'
         for split in splits:
             left_out = {-1, *(self.distractor_pids if split == 'train' else ())}
             kept = [sample for sample in self.list_split(root, split) if sample[1] not in left_out]
             if not kept:
-                raise ValueError(f'the {split} split of {type(self).__name__} in {root} is empty')
+                raise ValueError(f'the {split} split of {source} is empty')
             ids = sorted({pid for _, pid, _ in kept})
             labels = {pid: label if split == 'train' else pid for label, pid in enumerate(ids)}
-            samples += (
-                dict(
-                    img_path=osp.join(root, path),
-                    gt_label=labels[pid],
-                    cam_id=cam_id,
-                    is_query=split == 'query',
+            for path, pid, cam_id in kept:
+                fields = dict(gt_label=labels[pid], cam_id=cam_id, is_query=split == 'query')
+                samples.append(dict(img_path=osp.join(root, path), **fields))
+                persons.append(pid)
+            cameras = {cam_id for *_, cam_id in kept} - {-1}
+            table += f'\n{split:<10}{len(ids):>8}{len(kept):>10}{len(cameras):>10}'
+            expected = self.expected_counts.get(split, (len(ids), len(kept)))
+            if expected != (len(ids), len(kept)):
+                log_once(
+                    logging.WARNING,
+                    f'the {split} split of {source} has {len(kept)} images of {len(ids)} ids, the '
+                    f'published one {expected[1]} of {expected[0]}: results cannot be compared',
                 )
-                for path, pid, cam_id in kept
-            )
-            persons += [pid for _, pid, _ in kept]
-            rows.append((split, len(ids), len(kept), len({cam for *_, cam in kept} - {-1})))
-        self._report(printable(root), rows)
+        log_once(logging.INFO, table)
         if self.check_duplicates:
             files = [sample['img_path'] for sample in samples]
-            warn_of_duplicates(files, persons, f'the {self.split} split of {printable(root)}')
+            warn_of_duplicates(files, persons, f'the {self.split} split of {source}')
         return samples
 
     def expected_files(self, split: str) -> list[tuple[str, ...]]:
@@ -154,19 +155,3 @@ class ReIDDataset(IdentityColumns, RobustDataset):
             f'{type(self).__name__} not found in {self.data_root}. Expected there{below}:\n'
             f'{self.data_root}/\n{tree}'
         )
-
-    def _report(self, root: str, rows: list[tuple[str, int, int, int]]) -> None:
-        name = type(self).__name__
-        table = [f'{name} in {root}']
-        table.append(f'{"split":<10}{"ids":>8}{"images":>10}{"cameras":>10}')
-        table += (f'{split:<10}{ids:>8}{n:>10}{cameras:>10}' for split, ids, n, cameras in rows)
-        log_once(logging.INFO, '\n'.join(table))
-        for split, ids, num_images, _ in rows:
-            expected = self.expected_counts.get(split)
-            if expected and expected != (ids, num_images):
-                log_once(
-                    logging.WARNING,
-                    f'{name} is known with {expected[1]} images of {expected[0]} ids in its '
-                    f'{split} split; {root} has {num_images} of {ids}: its results cannot be '
-                    'compared with published ones',
-                )

@@ -154,9 +154,7 @@ def seeded(*key: int) -> Iterator[None]:
     number = int(words[:2].view(np.uint64)[0])
     outer = mtrand.get_bit_generator()
     python_state, torch_state = random.getstate(), torch.get_rng_state()
-    # A second copy is needed only where a transform itself loads a seeded sample.
-    bits = np.random.MT19937(0) if outer is _SAMPLE_BITS else _SAMPLE_BITS
-    mtrand.set_bit_generator(bits)
+    mtrand.set_bit_generator(_SAMPLE_BITS)
     np.random.seed(words)
     random.seed(number)
     torch.default_generator.manual_seed(number)

@@ -67,7 +67,7 @@ def test_data_sets_of_this_layout(tmp_path, write_images, log, kind, options, fo
         labels = [0, 1] if split == 'train' else [int(name[:4]), 9]
         assert dataset.pids.tolist() == labels
         assert dataset.cam_ids.tolist() == [1, 7]
-        assert f'{kind.__name__} is known with {images} images of' in log()
+        assert f'published one {images} of' in log()
 
 
 def test_what_a_user_gets_wrong(root):

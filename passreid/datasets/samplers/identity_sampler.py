@@ -82,16 +82,7 @@ class IdentitySampler(GroupedSampler):
 
     def draw_epoch(self, generator: np.random.Generator) -> np.ndarray:
         """Draw the indices of all ranks, (steps, world_size, batch_size) int64."""
-        images = self._draw_groups(generator)
-        shape = self.num_steps, self.world_size, self.batch_size
-        used = self.num_steps * self.world_size * self.ids_per_batch
-        while True:
-            schedule = self._draw(self._groups, self._scheduled, generator).ravel()
-            if len(schedule) >= used:
-                return images[schedule[:used]].reshape(shape)
-
-    def _draw_groups(self, generator: np.random.Generator) -> np.ndarray:
-        """Return the images of all groups, id by id, (G, K) int64."""
+        # The images of all groups, id by id, (G, K).
         owners = np.repeat(np.arange(len(self._groups)), self._groups)
         number = np.arange(len(owners)) - (np.cumsum(self._groups) - self._groups)[owners]
         places = number[:, None] * self.images_per_id + np.arange(self.images_per_id)
@@ -100,7 +91,13 @@ class IdentitySampler(GroupedSampler):
         places[few] = draws * self._counts[owners[few], None]
         of_image = np.repeat(np.arange(len(self._counts)), self._counts)
         shuffled = self._by_id[np.lexsort((generator.random(len(self._by_id)), of_image))]
-        return shuffled[self._first[owners, None] + places]
+        images = shuffled[self._first[owners, None] + places]
+        shape = self.num_steps, self.world_size, self.batch_size
+        used = self.num_steps * self.world_size * self.ids_per_batch
+        while True:
+            schedule = self._draw(self._groups, self._scheduled, generator).ravel()
+            if len(schedule) >= used:
+                return images[schedule[:used]].reshape(shape)
 
 
 def count_batches(groups: np.ndarray, ids_per_batch: int) -> int:

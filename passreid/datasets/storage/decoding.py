@@ -87,7 +87,9 @@ class LoadPersonImage(BaseTransform):
         width, height = image.size
         if not 0 < width * height <= self.max_pixels:
             raise ValueError(f'{width}x{height} pixels; allowed are 1 to {self.max_pixels}')
-        if image.format == 'JPEG' and image.mode in ('RGB', 'L') and _is_complete(data):
+        # Most files end with the marker; some are padded.
+        is_complete = data.rstrip(b'\0\n\r ').endswith(_JPEG_END)
+        if image.format == 'JPEG' and image.mode in ('RGB', 'L') and is_complete:
             img = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
             if img is None:
                 raise ValueError('OpenCV cannot decode it')
@@ -108,11 +110,6 @@ class LoadPersonImage(BaseTransform):
                 raise ValueError(_UNKNOWN_RANGE)
             image = Image.fromarray((values >> 8).astype(np.uint8))
         return cv2.cvtColor(np.asarray(image.convert('RGB')), cv2.COLOR_RGB2BGR)
-
-
-def _is_complete(jpeg: bytes) -> bool:
-    # Most files end with the marker; some are padded.
-    return jpeg.endswith(_JPEG_END) or jpeg.rstrip(b'\0\n\r ').endswith(_JPEG_END)
 
 
 def _reason(error: Exception) -> str:

@@ -19,9 +19,6 @@ IMAGE_EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 # Pictures that are not read; to pass over them without a word would lose them.
 _OTHER_EXTENSIONS = ('.gif', '.jfif', '.jpe', '.jp2', '.heic', '.heif', '.avif', '.jxl', '.ppm')
 
-# The :func:`stamp` of each file or folder that a list of names was read from, by path.
-Stamps = dict[str, list[int]]
-
 
 def stamp(path: str) -> list[int]:
     """Return figures of which one changes when a file or a folder does."""
@@ -35,11 +32,11 @@ def list_images(folder: str) -> list[str]:
     return _images(folder, sorted(os.listdir(folder)))
 
 
-def scan_folder(root: str, stamps: Stamps | None = None) -> Iterator[str]:
+def scan_folder(root: str, stamps: dict[str, list[int]] | None = None) -> Iterator[str]:
     """Find the images of a folder and the folders in it, depth first, in the order of their names.
 
-    Links are followed, but no folder is entered twice, so loops end. Hidden files and folders are
-    left out. ``stamps`` gets those of the folders.
+    Links are followed, but no folder is entered twice. Hidden files and folders are left out.
+    ``stamps`` gets the :func:`stamp` of each folder by its path.
     """
     entered: set[tuple[int, int]] = set()
 
@@ -111,7 +108,6 @@ def find_duplicates(paths: Sequence[str], pids: Sequence[int]) -> list[list[int]
 
 # More digits would not fit into 64 bits.
 _PID = re.compile('-1|[0-9]{1,18}')
-_SHOWN = 200
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -149,18 +145,14 @@ def read_labelled_list(path: str) -> Iterator[tuple[str, str, int]]:
 
     Yields the place of the line, to be named in an error, the path and the pid.
     """
-    seen: dict[str, str] = {}
     for place, line in _lines(path):
         name, pid = [*line.strip().rsplit(None, 1), ''][:2]
         if not _PID.fullmatch(pid):
             raise ValueError(
-                f'{place}, {line[:_SHOWN]!r}, is not the path of an image and a pid, like '
+                f'{place}, {line[:200]!r}, is not the path of an image and a pid, like '
                 '"0001/0001_000_01_0303morning_0015_0.jpg 1"'
             )
         _check_path(name, place)
-        if name in seen:
-            raise ValueError(f'{place}: {name!r} stands in {seen[name]} already')
-        seen[name] = place
         yield place, name, int(pid)
 
 
@@ -176,6 +168,6 @@ def _check_path(name: str, place: str) -> None:
     outside = not {'', '..'}.isdisjoint(name.split('/'))
     if odd or outside or not name.lower().endswith(IMAGE_EXTENSIONS):
         raise ValueError(
-            f'{place}: {name[:_SHOWN]!r} is not the path of an image below the data root: folders '
+            f'{place}: {name[:200]!r} is not the path of an image below the data root: folders '
             f'are divided by "/", none is "..", and the end is one of {", ".join(IMAGE_EXTENSIONS)}'
         )

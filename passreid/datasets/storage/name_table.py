@@ -21,10 +21,10 @@ _PROGRESS_EVERY = 500_000
 
 
 class NameTable(Sequence):
-    """A read-only list of names, held in two memory-mapped files that all processes share.
+    """A read-only list of names in memory-mapped files that all processes share.
 
-    The names stand one after the other in a uint8 array, ``<prefix>.names.npy``; an int64 array,
-    ``<prefix>.ends.npy``, says where each ends. A pickled table is the path of its files.
+    The names stand one after the other in ``<prefix>.names.npy``; ``<prefix>.ends.npy`` says where
+    each ends. A pickled table is the path of its files.
     """
 
     def __init__(self, prefix: str, rows: range | None = None) -> None:
