@@ -64,15 +64,14 @@ def test_ann_file(nested, tmp_path):
     assert names(LUPerson(str(nested), str(tmp_path / 'elsewhere.txt'))) == ['a/2.jpg']
 
 
-@pytest.mark.parametrize('num_workers', [0, 2])
-def test_lmdb(distributed, num_workers):
+def test_lmdb(distributed):
     dataset = LUPerson(str(distributed), pipeline=[LOAD])
     # Opened here first, then in forked workers.
     assert dataset[0]['img_path'] == KEYS[0]
-    loader = DataLoader(dataset, 1, num_workers=num_workers, collate_fn=list)
+    loader = DataLoader(dataset, 1, num_workers=2, collate_fn=list)
     samples = [batch[0] for batch in loader]
     assert [sample['img_path'] for sample in samples] == KEYS
-    assert [int(sample['img'][0, 0, 0]) for sample in samples] == [10, 11, 12, 13]
+    assert [int(sample['img'][0, 0, 0]) for sample in samples] == values(dataset)
 
 
 def test_moved_and_missing_parts(distributed, tmp_path):

@@ -5,8 +5,13 @@ import pytest
 from passreid.registry import DATASETS
 
 SETTINGS = dict(
-    **dict(image_size=(32, 16), train_ids=3, train_images_per_id=4, test_ids=2),
-    **dict(test_images_per_id=4, unlabelled_ids=4, unlabelled_images_per_id=3),
+    image_size=(32, 16),
+    train_ids=3,
+    train_images_per_id=4,
+    test_ids=2,
+    test_images_per_id=4,
+    unlabelled_ids=4,
+    unlabelled_images_per_id=3,
     unlabelled_cameras=12,
 )
 
