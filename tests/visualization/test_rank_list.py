@@ -10,9 +10,9 @@ BLUE, YELLOW = (200, 40, 20), (30, 220, 240)
 
 @pytest.fixture
 def image(tmp_path):
-    def write(name, color=BLUE, size=(32, 16)):
+    def write(name, color=BLUE):
         path = tmp_path / name
-        cv2.imwrite(str(path), np.full((*size, 3), color, np.uint8))
+        cv2.imwrite(str(path), np.full((32, 16, 3), color, np.uint8))
         return str(path)
 
     return write
@@ -63,7 +63,6 @@ def test_image_that_cannot_be_read_is_named(query, tmp_path, content, word):
     tile = figure.axes[1]
     assert tile.texts[0].get_text() == f'{word}:\n0001.jpg'
     assert not tile.get_images()
-    assert len(png_bytes(figure)) > 1000
 
 
 def test_texts_do_not_overlap(image):
@@ -82,15 +81,6 @@ def test_texts_do_not_overlap(image):
         assert box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
 
 
-def test_tiles_take_the_shape_of_the_images(image):
-    def height(size):
-        path = image(f'{size[0]}.png', size=size)
-        query = RankedQuery(path, 1, 0, 1.0, [RankedItem(path, 1, 1, 0.0)])
-        return draw_rank_list([query]).get_figheight()
-
-    assert height((48, 16)) - height((32, 16)) == pytest.approx(0.8)
-
-
 def test_people_of_whom_nothing_is_known(image):
     items = [
         RankedItem(image('a.png'), None, 2, similarity=0.834, time=1_700_000_000.0),
@@ -106,19 +96,16 @@ def test_people_of_whom_nothing_is_known(image):
         *('similarity -0.10', 'id 4, cam ?'),
         'most similar first; below: similarity, camera',
     ]
-    nothing = draw_rank_list([RankedQuery(items[0].img_path, None, 3, None, [])])
-    assert words(nothing) == ['a.png    cam 3', 'query']
     (_, *unknown) = frames(figure)
-    colors = {color for color, _ in unknown}
-    assert len(colors) == 1
-    assert len(set(bytes.fromhex(colors.pop()[1:]))) == 1
-    assert {line for _, line in unknown} == {'-'}
+    assert set(unknown) == {('#8a8a8a', '-')}
 
 
-def test_images_that_are_no_files():
+def test_images_that_are_no_files_and_an_empty_result():
     red = np.full((32, 16, 3), (255, 0, 0), np.uint8)
     items = [RankedItem('array 0', None, -1, similarity=1.0, image=red)]
-    figure = draw_rank_list([RankedQuery('query 0', None, -1, None, items, image=red // 2)])
-    first, second = (axes.get_images()[0].get_array() for axes in figure.axes)
-    assert tuple(first[0, 0]) == (127, 0, 0)
-    assert tuple(second[0, 0]) == (255, 0, 0)
+    nothing = RankedQuery('query 1', None, 3, None, [], image=red)
+    query = RankedQuery('query 0', None, -1, None, items, image=red // 2)
+    figure = draw_rank_list([query, nothing])
+    colors = [tuple(axes.get_images()[0].get_array()[0, 0]) for axes in figure.axes]
+    assert colors == [(127, 0, 0), (255, 0, 0), (255, 0, 0)]
+    assert 'query 1    cam 3' in words(figure)
