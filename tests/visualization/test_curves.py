@@ -30,15 +30,15 @@ def test_each_figure_has_a_panel_and_runs_look_the_same_in_all():
     assert len(drawn_panels(figure)) == 3 and not figure.legends
 
 
-@pytest.mark.parametrize('labels', [['a', 'b'], [f'work_dirs/a_long_name_{n}' for n in range(24)]])
-def test_legend_lies_within_the_picture_and_below_the_panels(labels):
+def test_legend_lies_within_the_picture_and_below_the_panels():
+    labels = [f'work_dirs/a_long_name_{n}' for n in range(24)]
     figure = draw_curves({'loss': [curve(label) for label in labels]}, columns=1)
     png_bytes(figure)
-    lines = drawn_panels(figure)[0].get_lines()
+    panel, legend = drawn_panels(figure)[0], figure.legends[0].get_window_extent()
+    lines = panel.get_lines()
     assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == len(labels)
-    legend = figure.legends[0].get_window_extent()
     assert legend.x0 >= 0 and legend.x1 <= figure.bbox.x1
-    assert legend.y1 <= drawn_panels(figure)[0].get_tightbbox().y0
+    assert legend.y1 <= panel.get_tightbbox().y0
 
 
 def training(iteration, epoch=None, loss=1.0):
@@ -51,11 +51,10 @@ def validation(step, value):
 
 
 def write(folder, records, config='resume = False\n'):
-    path = folder / 'vis_data' / 'scalars.json'
-    path.parent.mkdir(parents=True)
-    path.write_text(''.join(f'{json.dumps(record)}\n' for record in records))
-    (path.parent / 'config.py').write_text(config)
-    return path
+    (folder / 'vis_data').mkdir(parents=True)
+    lines = [f'{json.dumps(record)}\n' for record in records]
+    (folder / 'vis_data' / 'scalars.json').write_text(''.join(lines))
+    (folder / 'vis_data' / 'config.py').write_text(config)
 
 
 def epochs(first, last, length=10, interval=5, scale=1.0):
@@ -118,9 +117,9 @@ def test_resumed_runs_are_joined_without_doubling(tmp_path):
 @pytest.mark.parametrize('part', ['', 'vis_data/scalars.json'])
 def test_one_start_of_a_run_by_folder_or_file(tmp_path, part):
     write(tmp_path / '1', epochs(1, 1))
-    path = write(tmp_path / '2', epochs(2, 2), 'resume = True\n')
+    write(tmp_path / '2', epochs(2, 2), 'resume = True\n')
     # A killed run leaves a line unfinished.
-    with path.open('a') as file:
+    with open(tmp_path / '2' / 'vis_data' / 'scalars.json', 'a') as file:
         file.write('{"loss": 1.0, "it')
     assert_series(read_run_log(tmp_path / '2' / part), 'loss', [15, 20], [15, 20])
 
