@@ -57,12 +57,11 @@ def write(folder, records, config='resume = False\n'):
     (folder / 'vis_data' / 'config.py').write_text(config)
 
 
-def epochs(first, last, length=10, interval=5, scale=1.0):
-    """Records of the epochs from ``first`` to ``last``, each with a validation."""
+def epochs(first, last, scale=1.0):
+    """Records of the epochs from ``first`` to ``last``, of ten iterations and a validation each."""
     records = []
     for epoch in range(first, last + 1):
-        start = (epoch - 1) * length
-        steps = range(start + interval, start + length + 1, interval)
+        steps = (10 * epoch - 5, 10 * epoch)
         records += [training(step, epoch, scale * step) for step in steps]
         records.append(validation(epoch, scale * epoch))
     return records
@@ -74,18 +73,14 @@ def assert_series(log, key, positions, values, by='iter'):
     np.testing.assert_allclose(y, values)
 
 
+# Training that ends epochs unlogged, counts no epochs, or is validated by iteration.
+UNEVEN = [training(5, 1), training(10, 1), training(18, 2), training(23, 2), validation(2, 1)]
+UNCOUNTED = [training(5), validation(5, 1), training(10), validation(10, 2)]
+
+
 @pytest.mark.parametrize(
     ('records', 'positions'),
-    [
-        (epochs(1, 3), [10, 20, 30]),
-        # The ends of the epochs are not logged.
-        (
-            [*(training(n, e) for n, e in ((5, 1), (10, 1), (18, 2), (23, 2))), validation(2, 1)],
-            [26],
-        ),
-        # Training that counts no epochs, or is validated by iteration.
-        ([training(5), validation(5, 1), training(10), validation(10, 2)], [5, 10]),
-    ],
+    [(epochs(1, 3), [10, 20, 30]), (UNEVEN, [26]), (UNCOUNTED, [5, 10])],
 )
 def test_validations_lie_where_they_were(records, positions):
     assert_series(RunLog(records, 'run'), 'reid/mAP', positions, range(1, 1 + len(positions)))
@@ -98,7 +93,7 @@ def test_counted_by_epoch():
     # The times of validation are none of training.
     assert_series(log, 'time', [5, 10, 15, 20, 25, 30], [0.5] * 6)
     with pytest.raises(ValueError, match='run counts no epochs'):
-        RunLog([training(5)], 'run').series('loss', by='epoch')
+        RunLog(UNCOUNTED, 'run').series('reid/mAP', by='epoch')
     with pytest.raises(ValueError, match=r"'lss'.*loss, reid/mAP, time"):
         log.series('lss')
 

@@ -32,10 +32,8 @@ def words(figure):
 
 
 def frames(figure):
-    return [
-        (to_hex(a.spines['top'].get_edgecolor()), a.spines['top'].get_linestyle())
-        for a in figure.axes
-    ]
+    spines = [axes.spines['top'] for axes in figure.axes]
+    return [(to_hex(spine.get_edgecolor()), spine.get_linestyle()) for spine in spines]
 
 
 def test_row_shows_what_was_found(query):
@@ -44,13 +42,10 @@ def test_row_shows_what_was_found(query):
     assert found[:2] == ['The title', 'query.png    id 3    cam 0    AP 75.0%']
     assert {'query', '1 ✓', '2 ✗', '0.25', 'id 3, cam 1', '0.5', 'id 4, cam ?'} <= set(found)
     _, right, wrong = frames(figure)
-    green, red = (bytes.fromhex(color[1:]) for color, _ in (right, wrong))
-    assert green[1] > green[0] and red[0] > red[1]
-    assert right[1] == '-' != wrong[1]
+    assert right == ('#008a5e', '-') and wrong[0] == '#d0310e' and wrong[1] != '-'
     for axes, color in zip(figure.axes, (BLUE, YELLOW, BLUE), strict=True):
         tile = axes.get_images()[0].get_array()
-        assert tile.shape == (32, 16, 3)
-        assert tuple(tile[0, 0]) == color[::-1]
+        assert tile.shape == (32, 16, 3) and tuple(tile[0, 0]) == color[::-1]
 
 
 def test_image_that_cannot_be_read_is_named(query, tmp_path):
@@ -69,8 +64,7 @@ def test_texts_do_not_overlap(image):
     figure = draw_rank_list([query, unmatched], title='Worst of 100 queries')
     assert any(text.endswith('no match in the gallery') for text in words(figure))
     png_bytes(figure)
-    boxes = [text.get_window_extent() for text in figure.texts]
-    boxes += [axes.get_window_extent() for axes in figure.axes]
+    boxes = [part.get_window_extent() for part in (*figure.texts, *figure.axes)]
     for number, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[:number])
         assert box.x0 >= 0 and box.y0 >= 0
@@ -83,17 +77,11 @@ def test_people_of_whom_nothing_is_known(image):
         RankedItem(image('b.png'), 4, -1, similarity=-0.1),
     ]
     figure = draw_rank_list([RankedQuery(image('query.png'), None, -1, None, items)])
-    assert words(figure) == [
-        'query.png',
-        'query',
-        '1',
-        *('similarity 0.83', 'cam 2', '2023-11-14 22:13:20'),
-        '2',
-        *('similarity -0.10', 'id 4, cam ?'),
-        'most similar first; below: similarity, camera',
-    ]
-    (_, *unknown) = frames(figure)
-    assert set(unknown) == {('#8a8a8a', '-')}
+    first = ['query.png', 'query', '1', 'similarity 0.83', 'cam 2', '2023-11-14 22:13:20']
+    second = ['2', 'similarity -0.10', 'id 4, cam ?']
+    legend = ['most similar first; below: similarity, camera']
+    assert words(figure) == first + second + legend
+    assert set(frames(figure)[1:]) == {('#8a8a8a', '-')}
 
 
 def test_images_that_are_no_files_and_an_empty_result():
