@@ -34,8 +34,12 @@ def test_tiles_stand_in_rows_and_show_images_whole_and_in_the_middle():
 
 
 def test_texts_stay_where_they_belong():
-    captions = ['short.jpg', 'x' * 200, 'WWW/' * 20, 'a/b.png', 'e.jpg', 'f.jpg']
-    figure = draw_contact_sheet([plain()] * 6, 'cluster 12: 3700 images', captions, columns=5)
+    captions = ['camera_3/2023-11-04/track_000123/456.jpg', 'é_$1$_$2.jpg', '\u4eba\n\udcff.jpg']
+    captions += ['W' * 200, 'e.jpg', 'f.jpg']
+    figure = draw_contact_sheet([plain()] * 6, 'cluster 12: $5 or $6', captions, columns=5)
+    texts = [text.get_text() for text in figure.texts]
+    assert texts[:2] == ['cluster 12: $5 or $6', '…23-11-04/track\n_000123/456.jpg']
+    assert texts[2:4] == ['é_$1$_$2.jpg', '\u4eba\\n\\udcff.jpg']
     heading, *below = [text.get_window_extent() for text in figure.texts]
     height = figure.bbox.height
     assert heading.x0 >= 12 and heading.x1 <= figure.bbox.width - 12
@@ -45,16 +49,3 @@ def test_texts_stay_where_they_belong():
         left, bottom = 14 + column * 104, height - (44 + row * 226 + 192)
         assert left - 1 <= box.x0 and box.x1 <= left + 96 + 1
         assert bottom - 26 - 8 < box.y0 < box.y1 <= bottom
-
-
-def test_names_of_files(recwarn):
-    captions = ['camera_3/2023-11-04/track_000123/456.jpg', 'é_$1$_$2.jpg', '\u4eba\n\udcff.jpg']
-    figure = draw_contact_sheet([plain()] * 3, 'costs $5 or $6', captions)
-    assert [text.get_text() for text in figure.texts] == [
-        'costs $5 or $6',
-        '…23-11-04/track\n_000123/456.jpg',
-        'é_$1$_$2.jpg',
-        '\u4eba\\n\\udcff.jpg',
-    ]
-    png_bytes(figure)
-    assert not recwarn.list

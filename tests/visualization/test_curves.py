@@ -23,8 +23,7 @@ def test_each_figure_has_a_panel_and_runs_look_the_same_in_all():
     assert one.get_ydata().tolist() == [0, 2, 4, 6, 8] and other.get_xdata().tolist() == [0, 1, 2]
     (same,) = second.get_lines()
     assert other.get_color() == same.get_color() != one.get_color()
-    (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ['a', 'b']
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ['a', 'b']
     # One run needs no legend, spare places stay blank.
     figure = draw_curves({name: [curve('a', n)] for n, name in enumerate('uvw', start=3)})
     assert len(drawn_panels(figure)) == 3 and not figure.legends
@@ -68,9 +67,7 @@ def epochs(first, last, scale=1.0):
 
 
 def assert_series(log, key, positions, values, by='iter'):
-    x, y = log.series(key, by)
-    np.testing.assert_allclose(x, positions)
-    np.testing.assert_allclose(y, values)
+    np.testing.assert_allclose(log.series(key, by), [positions, values])
 
 
 # Training that ends epochs unlogged, counts no epochs, or is validated by iteration.

@@ -21,14 +21,16 @@ def test_size_of_thumbnails(tmp_path, shape, expected):
     assert thumbnail_uri(str(tmp_path / 'missing.jpg')) is None
 
 
-def test_figures_as_png(tmp_path):
+def test_figures_as_png(tmp_path, recwarn):
     figure = Figure(figsize=(2, 1))
-    figure.text(0.1, 0.5, 'text')
+    figure.text(0.1, 0.5, 'text \u4eba')
     path = tmp_path / 'new' / 'folder' / 'a.png'
     write_png(figure, str(path), 60)
     assert path.read_bytes() == png_bytes(figure, 60) == png_bytes(figure, 60)
     pixels = cv2.imread(str(path))
     assert pixels.shape == (60, 120, 3) and pixels.min() < 128
+    # Of the sign that the font lacks.
+    assert not recwarn.list
 
 
 def test_texts():
