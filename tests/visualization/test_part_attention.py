@@ -21,8 +21,6 @@ def test_heat_lies_where_the_token_looks():
     assert gray[0] == pytest.approx((0.299 * 200 + 0.587 * 40 + 0.114 * 90) / 255, abs=0.01)
     hot = overlay[56, 24]
     assert hot[0] > hot[2] + 0.2 and hot[0] > 0.8
-    # The scale does not matter.
-    np.testing.assert_allclose(overlay_attention(image, 1e-3 * maps((3, 1))[0, 0]), overlay)
     assert np.isfinite(overlay_attention(image, np.zeros((4, 2)))).all()
 
 

@@ -29,13 +29,11 @@ def test_figures_as_png(tmp_path, recwarn):
     assert path.read_bytes() == png_bytes(figure, 60) == png_bytes(figure, 60)
     pixels = cv2.imread(str(path))
     assert pixels.shape == (60, 120, 3) and pixels.min() < 128
-    # Of the sign that the font lacks.
     assert not recwarn.list
 
 
 def test_texts():
     texts = [time_text(time) for time in (3723.9, 100e6, 1e300)]
     assert texts == ['1:02:03', '1973-03-03 09:46:40', '1e+300 s']
-    # Similarities near one have more decimals.
     texts = [similarity_text(value) for value in (-0.2, 0.8999, 0.95, 0.99912, 1.0)]
     assert texts == ['-0.20', '0.90', '0.950', '0.9991', '1.0000']
