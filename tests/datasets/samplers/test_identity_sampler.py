@@ -66,11 +66,10 @@ def test_two_processes_draw_what_one_draws(rule, monkeypatch):
     np.testing.assert_array_equal(np.concatenate(two, axis=1), one)
 
 
-@pytest.mark.parametrize('rank', [0, 1])
 @pytest.mark.parametrize('rule', ['all', 'published'])
-def test_resume_from_any_offset_is_the_tail(rank, rule, monkeypatch):
+def test_resume_from_any_offset_is_the_tail(rule, monkeypatch):
     options = dict(batch_size=8, epoch=2, batches=rule)
-    sampler = of_rank(CROPS['few images'], rank, 2, monkeypatch, **options)
+    sampler = of_rank(CROPS['few images'], 1, 2, monkeypatch, **options)
     order = [(index, getattr(index, 'repeat', 0)) for index in sampler]
     for start in range(0, len(order) + 1, 4):
         sampler.set_start(start)
@@ -96,10 +95,9 @@ def test_published_number_of_batches(monkeypatch):
     expected = np.mean([literal_length(groups, 8, generator) for _ in range(100)])
     crops, options = Crops(counts), dict(batch_size=16, batches='published')
     for epoch in range(6):
-        for rank in range(2):
-            sampler = of_rank(crops, rank, 2, monkeypatch, epoch=epoch, **options)
-            assert len(sampler) == len(list(sampler))
-            assert abs(len(sampler) / 16 - expected) <= 1
+        sampler = of_rank(crops, epoch % 2, 2, monkeypatch, epoch=epoch, **options)
+        assert len(sampler) == len(list(sampler))
+        assert abs(len(sampler) / 16 - expected) <= 1
 
 
 def test_wrong_arguments(log):
@@ -113,7 +111,7 @@ def test_wrong_arguments(log):
 
 @pytest.mark.parametrize('ids_per_batch', [1, 2, 4])
 @pytest.mark.parametrize(
-    'groups', [[3] * 12, [100] + [1] * 7, [40, 40, 3, 3, 2, 2, 2, 1, 1], list(range(1, 30))]
+    'groups', [[100] + [1] * 7, [40, 40, 3, 3, 2, 2, 2, 1, 1], list(range(1, 30))]
 )
 @pytest.mark.parametrize('draw', [schedule_groups, draw_published])
 def test_schedule(groups, ids_per_batch, draw):

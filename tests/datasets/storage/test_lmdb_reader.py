@@ -30,9 +30,8 @@ def test_reads_before_and_after_a_fork(path):
     assert read_lmdb(path, 'b') == b'second'
 
 
-@pytest.mark.parametrize('length', [4096, -1])
-def test_file_that_was_not_copied_to_its_end(path, length):
+def test_file_that_was_not_copied_to_its_end(path):
     file = os.path.join(path, 'data.mdb')
-    os.truncate(file, length if length >= 0 else os.path.getsize(file) + length)
+    os.truncate(file, os.path.getsize(file) - 1)
     with pytest.raises(ValueError, match=f'{file} .*was not copied to its end'):
         read_lmdb(path, 'a')
