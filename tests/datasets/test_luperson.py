@@ -1,5 +1,6 @@
 import os
 import pickle
+import shutil
 
 import lmdb
 import numpy as np
@@ -72,6 +73,11 @@ def test_lmdb(distributed):
     samples = [batch[0] for batch in loader]
     assert [sample['img_path'] for sample in samples] == KEYS
     assert [int(sample['img'][0, 0, 0]) for sample in samples] == values(dataset)
+    # A file that was not copied to its end.
+    copy = shutil.copytree(distributed, distributed.parent / 'copy')
+    os.truncate(copy / 'lmdb' / 'data.mdb', (copy / 'lmdb' / 'data.mdb').stat().st_size - 1)
+    with pytest.raises(ValueError, match=r'data\.mdb'):
+        LUPerson(str(copy))[0]
 
 
 def test_moved_and_missing_parts(distributed, tmp_path):

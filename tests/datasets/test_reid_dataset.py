@@ -27,29 +27,26 @@ def root(tmp_path):
     return str(tmp_path)
 
 
-def fields(dataset, name):
-    return [dataset[idx][name] for idx in range(len(dataset))]
+def rows(dataset):
+    """Return path, person, camera and whether it is a query, of each sample."""
+    samples = list(dataset)
+    assert [sample['sample_idx'] for sample in samples] == list(range(len(dataset)))
+    names = 'img_path', 'gt_label', 'cam_id', 'is_query'
+    return [tuple(sample[name] for name in names) for sample in samples]
 
 
 def test_train_is_relabelled_in_the_order_of_pids(root):
     dataset = Toy(root)
-    assert fields(dataset, 'img_path') == [f'{root}/t/{name}.jpg' for name in 'cabf']
-    assert fields(dataset, 'gt_label') == [1, 0, 1, 2]
-    assert fields(dataset, 'cam_id') == [0, 2, -1, 0]
-    assert fields(dataset, 'is_query') == [False] * 4
-    assert fields(dataset, 'sample_idx') == [0, 1, 2, 3]
-    assert dataset.num_ids == 3
-    assert not dataset.test_mode
+    expected = zip('cabf', [1, 0, 1, 2], [0, 2, -1, 0], strict=True)
+    assert rows(dataset) == [(f'{root}/t/{n}.jpg', pid, cam, False) for n, pid, cam in expected]
+    assert dataset.num_ids == 3 and not dataset.test_mode
 
 
 def test_test_split_is_query_then_gallery_with_raw_pids(root):
     dataset = Toy(root, 'test')
-    assert fields(dataset, 'gt_label') == [9, 4, 0, 9]
-    assert fields(dataset, 'is_query') == [True, True, False, False]
-    assert fields(dataset, 'cam_id') == [1, 0, 3, 2]
-    assert dataset.num_ids == 3
-    assert dataset.test_mode
-    assert fields(Toy(root, 'gallery'), 'gt_label') == [0, 9]
+    expected = [(9, 1, True), (4, 0, True), (0, 3, False), (9, 2, False)]
+    assert [row[1:] for row in rows(dataset)] == expected
+    assert dataset.num_ids == 3 and dataset.test_mode
 
 
 def test_folders_are_looked_for_and_shown_when_missing(tmp_path):
