@@ -39,16 +39,14 @@ def divided(tmp_path, write_images):
     return tmp_path
 
 
-def test_folders_named_as_the_splits_are_found(divided):
+def test_folders_of_the_splits(divided, tmp_path_factory, write_images):
     assert sorted(FolderReID(str(divided), pid_from='folder').pids.tolist()) == [0, 1]
     test = FolderReID(str(divided), 'test', pid_from='folder')
     c, d = parse_id('c'), parse_id('d')
     assert rows(test) == [('query/c/1.jpg', c, -1), ('gallery/c/2.jpg', c, -1)] + [
         ('gallery/d/1.jpg', d, -1)
     ]
-
-
-def test_folders_of_other_names(divided, tmp_path_factory, write_images):
+    # Folders of other names, and elsewhere.
     (divided / 'query').rename(divided / 'probe images')
     away = write_images(tmp_path_factory.mktemp('away'), ['c/3.jpg'])
     folders = {'query': 'probe images', 'gallery': str(away)}

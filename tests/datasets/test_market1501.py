@@ -24,10 +24,9 @@ def root(tmp_path, write_images):
 
 
 def rows(dataset):
-    return [
-        (info['img_path'].rpartition('/')[2], info['gt_label'], info['cam_id'])
-        for info in map(dataset.get_data_info, range(len(dataset)))
-    ]
+    columns = dataset.pids.tolist(), dataset.cam_ids.tolist()
+    names = [dataset.image_name(idx).rpartition('/')[2] for idx in range(len(dataset))]
+    return list(zip(names, *columns, strict=True))
 
 
 def test_junk_is_dropped_and_distractors_stay_in_the_gallery(root):

@@ -39,9 +39,8 @@ def joint(root):
 
 def test_persons_and_cameras_are_numbered_through(joint):
     assert len(joint) == 13
-    bert_first = int(joint.pids[6] == 4)
-    own = [4, 4, 3, 3] if bert_first else [3, 3, 4, 4]
-    assert joint.pids.tolist() == [0, 0, 1, 1, 2, 2, *own, 5, 6, 6]
+    # The number of bert is less than that of anna.
+    assert joint.pids.tolist() == [0, 0, 1, 1, 2, 2, 4, 4, 3, 3, 5, 6, 6]
     # Unknown cameras stay unknown.
     assert joint.cam_ids.tolist() == [0, 1] * 3 + [-1] * 4 + [2, 2, 3]
     assert joint.num_ids == 7
@@ -55,9 +54,8 @@ def test_persons_and_cameras_are_numbered_through(joint):
 def test_the_data_sets_are_not_changed_and_keep_their_pipelines(root):
     datasets = parts(root)
     datasets[0] = datasets[0].with_pipeline([LOAD])
-    joint = ReIDConcatDataset(datasets, seed=4)
-    assert 'draw' not in joint[0] and 'draw' in joint[12]
-    assert datasets[2][2]['gt_label'] == datasets[2].pids[2] == 1
+    joint = ReIDConcatDataset(datasets)
+    assert 'draw' not in joint[0] and 'draw' in joint[12] and datasets[2][2]['gt_label'] == 1
 
 
 def test_every_sample_has_random_numbers_of_its_own(joint, root):

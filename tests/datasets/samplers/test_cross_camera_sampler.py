@@ -77,17 +77,6 @@ def test_two_processes_draw_what_one_draws(monkeypatch):
     np.testing.assert_array_equal(np.concatenate(two, axis=1), one)
 
 
-def test_resume_and_repetition(monkeypatch):
-    sampler = of_rank(1, 2, monkeypatch)
-    orders = []
-    for epoch in (0, 1, 0):
-        sampler.set_epoch(epoch)
-        orders.append([(index, getattr(index, 'repeat', 0)) for index in sampler])
-    assert orders[0] == orders[2] != orders[1]
-    sampler.set_start(16)
-    assert [(index, getattr(index, 'repeat', 0)) for index in sampler] == orders[0][16:]
-
-
 def test_labels_may_change_between_epochs():
     data = crops()
     sampler = CrossCameraIdentitySampler(data, 16, 4, iterations=20, seed=0)

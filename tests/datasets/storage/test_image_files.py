@@ -15,15 +15,6 @@ from passreid.datasets.storage.image_files import (
 )
 
 
-@pytest.fixture
-def root(tmp_path):
-    for name in ('b/2.jpg', 'b/1.jpg', 'a/deep/3.png', 'c.jpg', 'notes.txt', '.cache/4.jpg'):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return tmp_path
-
-
 def test_listing_is_sorted_and_of_images(tmp_path):
     images = ['#.bmp', 'A b.JPEG', 'B.jpg', 'a.png', 'a.tar.webp', 'b.jpg', 'x.tiff']
     for name in [*images, 'Thumbs.db', '._a.jpg', 'jpg', 'a.jpg.txt', '.jpg']:
@@ -32,9 +23,10 @@ def test_listing_is_sorted_and_of_images(tmp_path):
     assert list_images(str(tmp_path)) == images
 
 
-def test_all_folders_in_order_links_too(root, tmp_path_factory):
-    elsewhere = tmp_path_factory.mktemp('elsewhere')
-    (elsewhere / '5.jpg').touch()
+def test_all_folders_in_order_links_too(tmp_path, write_images):
+    names = ['b/2.jpg', 'b/1.jpg', 'a/deep/3.png', 'c.jpg', '.cache/4.jpg']
+    root = write_images(tmp_path / 'root', names)
+    elsewhere = write_images(tmp_path / 'elsewhere', ['5.jpg'])
     (root / 'a' / 'loop').symlink_to(root)
     (root / 'd').symlink_to(elsewhere)
     (root / 'e.jpg').symlink_to(elsewhere / '5.jpg')
