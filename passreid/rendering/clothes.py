@@ -23,8 +23,7 @@ def _texture_tube(
     if garment.texture == 'stripes':
         upper = np.arange(top, bottom, -2 * pitch)
         lower = np.maximum(upper - pitch, bottom)
-        half = np.full(len(upper), HALF_TURN / 2)
-        canvas.paint(tube.outline(-half, half, upper, lower), garment.second)
+        canvas.paint(tube.rings(upper, lower), garment.second)
     elif garment.texture == 'bars':
         left = np.arange(-HALF_TURN, HALF_TURN - angular, 2 * angular)
         canvas.paint(tube.patches(left, left + 0.8 * angular, top, bottom), garment.second)
@@ -113,8 +112,7 @@ def draw_upper(canvas: Canvas, view: View, identity: Identity, skeleton: Skeleto
         canvas.darken(trunk.patch(0.0, 0.05, shoulder, hem), 84)
     if garment.kind == 'puffer':
         seams = np.arange(hem + 0.04, shoulder, 0.05)
-        half = np.full(len(seams), HALF_TURN / 2)
-        canvas.darken(trunk.outline(-half, half, seams + 0.008, seams), 70)
+        canvas.darken(trunk.rings(seams + 0.008, seams), 70)
     if garment.kind in ('hoodie', 'puffer'):
         canvas.darken(trunk.patch(HALF_TURN, 1.5, _COLLAR + rise, 0.775 + rise), 88)
     _crease(canvas, trunk, garment, rise)

@@ -16,28 +16,23 @@ from .solids import HALF_TURN, Tube
 # where the trunk carries it, else above the wrist.
 _BAGS = {
     'backpack': (
-        (0.545, 0.565, 0.72, 0.79, 0.81),
-        (0.07, 0.088, 0.084, 0.07, 0.03),
+        (0.545, 0.565, 0.72, 0.79, 0.81), (0.07, 0.088, 0.084, 0.07, 0.03),
         (0.03, 0.052, 0.05, 0.04, 0.02),
     ),
     'cross bag': (
-        (0.41, 0.425, 0.515, 0.53),
-        (0.026, 0.034, 0.034, 0.026),
-        (0.06, 0.07, 0.07, 0.06),
+        (0.41, 0.425, 0.515, 0.53), (0.026, 0.034, 0.034, 0.026), (0.06, 0.07, 0.07, 0.06),
     ),
     'tote': (
-        (-0.2, -0.17, -0.09, -0.075),
-        (0.03, 0.032, 0.028, 0.024),
-        (0.074, 0.076, 0.07, 0.066),
+        (-0.2, -0.17, -0.09, -0.075), (0.03, 0.032, 0.028, 0.024), (0.074, 0.076, 0.07, 0.066),
     ),
     'carrier': (
-        (-0.2, -0.17, -0.09, -0.035),
-        (0.03, 0.036, 0.03, 0.008),
-        (0.05, 0.065, 0.05, 0.01),
+        (-0.2, -0.17, -0.09, -0.035), (0.03, 0.036, 0.03, 0.008), (0.05, 0.065, 0.05, 0.01),
     ),
-}
+}  # fmt: skip
 _CARRIER: Color = (225.0, 225.0, 225.0)
 _STRAP = 0.013
+# Arms beside the trunk are drawn after it unless they are clearly behind.
+_ARM_BIAS = 0.04
 
 
 def _bag_nearness(view: View, bag: Bag, skeleton: Skeleton) -> float:
@@ -89,38 +84,31 @@ def _draw_straps(canvas: Canvas, bag: Bag, trunk: Tube, rise: float) -> None:
             canvas.paint(np.stack(quads, axis=1), color)
 
 
-# Arms beside the trunk are drawn after it unless they are clearly behind.
-_ARM_BIAS = 0.04
-
-
 def draw_figure(canvas: Canvas, view: View, identity: Identity, pose: Pose) -> None:
     """Draw a person at a moment of the walk; the view says from where, how large and where."""
     skeleton = build_skeleton(identity.body, pose)
     head = HeadPainter(canvas, view, identity, skeleton)
-    parts: list[tuple[float, Callable[[], None]]] = []
+    bag = identity.bag
+
+    def draw_middle() -> None:
+        draw_lower(canvas, view, identity, skeleton)
+        trunk = draw_upper(canvas, view, identity, skeleton)
+        if bag:
+            _draw_straps(canvas, bag, trunk, skeleton.rise)
+        head.draw()
+
+    parts: list[tuple[float, Callable[[], None]]] = [(0.0, draw_middle)]
     for side in (0, 1):
         joints = (skeleton.shoulder[side] + skeleton.elbow[side] + skeleton.wrist[side]) / 3
         nearness = view.nearness(float(joints[0]), float(joints[2])) + _ARM_BIAS
         parts.append((nearness, partial(draw_arm, canvas, view, identity, skeleton, side)))
-    bag = identity.bag
     if bag:
         nearness = _bag_nearness(view, bag, skeleton)
         parts.append((nearness, partial(_draw_bag, canvas, view, identity, bag, skeleton)))
     parts.append((0.01 if head.hair_hangs_in_front else -0.01, head.draw_hanging_hair))
-    parts.sort(key=lambda part: part[0])
-
     _cast_shadow(canvas, view)
-    for nearness, draw in parts:
-        if nearness < 0:
-            draw()
-    draw_lower(canvas, view, identity, skeleton)
-    trunk = draw_upper(canvas, view, identity, skeleton)
-    if bag:
-        _draw_straps(canvas, bag, trunk, skeleton.rise)
-    head.draw()
-    for nearness, draw in parts:
-        if nearness >= 0:
-            draw()
+    for _, draw in sorted(parts, key=lambda part: part[0]):
+        draw()
 
 
 def _cast_shadow(canvas: Canvas, view: View) -> None:
