@@ -20,7 +20,6 @@ _WALLS = {
 }
 # Scenes are painted at this height and then brought to the size that is asked for.
 _HEIGHT = 192
-_SOFTNESS = 0.8
 # Stains and reflections: size in pixels, strength in gray levels, channels.
 _MOTTLING = ((2, 3.0, 1), (9, 6.0, 3))
 
@@ -39,7 +38,7 @@ def _build_scene(rng: Rng, domain: str, size: tuple[int, int]) -> np.ndarray:
     _paint_ground(scene, rng, horizon, ground)
     (_paint_greenery if domain == 'a' else _paint_panels)(scene, rng, horizon, wall)
     _paint_furniture(scene, rng, horizon)
-    cv2.GaussianBlur(scene, (0, 0), _SOFTNESS, dst=scene)
+    cv2.GaussianBlur(scene, (0, 0), 0.8, dst=scene)
     for pitch, strength, channels in _MOTTLING:
         grain = rng.normal(0, strength, (height // pitch, width // pitch, channels))
         smooth = cv2.resize(grain, (width, height), interpolation=cv2.INTER_CUBIC)
@@ -60,8 +59,7 @@ def _paint_ground(scene: np.ndarray, rng: Rng, horizon: int, ground: np.ndarray)
     joint = _tone(ground, rng.uniform(-16, -8))
     for x in range(-2 * width, 3 * width, int(width * rng.uniform(0.12, 0.3))):
         cv2.line(scene, vanishing, (x, height), joint, 1, cv2.LINE_AA)
-    step = rng.uniform(1.25, 1.5)
-    row = 5.0
+    step, row = rng.uniform(1.25, 1.5), 5.0
     while row < height - horizon:
         y = horizon + int(row)
         cv2.line(scene, (0, y), (width, y), joint, 1, cv2.LINE_AA)

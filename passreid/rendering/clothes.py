@@ -115,17 +115,13 @@ def draw_upper(canvas: Canvas, view: View, identity: Identity, skeleton: Skeleto
         canvas.darken(trunk.rings(seams + 0.008, seams), 70)
     if garment.kind in ('hoodie', 'puffer'):
         canvas.darken(trunk.patch(HALF_TURN, 1.5, _COLLAR + rise, 0.775 + rise), 88)
-    _crease(canvas, trunk, garment, rise)
-    return trunk
-
-
-def _crease(canvas: Canvas, trunk: Tube, garment: Garment, rise: float) -> None:
-    """Lay folds at the waist; where they are depends on the garment, so that they repeat."""
-    start = 3.0 * garment.width + np.array([[-0.6], [0.5]])
-    angles = trunk.facing + np.linspace(-0.9, 0.5, 4) * np.sin(start)
-    heights = np.array([WAIST - 0.03, WAIST + 0.04])[:, None] + rise + np.linspace(0, 0.03, 4)
-    thickness = max(1, round(0.012 * trunk.view.scale))
+    # Folds at the waist; where they are depends on the garment, so that they repeat.
+    bend = np.sin(3.0 * garment.width + np.array([[-0.6], [0.5]]))
+    angles = trunk.facing + np.linspace(-0.9, 0.5, 4) * bend
+    heights = np.array([[WAIST - 0.03], [WAIST + 0.04]]) + rise + np.linspace(0, 0.03, 4)
+    thickness = max(1, round(0.012 * view.scale))
     canvas.crease(trunk.project(angles, heights), NEUTRAL * 0.88, thickness)
+    return trunk
 
 
 def draw_arm(canvas: Canvas, view: View, identity: Identity, skeleton: Skeleton, side: int) -> None:
@@ -167,8 +163,7 @@ def draw_lower(canvas: Canvas, view: View, identity: Identity, skeleton: Skeleto
         skirt.paint(canvas, garment.color)
         _texture_tube(canvas, skirt, garment, WAIST + rise, garment.length + rise)
         return
-    pelvis = _trunk_tube(view, body, skeleton, HIP - 0.045, 1.0, WAIST, 0.3)
-    pelvis.paint(canvas, garment.color)
+    _trunk_tube(view, body, skeleton, HIP - 0.045, 1.0, WAIST, 0.3).paint(canvas, garment.color)
 
 
 def _draw_leg(
@@ -181,7 +176,6 @@ def _draw_leg(
     shorts = garment.kind == 'shorts'
     hem = hip + (HIP - garment.length) / (HIP - KNEE) * (knee - hip) if shorts else knee
     thick = (body.girth + body.hips) / 2
-    cuff = 0.026 * (2 * width - 1) * thick
     parts = {
         'thigh': (hip, knee, 0.054 * thick, 0.04 * thick),
         'shin': (knee, ankle, 0.039 * thick, 0.025 * thick),
@@ -189,7 +183,7 @@ def _draw_leg(
         'shoe': (heel, toe, 0.026, 0.02),
         'boot': (ankle + 0.55 * (knee - ankle), ankle, 0.042, 0.033),
         'upper': (hip, hem, 0.058 * thick, 0.041 * width * thick),
-        'lower': (knee, ankle, 0.041 * width * thick, cuff),
+        'lower': (knee, ankle, 0.041 * width * thick, 0.026 * (2 * width - 1) * thick),
     }
     names = list(parts)
     starts, ends, *radii = zip(*parts.values(), strict=True)

@@ -7,23 +7,16 @@ from .canvas import Canvas, Color, View
 
 Heights = np.ndarray | float
 HALF_TURN = np.pi
-_SIDE_SAMPLES = 6
-_ARC_SAMPLES = 6
-_LEFT_TO_RIGHT = np.linspace(0.0, 1.0, _ARC_SAMPLES)
-_TOP_TO_BOTTOM = np.linspace(0.0, 1.0, _SIDE_SAMPLES)
+_SAMPLES = 6
+_STEPS = np.linspace(0.0, 1.0, _SAMPLES)
 # A patch outline runs along the top, down the right side, back along the bottom and up.
-_OUTLINE_ACROSS = np.concatenate(
-    [_LEFT_TO_RIGHT, np.ones(_SIDE_SAMPLES), _LEFT_TO_RIGHT[::-1], np.zeros(_SIDE_SAMPLES)]
-)
-_OUTLINE_DOWN = np.concatenate(
-    [np.zeros(_ARC_SAMPLES), _TOP_TO_BOTTOM, np.ones(_ARC_SAMPLES), _TOP_TO_BOTTOM[::-1]]
-)
+_OUTLINE_ACROSS = np.concatenate([_STEPS, np.ones(_SAMPLES), _STEPS[::-1], np.zeros(_SAMPLES)])
+_OUTLINE_DOWN = np.roll(_OUTLINE_ACROSS, _SAMPLES)
 # Nested bands (from, to, level) of a rounded surface lit from the right; angles as share of the
 # visible half turn.
 _BANDS = np.array([[-1.0, 1.0], [-0.72, 0.94], [-0.25, 0.76]])
 _LEVELS = (92, 116, 136)
-_CAP_SAMPLES = 6
-_CAP_ANGLES = np.linspace(-np.pi / 2, np.pi / 2, _CAP_SAMPLES)
+_CAP_ANGLES = np.linspace(-np.pi / 2, np.pi / 2, _SAMPLES)
 # Flatter than a half circle, so that sleeves and trouser legs do not end in a ball.
 _CAP = 0.6 * np.cos(_CAP_ANGLES) + 1j * np.sin(_CAP_ANGLES)
 _HALF_WIDTHS = (_BANDS[:, 1] - _BANDS[:, 0]) / 2
@@ -132,10 +125,10 @@ class Limb:
         direction /= np.abs(direction) + 1e-6
         # (K, levels, P): from the whole segment to its lit middle.
         outlines = direction * _RIMS + _LIT_SIDE
-        outlines[..., :_CAP_SAMPLES] *= self.radii[:, 1, None, None]
-        outlines[..., :_CAP_SAMPLES] += end
-        outlines[..., _CAP_SAMPLES:] *= self.radii[:, 0, None, None]
-        outlines[..., _CAP_SAMPLES:] += start
+        outlines[..., :_SAMPLES] *= self.radii[:, 1, None, None]
+        outlines[..., :_SAMPLES] += end
+        outlines[..., _SAMPLES:] *= self.radii[:, 0, None, None]
+        outlines[..., _SAMPLES:] += start
         self._outlines = _as_pairs(outlines)
 
     def paint(self, canvas: Canvas, color: Color, which: slice | list[int] = slice(None)) -> None:
