@@ -192,9 +192,10 @@ def _run_several(folder, number, function, *arguments):
     _server()
     folder.mkdir(exist_ok=True)
     logs, report = folder / f'logs_{time.monotonic_ns()}', ''
-    nodes = dict(min_nodes=1, max_nodes=1, nproc_per_node=number)
     config = LaunchConfig(
-        **nodes,
+        1,
+        1,
+        number,
         run_id=str(time.monotonic_ns()),
         rdzv_backend='c10d',
         rdzv_endpoint='127.0.0.1:0',
