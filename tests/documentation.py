@@ -196,29 +196,22 @@ def _make_loader_small(loader):
         shrink(dataset.pipeline)
 
 
-def provide_weights(path, backbone, prefix=''):
-    """Write weights of a backbone where there are none."""
-    if path.exists():
-        return
-    register_all_modules()
-    built = MODELS.build(dict(backbone, init_cfg=None))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    weights = {f'{prefix}{name}': value for name, value in built.state_dict().items()}
-    torch.save({'state_dict': weights}, path)
+def provide_weights(path, model, prefix=''):
+    """Write weights of a model or backbone where there are none."""
+    if not path.exists():
+        register_all_modules()
+        weights = MODELS.build(dict(model, init_cfg=None, _scope_='passreid')).state_dict()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        weights = {f'{prefix}{name}': value for name, value in weights.items()}
+        torch.save({'state_dict': weights}, path)
 
 
 def provide_checkpoint(path, config):
     """Write a checkpoint of a config's model where there is none."""
-    if path.exists():
-        return
-    cfg = make_small(Config.fromfile(config))
-    if path.stem in ('teacher_backbone', 'vit_small'):
-        provide_weights(path, cfg.model.backbone)
-        return
-    register_all_modules()
-    model = MODELS.build(dict(cfg.model, _scope_='passreid'))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({'state_dict': model.state_dict()}, path)
+    model = make_small(Config.fromfile(config)).model
+    provide_weights(
+        path, model.backbone if path.stem in ('teacher_backbone', 'vit_small') else model
+    )
 
 
 def provide_run(folder):

@@ -1,6 +1,5 @@
 """Every config loads, stays short, names only what exists, and keeps the published settings."""
 
-
 import cv2
 import numpy as np
 import pytest
@@ -14,8 +13,9 @@ from passreid.clustering import cluster_pseudo_labels
 from passreid.utils import config_path, register_all_modules
 
 ROOT = config_path()
-FILES = sorted(ROOT.rglob('*.py'))
-LEAVES = [path for path in FILES if '_base_' not in path.relative_to(ROOT).parts]
+LEAVES = [
+    path for path in sorted(ROOT.rglob('*.py')) if '_base_' not in path.relative_to(ROOT).parts
+]
 MAX_LINES, MAX_DEPTH = 25, 3
 REGISTRIES = [FUNCTIONS, *(node for node in vars(registry).values() if isinstance(node, Registry))]
 
@@ -136,9 +136,6 @@ def test_images_have_the_size_of_the_model(path, tmp_path, log, monkeypatch):
         else:
             backbone(inputs[None].float())
     assert 'pixels' not in log()
-    backbone.eval()
-    backbone(torch.zeros(1, 3, 17, 16))
-    assert '17x16 pixels' in log()
 
 
 @configs('supervised', 'usl', 'uda')
