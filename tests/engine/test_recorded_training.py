@@ -53,7 +53,7 @@ class Recorder(Hook):
     priority = 'VERY_LOW'
 
     def __init__(self, stop_after=2):
-        self.rows, self.centres, self.stop_after = [], [], stop_after
+        self.rows, self.centers, self.stop_after = [], [], stop_after
 
     def before_train_iter(self, runner, *args, **kwargs):
         groups = runner.optim_wrapper.optimizer.param_groups
@@ -71,7 +71,7 @@ class Recorder(Hook):
         )
 
     def after_train_epoch(self, runner):
-        self.centres.append(runner.model.head.centres.clone())
+        self.centers.append(runner.model.head.centers.clone())
         if runner.epoch + 1 == self.stop_after:
             runner.train_loop.stop_training = True
 
@@ -171,9 +171,9 @@ def test_gradient_norms_before_clipping(recorded, trained):
             assert found == pytest.approx(expected, abs=1e-6, rel=1e-5), names[index]
 
 
-def test_centres(recorded, trained):
+def test_centers(recorded, trained):
     order = ('cls', 'pt1', 'pt2', 'pt3')
-    for found, when in zip(trained[1].centres, ('epoch0', 'final'), strict=True):
+    for found, when in zip(trained[1].centers, ('epoch0', 'final'), strict=True):
         expected = torch.cat([recorded[f'{when}_center/center_{name}'] for name in order])
         torch.testing.assert_close(found, expected, atol=2e-5, rtol=0)
 

@@ -103,7 +103,7 @@ def test_killed_and_resumed_equals_uninterrupted(
         # An epoch that is resumed begins with its labels, and with the memory as it was.
         starts, all_starts = resumed.clusters.starts, expected.clusters.starts[start // 3 :]
         assert torch.equal(starts[0]['labels'], all_starts[0]['labels'])
-        assert torch.equal(starts[0]['centres'], all_starts[0]['centres']) == by_epoch
+        assert torch.equal(starts[0]['centers'], all_starts[0]['centers']) == by_epoch
         assert_equal(starts[1:], all_starts[1:])
         assert_equal(resumed.clusters.ends, expected.clusters.ends[start // 3 :])
 
@@ -167,8 +167,8 @@ def test_variants(config, tmp_path, name):
         assert model.head.classifier.weight.shape == (NUM_TRAIN_IDS, 16)
     elif task == 'USL':
         (end,) = run.clusters.ends
-        assert end['centres'].shape == (end['labels'].max() + 1, 16)
-        torch.testing.assert_close(end['centres'].norm(dim=1), torch.ones(len(end['centres'])))
+        assert end['centers'].shape == (end['labels'].max() + 1, 16)
+        torch.testing.assert_close(end['centers'].norm(dim=1), torch.ones(len(end['centers'])))
 
 
 def test_joint_training(config, tmp_path):

@@ -15,6 +15,6 @@ model = dict(
     ),
     neck=dict(type='PASSNeck', hidden_channels=2048, bottleneck_channels=256, out_channels=65536),
     head=dict(
-        type='PASSHead', student_temperature=0.1, teacher_temperature=0.04, centre_momentum=0.9
+        type='PASSHead', student_temperature=0.1, teacher_temperature=0.04, center_momentum=0.9
     ),
 )

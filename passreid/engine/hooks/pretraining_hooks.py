@@ -114,8 +114,8 @@ class PretrainMonitorHook(Hook):
             Defaults to 0.98.
     """
 
-    # After the hook that notes the losses, before the logger.
-    priority = 'LOW'
+    # After the hook that notes the losses, before the logger (BELOW_NORMAL).
+    priority = 'NORMAL'
 
     def __init__(
         self,

@@ -44,9 +44,9 @@ def flatten(checkpoint: Mapping[str, Any], prefix: str | None = None) -> dict[st
         if '' in vit_prefixes(network):
             owner += 'backbone.'
         weights |= {owner + name: value for name, value in network.items()}
-    centres: Any = checkpoint.get('dino_loss')
-    if _holds_tensors(centres):
-        weights |= {f'dino_loss.{name}': value for name, value in _tensors(centres).items()}
+    centers: Any = checkpoint.get('dino_loss')
+    if _holds_tensors(centers):
+        weights |= {f'dino_loss.{name}': value for name, value in _tensors(centers).items()}
     return weights
 
 

@@ -34,7 +34,7 @@ def from_pass_checkpoint(state_dict: Mapping, kind: str = 'pretrain') -> dict[st
 
     Returns:
         dict[str, Tensor]: Of ``'pretrain'``: ``backbone.*`` and, where present, ``neck.*``,
-        ``teacher.*`` and ``head.centres``, weights of :class:`PASS`. Of ``'supervised'``:
+        ``teacher.*`` and ``head.centers``, weights of :class:`PASS`. Of ``'supervised'``:
         ``backbone.*`` and ``head.*`` with :class:`ReIDHead`. Of ``'usl'``: ``backbone.*`` and
         ``neck.norms.*`` of :class:`ClusterContrast`. Their unused layer ``fc`` is left out.
 
@@ -81,10 +81,10 @@ def rename_pass(weights: Mapping[str, Tensor], kind: str) -> dict[str, Tensor]:
                 raise ValueError(f'{name}: prototypes of a length other than 1 are not supported')
         elif not new.startswith(('dino_loss.', 'backbone.fc.')):
             renamed[new] = value
-    centres = {name: weights[name] for name in weights if name.startswith('dino_loss.center_')}
-    if centres:
-        order = ['cls', *(f'pt{k}' for k in range(1, len(centres)))]
-        renamed['head.centres'] = torch.cat([centres[f'dino_loss.center_{one}'] for one in order])
+    centers = {name: weights[name] for name in weights if name.startswith('dino_loss.center_')}
+    if centers:
+        order = ['cls', *(f'pt{k}' for k in range(1, len(centers)))]
+        renamed['head.centers'] = torch.cat([centers[f'dino_loss.center_{one}'] for one in order])
     return renamed
 
 
@@ -117,7 +117,7 @@ def to_pass_checkpoint(state_dict: Mapping[str, Any], kind: str = 'pretrain') ->
         raise ValueError(f'Cannot convert to kind={kind!r}: the weights have no {needed}cls_token')
     if kind == 'backbone':
         return _backbone(weights_below(weights, needed), '')
-    centres = weights.pop('head.centres', None)
+    centers = weights.pop('head.centers', None)
     teacher = weights_below(weights, 'teacher.')
     network = _network({k: v for k, v in weights.items() if not k.startswith('teacher.')}, kind)
     if kind == 'supervised':
@@ -126,9 +126,9 @@ def to_pass_checkpoint(state_dict: Mapping[str, Any], kind: str = 'pretrain') ->
     if kind == 'usl':
         return {'state_dict': wrapped}
     content: dict[str, Any] = {'student': wrapped, 'teacher': _network(teacher, kind)}
-    if centres is not None:
-        names = ['center_cls', *(f'center_pt{part}' for part in range(1, len(centres)))]
-        content['dino_loss'] = dict(zip(names, centres.split(1), strict=True))
+    if centers is not None:
+        names = ['center_cls', *(f'center_pt{part}' for part in range(1, len(centers)))]
+        content['dino_loss'] = dict(zip(names, centers.split(1), strict=True))
     return content
 
 

@@ -1,4 +1,4 @@
-"""Centres and part-wise loss of PASS."""
+"""Centers and part-wise loss of PASS."""
 
 from collections.abc import Sequence
 from math import log
@@ -18,9 +18,9 @@ from ..losses import inverse_norms, prototype_cross_entropy
 class PASSHead(BaseModule):
     """Self-distillation loss of [CLS] over all views and of each [PART] over its own.
 
-    The teacher's assignments are centred and sharpened; the centre of each
+    The teacher's assignments are centered and sharpened; the center of each
     token follows the mean of the teacher's scores once an optimiser step (see
-    :meth:`update_centres`), over the views, the accumulated batches and the
+    :meth:`update_centers`), over the views, the accumulated batches and the
     processes.
 
     Source: `PASS <https://arxiv.org/abs/2203.03931>`_, section 3.3, and `DINO
@@ -34,11 +34,11 @@ class PASSHead(BaseModule):
         warmup_teacher_temperature (float, optional): Value in epoch 0.
         warmup_teacher_temperature_epochs (int): Epochs until the teacher's
             temperature, linear. Defaults to 0.
-        centre_momentum (float): Weight of the old centre. Defaults to 0.9.
+        center_momentum (float): Weight of the old center. Defaults to 0.9.
         init_cfg (dict, optional): Initialisation config.
     """
 
-    centres: Tensor
+    centers: Tensor
     score_sums: Tensor
     score_count: Tensor
 
@@ -50,7 +50,7 @@ class PASSHead(BaseModule):
         teacher_temperature: float = 0.04,
         warmup_teacher_temperature: float | None = None,
         warmup_teacher_temperature_epochs: int = 0,
-        centre_momentum: float = 0.9,
+        center_momentum: float = 0.9,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -58,10 +58,10 @@ class PASSHead(BaseModule):
         self.final_teacher_temperature = teacher_temperature
         self.warmup_teacher_temperature = warmup_teacher_temperature or teacher_temperature
         self.warmup_epochs = warmup_teacher_temperature_epochs
-        self.centre_momentum = centre_momentum
-        self.register_buffer('centres', torch.zeros(1 + num_parts, out_channels))
-        # What the next update of the centres has to add.
-        self.register_buffer('score_sums', torch.zeros_like(self.centres), persistent=False)
+        self.center_momentum = center_momentum
+        self.register_buffer('centers', torch.zeros(1 + num_parts, out_channels))
+        # What the next update of the centers has to add.
+        self.register_buffer('score_sums', torch.zeros_like(self.centers), persistent=False)
         self.register_buffer('score_count', torch.zeros(()), persistent=False)
         self.set_epoch(0)
 
@@ -122,12 +122,12 @@ class PASSHead(BaseModule):
         return losses
 
     @torch.no_grad()
-    def update_centres(self) -> None:
-        """Move the centres to the mean scores seen since the last call."""
+    def update_centers(self) -> None:
+        """Move the centers to the mean scores seen since the last call."""
         all_reduce(self.score_sums)
         all_reduce(self.score_count)
         mean = self.score_sums / self.score_count
-        self.centres.lerp_(mean, 1 - self.centre_momentum)
+        self.centers.lerp_(mean, 1 - self.center_momentum)
         self.score_sums.zero_()
         self.score_count.zero_()
 
@@ -143,7 +143,7 @@ class PASSHead(BaseModule):
             self.score_count += len(cosines)
         # A sum over all scores, which under autocast would leave the range of float16.
         with torch.autocast(cosines.device.type, enabled=False):
-            scores = cosines.sub_(self.centres[token]).div_(self.teacher_temperature)
+            scores = cosines.sub_(self.centers[token]).div_(self.teacher_temperature)
             q = scores.softmax(-1)
             log_sums = scores.amax(-1) - q.amax(-1).log()
             entropy = log_sums.mean() - (q.flatten() @ scores.flatten()) / len(q)

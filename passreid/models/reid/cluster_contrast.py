@@ -50,23 +50,23 @@ class ClusterContrast(ImageClassifier):
         self.memory = build_module(memory)
         self.register_buffer('pseudo_labels', torch.empty(0, dtype=torch.long), persistent=False)
 
-    def set_pseudo_labels(self, labels: Tensor, centres: Tensor) -> None:
+    def set_pseudo_labels(self, labels: Tensor, centers: Tensor) -> None:
         """Take the outcome of a clustering: labels ``(N,)`` int64, centers ``(K, D)``.
 
         Labels are the clusters of the training images by ``sample_idx``; -1 for images without one,
         which do not count when they stand in for another.
         """
         self.pseudo_labels = labels.to(self.pseudo_labels.device, torch.long)
-        self.memory.set_centres(centres)
+        self.memory.set_centers(centers)
 
     def pseudo_label_state(self) -> dict[str, Tensor]:
         """Labels ``(N,)`` int64 and centers ``(K, D)`` float32 as they are."""
-        return {'labels': self.pseudo_labels, 'centres': self.memory.centres}
+        return {'labels': self.pseudo_labels, 'centers': self.memory.centers}
 
     def load_pseudo_label_state(self, state: dict[str, Tensor]) -> None:
         """Go on with labels and memory, bit by bit, that :meth:`pseudo_label_state` gave."""
         self.pseudo_labels = state['labels'].to(self.pseudo_labels.device)
-        self.memory.centres = state['centres'].to(self.memory.centres.device)
+        self.memory.centers = state['centers'].to(self.memory.centers.device)
 
     def extract_feat(self, inputs: Tensor, stage: str = 'neck') -> Tensor | tuple[Tensor, ...]:
         """Extract features ``(B, D)`` float32, not normalised, of images ``(B, 3, H, W)``.

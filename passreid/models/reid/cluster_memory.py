@@ -10,11 +10,11 @@ from passreid.registry import MODELS
 
 @MODELS.register_module()
 class ClusterMemory(nn.Module):
-    """Contrast features with the centres of clusters, which follow the features.
+    """Contrast features with the centers of clusters, which follow the features.
 
-    The loss is the cross-entropy of the cosines between a feature and all centres by a
+    The loss is the cross-entropy of the cosines between a feature and all centers by a
     temperature. Its gradient goes to the features alone. In training, each call then moves the
-    centres that the batch shows: ``m <- normalise(momentum * m + (1 - momentum) * f)``. In a
+    centers that the batch shows: ``m <- normalise(momentum * m + (1 - momentum) * f)``. In a
     distributed run the features of all processes move them, in the order of the processes, so
     that the memories stay equal.
 
@@ -23,21 +23,21 @@ class ClusterMemory(nn.Module):
 
     Args:
         temperature (float): Of the cosines. Defaults to 0.05.
-        momentum (float): Weight of the old centre. Defaults to 0.2.
+        momentum (float): Weight of the old center. Defaults to 0.2.
         use_hard (bool): Whether only the image of the batch that is the least similar to its
-            centre moves it, of equally similar ones the first. Otherwise all move it, one after
+            center moves it, of equally similar ones the first. Otherwise all move it, one after
             the other in the order of the batch. Defaults to True.
 
     Examples:
         >>> import torch
         >>> from passreid.models import ClusterMemory
         >>> memory = ClusterMemory()
-        >>> memory.set_centres(torch.eye(3))
+        >>> memory.set_centers(torch.eye(3))
         >>> memory(torch.eye(3)[:2], torch.tensor([0, 1])).item() < 1e-6
         True
     """
 
-    centres: Tensor
+    centers: Tensor
 
     def __init__(
         self, temperature: float = 0.05, momentum: float = 0.2, use_hard: bool = True
@@ -46,11 +46,11 @@ class ClusterMemory(nn.Module):
         self.temperature = temperature
         self.momentum = momentum
         self.use_hard = use_hard
-        self.register_buffer('centres', torch.empty(0, 0), persistent=False)
+        self.register_buffer('centers', torch.empty(0, 0), persistent=False)
 
-    def set_centres(self, centres: Tensor) -> None:
+    def set_centers(self, centers: Tensor) -> None:
         """Start from other clusters: centers ``(K, D)`` of any length but 0."""
-        self.centres = F.normalize(centres.detach().to(self.centres.device, torch.float32), dim=1)
+        self.centers = F.normalize(centers.detach().to(self.centers.device, torch.float32), dim=1)
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         """Compute the mean loss, a float32 scalar, and, in training, move the centers.
@@ -60,7 +60,7 @@ class ClusterMemory(nn.Module):
         """
         with torch.autocast(features.device.type, enabled=False):
             features = F.normalize(features.float(), dim=1)
-            scores = features @ self.centres.T / self.temperature
+            scores = features @ self.centers.T / self.temperature
             loss = F.cross_entropy(scores, labels, ignore_index=-1, reduction='sum')
             # A batch may hold nothing that counts.
             loss = loss / (labels >= 0).sum().clamp_min(1)
@@ -70,15 +70,15 @@ class ClusterMemory(nn.Module):
 
     @torch.no_grad()
     def _follow(self, features: Tensor, labels: Tensor) -> None:
-        """Move the centres of ``labels (B,)`` towards unit ``features (B, D)``."""
+        """Move the centers of ``labels (B,)`` towards unit ``features (B, D)``."""
         if get_world_size() > 1:
             features = torch.cat(all_gather(features.contiguous()))
             labels = torch.cat(all_gather(labels.contiguous()))
         # The label -1 means the last row.
-        centres = F.pad(self.centres, (0, 0, 0, 1))
+        centers = F.pad(self.centers, (0, 0, 0, 1))
         same = labels[:, None] == labels
-        moved = centres[labels]
-        # Each row is an image, but moves the centre of its cluster, as all of the same cluster do.
+        moved = centers[labels]
+        # Each row is an image, but moves the center of its cluster, as all of the same cluster do.
         if self.use_hard:
             similarity = (features * moved).sum(1).expand_as(same)
             hardest = similarity.where(same, similarity.new_tensor(torch.inf)).argmin(1)
@@ -90,10 +90,10 @@ class ClusterMemory(nn.Module):
                 step = self._step(moved, features[in_order[:, place]])
                 moved = step.where((place < sizes)[:, None], moved)
         # A new tensor, for the graph of the loss holds the old one.
-        self.centres = centres.index_put_((labels,), moved)[:-1]
+        self.centers = centers.index_put_((labels,), moved)[:-1]
 
-    def _step(self, centres: Tensor, features: Tensor) -> Tensor:
-        return F.normalize(self.momentum * centres + (1 - self.momentum) * features, dim=1)
+    def _step(self, centers: Tensor, features: Tensor) -> Tensor:
+        return F.normalize(self.momentum * centers + (1 - self.momentum) * features, dim=1)
 
     def extra_repr(self) -> str:
         """Settings, for the printed model."""

@@ -60,10 +60,10 @@ class PASS(BaseSelfSupervisor):
             init_cfg=init_cfg,
         )
         tokens, branches = self.backbone.num_parts + 1, len(self.neck.projectors)
-        if not tokens == branches == len(self.head.centres):
+        if not tokens == branches == len(self.head.centers):
             raise ValueError(
                 f'num_parts differs: backbone {tokens - 1}, neck {branches - 1}, '
-                f'head {len(self.head.centres) - 1}'
+                f'head {len(self.head.centers) - 1}'
             )
         student: Any = nn.ModuleDict({'backbone': self.backbone, 'neck': self.neck})
         self.teacher: Any = deepcopy(student).requires_grad_(False)
@@ -97,7 +97,7 @@ class PASS(BaseSelfSupervisor):
         """
         student = [*self.backbone.parameters(), *self.neck.parameters()]
         torch._foreach_lerp_(list(self.teacher.parameters()), student, 1 - momentum)
-        self.head.update_centres()
+        self.head.update_centers()
 
     def set_epoch(self, epoch: int) -> None:
         """Tell the head which epoch (from 0) begins."""
@@ -153,7 +153,7 @@ class PASS(BaseSelfSupervisor):
     def part_separation(self, views: Tensor) -> dict[str, Tensor]:
         """Measure what the teacher's [PART] tokens have learned, on images ``(B > 1, 3, H, W)``.
 
-        ``part_cosine_k`` is the mean cosine of [PART k] and [CLS], each centred over the batch;
+        ``part_cosine_k`` is the mean cosine of [PART k] and [CLS], each centered over the batch;
         ``attention_height_cls`` and ``attention_height_k`` are the mean height of the center of the
         last layer's attention, 0 the top edge, 1 the bottom.
         """

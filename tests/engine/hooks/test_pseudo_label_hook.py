@@ -72,9 +72,9 @@ def test_labels_and_memory_are_those_of_the_features(watched):
     starts, ends = watched.clusters.starts, watched.clusters.ends
     for start, end, found in zip(starts, ends, watched.literal.clusters, strict=True):
         assert torch.equal(start['labels'], found[0])
-        torch.testing.assert_close(start['centres'], found[1], atol=1e-5, rtol=0)
+        torch.testing.assert_close(start['centers'], found[1], atol=1e-5, rtol=0)
         assert torch.equal(start['labels'], end['labels'])
-        assert not torch.equal(start['centres'], end['centres'])
+        assert not torch.equal(start['centers'], end['centers'])
     # The clusters follow the weights, or the test would say little.
     assert len({tuple(start['labels'].tolist()) for start in starts}) == 3
 

@@ -199,7 +199,7 @@ def test_layer_depth_of_tokens():
     for name in ('cls_token', 'cls_position', 'part_tokens.1', 'part_positions.0', 'pos_embed'):
         assert model.get_layer_depth(f'backbone.{name}', 'backbone.') == (0, 4)
     assert model.get_layer_depth('backbone.layers.1.ln1.weight', 'backbone.') == (2, 4)
-    assert model.get_layer_depth('head.centres', 'backbone.') == (3, 4)
+    assert model.get_layer_depth('head.centers', 'backbone.') == (3, 4)
 
 
 def test_with_a_file_layers_alone_are_drawn(tmp_path):

@@ -70,7 +70,7 @@ def test_pre_training_fills_the_whole_model(container):
     saved = container | {'epoch': 3, 'optimizer': {}, 'args': argparse.Namespace()}
     model.load_state_dict(from_pass_checkpoint(saved), strict=True)
     loaded = model.state_dict()
-    assert torch.equal(model.head.centres[2:3], container['dino_loss']['center_pt2'])
+    assert torch.equal(model.head.centers[2:3], container['dino_loss']['center_pt2'])
     assert_equal(to_pass_checkpoint({'state_dict': loaded, 'meta': {}}), container)
 
 

@@ -58,7 +58,7 @@ def test_three_recorded_steps(recorded):
         student.zero_grad()
         loss = losses['loss_cls'] + losses['loss_part']
         loss.backward()
-        head.update_centres()
+        head.update_centers()
         torch.testing.assert_close(loss.detach(), recorded[f'step{step}/loss'], atol=1e-5, rtol=0)
         for inputs, name in ((of_global, 'global'), (of_local, 'local')):
             expected = recorded[f'step{step}/grad_in_{name}']
@@ -67,7 +67,7 @@ def test_three_recorded_steps(recorded):
             check_parameter_gradients(student, recorded)
         if step != 1:
             expected = recorded[f'center/after{step + 1}']
-            torch.testing.assert_close(head.centres, expected, atol=1e-6, rtol=0)
+            torch.testing.assert_close(head.centers, expected, atol=1e-6, rtol=0)
 
 
 def check_parameter_gradients(student, recorded):
@@ -101,7 +101,7 @@ def test_summands_are_weighted_by_their_terms():
     assert [name for name in losses if 'loss' in name] == ['loss_cls', 'loss_part']
 
 
-def test_centres_wait_for_the_optimiser_step():
+def test_centers_wait_for_the_optimiser_step():
     """Two accumulated batches move the centers as one large batch does."""
     whole, halves = (PASSHead(out_channels=8, num_parts=0) for _ in range(2))
     prototypes, views = [torch.randn(8, 6)], torch.randn(2, 6, 6)
@@ -112,12 +112,12 @@ def test_centres_wait_for_the_optimiser_step():
 
     call(whole, slice(0, 6))
     call(halves, slice(0, 2))
-    assert not halves.centres.any()
+    assert not halves.centers.any()
     call(halves, slice(2, 6))
-    whole.update_centres()
-    halves.update_centres()
-    assert whole.centres.abs().max() > 0.01
-    torch.testing.assert_close(halves.centres, whole.centres, atol=1e-6, rtol=0)
+    whole.update_centers()
+    halves.update_centers()
+    assert whole.centers.abs().max() > 0.01
+    torch.testing.assert_close(halves.centers, whole.centers, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize(

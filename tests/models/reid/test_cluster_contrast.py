@@ -71,20 +71,20 @@ def test_labels_are_those_of_the_clustering(reference):
     tokens = reference('cluster')['fusion/tokens'][:6]
     labels = torch.tensor([2, -1, 0, 1, -1, 2, 0, 1])
     places = [5, 2, 3, 0, 6, 7]
-    centres = torch.randn(3, 64, generator=torch.Generator().manual_seed(0))
+    centers = torch.randn(3, 64, generator=torch.Generator().manual_seed(0))
 
     def loss(gt_labels):
         model = on_tokens()
-        model.set_pseudo_labels(labels, centres)
+        model.set_pseudo_labels(labels, centers)
         return model(tokens, samples(places, gt_labels), mode='loss'), model
 
     (found, model), (other, _) = loss([0] * 6), loss([7, 1, 5, 2, 9, 3])
     assert found.keys() == {'loss'} and torch.equal(found['loss'], other['loss'])
     features = F.normalize(on_tokens().neck(tokens), dim=1)
-    scores = features @ F.normalize(centres, dim=1).T / 0.05
+    scores = features @ F.normalize(centers, dim=1).T / 0.05
     expected = F.cross_entropy(scores, torch.tensor([2, 0, 1, 2, 0, 1]))
     torch.testing.assert_close(found['loss'], expected, atol=1e-5, rtol=0)
-    assert not torch.allclose(model.memory.centres, F.normalize(centres, dim=1))
+    assert not torch.allclose(model.memory.centers, F.normalize(centers, dim=1))
 
 
 def test_it_learns_a_batch_by_heart():

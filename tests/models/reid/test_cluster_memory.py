@@ -7,33 +7,33 @@ from passreid.models import ClusterMemory
 MODES = {'mean': False, 'hard': True}
 
 
-def literal_batch(centres, features, labels, use_hard, temperature, momentum):
-    """Loss of a batch and the centres after it, image by image as the paper words it."""
+def literal_batch(centers, features, labels, use_hard, temperature, momentum):
+    """Loss of a batch and the centers after it, image by image as the paper words it."""
     unit = [feature / feature.norm() for feature in features]
     losses = []
     for feature, label in zip(unit, labels.tolist(), strict=True):
-        scores = [float(feature @ centre) / temperature for centre in centres]
+        scores = [float(feature @ center) / temperature for center in centers]
         losses.append(torch.tensor(scores).logsumexp(0) - scores[label])
-    moved = centres.clone()
+    moved = centers.clone()
     for cluster in sorted(set(labels.tolist())):
         members = [f for f, label in zip(unit, labels.tolist(), strict=True) if label == cluster]
         if use_hard:
-            members = [min(members, key=lambda feature: float(feature @ centres[cluster]))]
+            members = [min(members, key=lambda feature: float(feature @ centers[cluster]))]
         for feature in members:
             mixed = momentum * moved[cluster] + (1 - momentum) * feature
             moved[cluster] = mixed / mixed.norm()
     return torch.stack(losses).mean(), moved
 
 
-def filled(centres, **options):
+def filled(centers, **options):
     memory = ClusterMemory(**options)
-    memory.set_centres(centres)
+    memory.set_centers(centers)
     return memory
 
 
 @pytest.fixture
 def random():
-    """Features (12, 6) of any length and centres of 5 clusters (5, 6)."""
+    """Features (12, 6) of any length and centers of 5 clusters (5, 6)."""
     generator = torch.Generator().manual_seed(0)
     return torch.randn(12, 6, generator=generator), torch.randn(5, 6, generator=generator)
 
@@ -42,7 +42,7 @@ def random():
 def test_recorded_batches(reference, mode):
     recorded = reference('cluster')
     memory = filled(recorded['centroids'], use_hard=MODES[mode])
-    torch.testing.assert_close(memory.centres, recorded['memory_init'], atol=1e-6, rtol=0)
+    torch.testing.assert_close(memory.centers, recorded['memory_init'], atol=1e-6, rtol=0)
     for step in range(3):
         inputs = recorded['batch_inputs'][step].requires_grad_()
         loss = memory(inputs, recorded['batch_targets'][step])
@@ -51,7 +51,7 @@ def test_recorded_batches(reference, mode):
         torch.testing.assert_close(inputs.grad, recorded[f'{mode}/grad'][step], atol=1e-6, rtol=0)
         if step in (0, 2):
             expected = recorded[f'{mode}/memory_after{step + 1}']
-            torch.testing.assert_close(memory.centres, expected, atol=1e-6, rtol=0)
+            torch.testing.assert_close(memory.centers, expected, atol=1e-6, rtol=0)
 
 
 LABELS = {
@@ -68,40 +68,40 @@ LABELS = {
 @pytest.mark.parametrize('labels', LABELS.values(), ids=LABELS.keys())
 @pytest.mark.parametrize(('temperature', 'momentum'), [(0.05, 0.2), (0.5, 0.9), (0.05, 0.0)])
 def test_definition(random, labels, use_hard, temperature, momentum):
-    features, centres = random
+    features, centers = random
     labels = torch.tensor(labels)
     features = features[: len(labels)]
     options = dict(temperature=temperature, momentum=momentum, use_hard=use_hard)
-    memory = filled(centres, **options)
-    loss, moved = literal_batch(memory.centres, features, labels, **options)
+    memory = filled(centers, **options)
+    loss, moved = literal_batch(memory.centers, features, labels, **options)
     torch.testing.assert_close(memory(features, labels), loss, atol=1e-5, rtol=0)
-    torch.testing.assert_close(memory.centres, moved, atol=1e-6, rtol=0)
+    torch.testing.assert_close(memory.centers, moved, atol=1e-6, rtol=0)
     absent = sorted(set(range(5)) - set(labels.tolist()))
-    assert torch.equal(memory.centres[absent], filled(centres).centres[absent])
+    assert torch.equal(memory.centers[absent], filled(centers).centers[absent])
 
 
 def test_of_equally_hard_images_the_first_counts():
-    centre = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
-    # All three have the cosine 0.6 with the centre.
+    center = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    # All three have the cosine 0.6 with the center.
     features = torch.tensor([[0.6, 0.8, 0.0], [0.6, -0.8, 0.0], [0.6, 0.0, 0.8]])
     for order in ([0, 1, 2], [1, 0, 2], [2, 1, 0]):
-        memory = filled(centre)
+        memory = filled(center)
         memory(features[order], torch.zeros(3, dtype=torch.long))
-        expected = F.normalize(0.2 * centre[0] + 0.8 * features[order[0]], dim=0)
-        torch.testing.assert_close(memory.centres[0], expected, atol=1e-6, rtol=0)
+        expected = F.normalize(0.2 * center[0] + 0.8 * features[order[0]], dim=0)
+        torch.testing.assert_close(memory.centers[0], expected, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize('use_hard', [False, True])
-def test_gradient_is_that_of_fixed_centres(random, use_hard):
-    """Two batches before their backward passes: each sees the centres of its time."""
-    features, centres = random
+def test_gradient_is_that_of_fixed_centers(random, use_hard):
+    """Two batches before their backward passes: each sees the centers of its time."""
+    features, centers = random
     features = features.requires_grad_()
     labels = torch.tensor(LABELS['groups'])
-    memory = filled(centres.requires_grad_(), use_hard=use_hard)
-    assert not memory.centres.requires_grad
+    memory = filled(centers.requires_grad_(), use_hard=use_hard)
+    assert not memory.centers.requires_grad
     seen, losses = [], []
     for _ in range(2):
-        seen.append(memory.centres.clone())
+        seen.append(memory.centers.clone())
         losses.append(memory(features, labels))
     assert not torch.equal(*seen)
     for loss, then in zip(losses, seen, strict=True):
@@ -109,18 +109,18 @@ def test_gradient_is_that_of_fixed_centres(random, use_hard):
         scores = F.normalize(features, dim=1) @ then.T / 0.05
         (expected,) = torch.autograd.grad(F.cross_entropy(scores, labels), features)
         torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
-    assert centres.grad is None and not memory.centres.requires_grad
+    assert centers.grad is None and not memory.centers.requires_grad
 
 
 @pytest.mark.parametrize('use_hard', [True, False])
 def test_images_without_cluster_do_not_count(random, use_hard):
-    features, centres = random
+    features, centers = random
     labels = torch.tensor([0, -1, 3, 3, -1, 0, 2, -1, 3, 2, 0, -1])
     kept = labels >= 0
-    memory, other = (filled(centres, use_hard=use_hard) for _ in range(2))
+    memory, other = (filled(centers, use_hard=use_hard) for _ in range(2))
     loss = memory(features.requires_grad_(), labels)
     torch.testing.assert_close(loss, other(features[kept], labels[kept]))
-    torch.testing.assert_close(memory.centres, other.centres)
+    torch.testing.assert_close(memory.centers, other.centers)
     loss.backward()
     assert (features.grad[~kept] == 0).all()
     assert (features.grad[kept].norm(dim=1) > 0).all()
@@ -128,8 +128,8 @@ def test_images_without_cluster_do_not_count(random, use_hard):
 
 def test_nothing_waits_for_the_device(random):
     """No value is read off the device."""
-    features, centres = random
-    memory = filled(centres)
+    features, centers = random
+    memory = filled(centers)
     with torch.profiler.profile() as profile:
         memory(features, torch.tensor(LABELS['uneven and mixed']))
     names = {event.name for event in profile.events()}
@@ -141,10 +141,10 @@ def test_nothing_waits_for_the_device(random):
 @pytest.mark.parametrize('use_hard', [True, False])
 def test_batches_that_change_nothing(random, label, training, use_hard):
     """In which no image counts, or in the test."""
-    features, centres = random
-    memory = filled(centres, use_hard=use_hard).train(training)
-    before = memory.centres
+    features, centers = random
+    memory = filled(centers, use_hard=use_hard).train(training)
+    before = memory.centers
     loss = memory(features.requires_grad_(), torch.full((len(features),), label))
     loss.backward()
     assert bool(loss) == bool(features.grad.any()) == (label >= 0)
-    assert torch.equal(memory.centres, before)
+    assert torch.equal(memory.centers, before)

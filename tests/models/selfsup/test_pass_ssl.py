@@ -67,8 +67,8 @@ def literal_loss(model, views, num_parts, local_per_part, batch):
     for kind, u, v in product(kinds, range(2), range(len(of_student))):
         if v == u or kind not in of_student[v]:
             continue
-        centred = of_teacher[u][kind] - model.head.centres[kind]
-        q = torch.softmax(centred / model.head.teacher_temperature, dim=1).detach()
+        centered = of_teacher[u][kind] - model.head.centers[kind]
+        q = torch.softmax(centered / model.head.teacher_temperature, dim=1).detach()
         log_p = torch.log_softmax(of_student[v][kind] / 0.1, dim=1)
         terms.append(-(q * log_p).sum(1).mean())
     return sum(terms) / len(terms), len(terms)
@@ -80,7 +80,7 @@ def literal_loss(model, views, num_parts, local_per_part, batch):
 )
 def test_loss_equals_its_definition(num_parts, local_per_part, batch, num_terms):
     model = build(num_parts)
-    model.head.centres.normal_(0, 0.3)
+    model.head.centers.normal_(0, 0.3)
     views = draw_views(num_parts, local_per_part, batch)
     expected, found_terms = literal_loss(model, views, num_parts, local_per_part, batch)
     assert found_terms == num_terms
