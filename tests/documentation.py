@@ -88,10 +88,7 @@ def load_program(program, arguments, monkeypatch):
 
 
 def read_steps(page):
-    """List what a reader would run: our programs and unmarked pieces of Python, in their order.
-
-    Left out are blocks whose marker says that they take long.
-    """
+    """List what a reader would run, in its order, but for what a marker says takes long."""
     steps = []
     for block in read_blocks(page):
         if block.language == 'python' and not block.marker:
@@ -140,16 +137,9 @@ def write_weights_of_others(root):
     ours = torch.load(root / 'ours.pth')
     torch.save(to_pass_checkpoint(ours, 'supervised'), root / 'transformer_120.pth')
     torch.save(to_pass_checkpoint(ours, 'backbone'), root / 'pass_vit_small_full.pth')
-    dinov2 = VisionTransformer(
-        img_size=56,
-        patch_size=14,
-        num_classes=0,
-        embed_dim=ARCH['embed_dims'],
-        depth=ARCH['num_layers'],
-        num_heads=ARCH['num_heads'],
-        mlp_ratio=ARCH['feedforward_channels'] / ARCH['embed_dims'],
-        init_values=1e-5,
-    )
+    width, depth, heads, hidden = ARCH.values()
+    sizes = dict(embed_dim=width, depth=depth, num_heads=heads, mlp_ratio=hidden / width)
+    dinov2 = VisionTransformer(56, 14, num_classes=0, init_values=1e-5, **sizes)
     torch.save(dinov2.state_dict(), root / 'dinov2_vits14_pretrain.pth')
 
 
@@ -174,11 +164,7 @@ def write_msmt17(root, images):
 
 
 def make_small(cfg):
-    """Make any config of ours a matter of a second, in place; a second call changes nothing.
-
-    Left alone is what data it reads, which classes do the work and what it writes where. The
-    weights that it starts from are written if they are not there.
-    """
+    """Make any config of ours a matter of a second, in place, and write the weights it wants."""
     # A model that was exported has its own size.
     if 'backbone' in (cfg.get('model') or {}):
         shrink_model(cfg.model)
@@ -194,20 +180,15 @@ def make_small(cfg):
     if hook := (cfg.get('default_hooks') or {}).get('pseudo_labels'):
         hook.update(k1=6, k2=2, min_samples=3)
         shrink(hook.pipeline)
-    if cfg.get('train_cfg'):
-        cfg.train_cfg.max_epochs = 1
-        if 'val_interval' in cfg.train_cfg:
-            cfg.train_cfg.val_interval = 1
+    for key in {'max_epochs', 'val_interval'} & set(cfg.get('train_cfg') or ()):
+        cfg.train_cfg[key] = 1
     return cfg
 
 
 def _make_loader_small(loader):
     loader.update(batch_size=8, num_workers=0, persistent_workers=False, pin_memory=False)
-    sampler = loader.sampler
-    if 'images_per_id' in sampler:
-        sampler.images_per_id = 2
-    if 'iterations' in sampler:
-        sampler.iterations = 2
+    for key in {'images_per_id', 'iterations'} & set(loader.sampler):
+        loader.sampler[key] = 2
     for dataset in loader.dataset.get('datasets') or [loader.dataset]:
         if dataset.type == 'SyntheticReID':
             dataset.settings = PEOPLE
@@ -215,29 +196,22 @@ def _make_loader_small(loader):
         shrink(dataset.pipeline)
 
 
-def provide_weights(path, backbone, prefix=''):
-    """Write weights of a backbone where there are none."""
-    if path.exists():
-        return
-    register_all_modules()
-    built = MODELS.build(dict(backbone, init_cfg=None))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    weights = {f'{prefix}{name}': value for name, value in built.state_dict().items()}
-    torch.save({'state_dict': weights}, path)
+def provide_weights(path, model, prefix=''):
+    """Write weights of a model or backbone where there are none."""
+    if not path.exists():
+        register_all_modules()
+        weights = MODELS.build(dict(model, init_cfg=None, _scope_='passreid')).state_dict()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        weights = {f'{prefix}{name}': value for name, value in weights.items()}
+        torch.save({'state_dict': weights}, path)
 
 
 def provide_checkpoint(path, config):
     """Write a checkpoint of a config's model where there is none."""
-    if path.exists():
-        return
-    cfg = make_small(Config.fromfile(config))
-    if path.stem in ('teacher_backbone', 'vit_small'):
-        provide_weights(path, cfg.model.backbone)
-        return
-    register_all_modules()
-    model = MODELS.build(dict(cfg.model, _scope_='passreid'))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({'state_dict': model.state_dict()}, path)
+    model = make_small(Config.fromfile(config)).model
+    provide_weights(
+        path, model.backbone if path.stem in ('teacher_backbone', 'vit_small') else model
+    )
 
 
 def provide_run(folder):

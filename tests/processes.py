@@ -9,7 +9,6 @@ import io
 import itertools
 import multiprocessing
 import os
-import resource
 import runpy
 import signal
 import sys
@@ -54,22 +53,16 @@ WAYS = {
     'terminate group': lambda: os.killpg(0, signal.SIGTERM),
     'error': lambda: _raise(BurnsError(MESSAGE)),
     'full disk': lambda: _raise(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))),
-    'quota': lambda: resource.setrlimit(
-        resource.RLIMIT_FSIZE, (100_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
-    ),
 }
 
 
 @HOOKS.register_module()
 class Interrupt(Hook):
-    """Let something happen to a process before it does something.
+    """Let something of :data:`WAYS` happen to the process of a rank before it does something.
 
-    Args:
-        way (str): What happens, of :data:`WAYS`.
-        before (str): The dotted name of a function that is called, 'iteration' or 'seconds'.
-        number (float): Which of the calls or iterations, or how many seconds after the start.
-        suffix (str): End of the last path among the arguments; other calls do not count.
-        rank (int): The process.
+    ``before`` is the dotted name of a function, 'iteration' or 'seconds'; ``number`` says which of
+    the calls or iterations, or how many seconds after the start. Of calls those alone count whose
+    last argument, a path, ends with ``suffix``.
     """
 
     priority = 'LOWEST'
@@ -120,11 +113,9 @@ class FixedNorms(Hook):
 class Ended:
     """How processes ended."""
 
-    # Negative for a signal; of several processes 0 or 1.
-    status: int
+    status: int  # Negative for a signal; of several processes 0 or 1.
     output: str
-    # What torchrun says of the failure of several; '' when there was none.
-    report: str
+    report: str  # What torchrun says of the failure of several; '' when there was none.
     seconds: float
 
 
@@ -202,9 +193,9 @@ def _run_several(folder, number, function, *arguments):
     folder.mkdir(exist_ok=True)
     logs, report = folder / f'logs_{time.monotonic_ns()}', ''
     config = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=number,
+        1,
+        1,
+        number,
         run_id=str(time.monotonic_ns()),
         rdzv_backend='c10d',
         rdzv_endpoint='127.0.0.1:0',
@@ -228,12 +219,9 @@ def _run_several(folder, number, function, *arguments):
 
 
 class TrainingRun:
-    """The training of a config, in as many attempts as it takes.
+    """The training of a config, in as many attempts as it takes, with a folder to run in.
 
-    Args:
-        cfg (Config): The config; its work directory is set.
-        folder (Path): Where the config is written and the programs run.
-        name (str): Of config and work directory.
+    The config is written into it, and its work directory lies there, both under one name.
     """
 
     def __init__(self, cfg, folder, name):

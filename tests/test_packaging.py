@@ -17,8 +17,7 @@ import passreid
 
 ROOT = Path(__file__).parents[1]
 PARTS = ('passreid', 'configs', 'tools', 'requirements')
-FILES = ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'README.md', 'CHANGELOG.md', 'LICENSE')
-EXTRAS = ('search', 'export', 'demo', 'optional')
+FILES = ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'README.md', 'LICENSE', 'model-index.yml')
 # Distributions that provide the same modules.
 TWINS = {
     'opencv-python-headless': 'opencv-python',
@@ -57,20 +56,15 @@ def imported(*folders, at_once=False):
     return found - own - {'passreid'} - set(sys.stdlib_module_names)
 
 
-@pytest.mark.parametrize(
-    ('folders', 'at_once', 'files'),
-    [
-        (('passreid', 'tools'), True, ('mminstall', 'runtime')),
-        (('passreid', 'tools'), False, ('mminstall', 'runtime', *EXTRAS)),
-        (('tests',), False, ('mminstall', 'runtime', 'tests', 'docs', *EXTRAS)),
-    ],
-)
-def test_what_is_imported_is_installed(folders, at_once, files):
-    modules, packages = imported(*folders, at_once=at_once), requirements(*files)
-    assert {name for name in modules if not PROVIDERS.get(name, {name}) & packages} == set()
-
-
-def test_what_is_installed_is_used():
+def test_what_is_imported_is_installed_and_the_other_way_round():
+    core = requirements('mminstall', 'runtime')
+    extras = core | requirements('search', 'export', 'demo', 'optional')
+    for modules, packages in (
+        (imported('passreid', 'tools', at_once=True), core),
+        (imported('passreid', 'tools'), extras),
+        (imported('tests'), extras | requirements('tests', 'docs')),
+    ):
+        assert {name for name in modules if not PROVIDERS.get(name, {name}) & packages} == set()
     used = set().union(*(PROVIDERS.get(name, set()) for name in imported('passreid', 'tools')))
     assert requirements('runtime') - used == set()
 
@@ -97,15 +91,12 @@ def run(*command, cwd):
 
 @pytest.fixture(scope='module')
 def installed(tmp_path_factory):
-    """The Python of an environment that has the wheel, and sees the other packages of this one.
-
-    The wheel is built from a source distribution of the files that belong to it.
-    """
+    """The Python of an environment that has a wheel, and sees the other packages of this one."""
     source, folder = (tmp_path_factory.mktemp(name) for name in ('source', 'environment'))
     for part in PARTS:
         ignore = shutil.ignore_patterns('__pycache__', '.mim')
         shutil.copytree(ROOT / part, source / part, ignore=ignore)
-    for file in (*FILES, 'model-index.yml'):
+    for file in FILES:
         shutil.copy(ROOT / file, source)
     build = 'from setuptools import build_meta; print(build_meta.build_sdist("dist"))'
     run(sys.executable, '-c', build, cwd=source)

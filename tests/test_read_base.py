@@ -27,18 +27,14 @@ with read_base():
 from mmengine.dataset import default_collate
 from mmengine.optim import CosineAnnealingLR
 
-from passreid.datasets import ResumableSampler, SyntheticReID
+from passreid.datasets import SyntheticReID
 from passreid.datasets.transforms import PartAwareMultiCrop
 from passreid.engine import GroupedOptimWrapperConstructor, SafeCheckpointHook, TeacherHook
-from passreid.models import PASS, PartViT, PASSDataPreprocessor, PASSHead, PASSNeck
+from passreid.models import PASS, PartViT
 
 model.update(type=PASS)
-model.data_preprocessor.update(type=PASSDataPreprocessor)
 model.backbone.update(type=PartViT)
-model.neck.update(type=PASSNeck)
-model.head.update(type=PASSHead)
 train_pipeline[1].update(type=PartAwareMultiCrop)
-train_dataloader.sampler.update(type=ResumableSampler)
 train_dataloader.collate_fn.update(type=default_collate)
 train_dataloader.dataset.update(type=SyntheticReID)
 optim_wrapper.update(constructor=GroupedOptimWrapperConstructor)

@@ -152,17 +152,11 @@ def shrink(pipeline):
 def without_randomness(cfg):
     """Make a step of pre-training depend on nothing but its images: no augmentation or schedule."""
     cfg.model.backbone.drop_path_rate = 0.0
-    cfg.model.data_preprocessor.update(
-        flip_prob=0,
-        jitter_prob=0,
-        gray_prob=0,
-        global_blur_prob=0,
-        local_blur_prob=0,
-        global_solarize_prob=0,
-    )
+    kinds = 'flip', 'jitter', 'gray', 'global_blur', 'local_blur', 'global_solarize'
+    cfg.model.data_preprocessor.update({f'{kind}_prob': 0 for kind in kinds})
     cfg.param_scheduler = []
-    # That of the recorded iterations, whose tolerances hold here too: Adam turns the rounding noise
-    # of a gradient near zero into steps in proportion to it.
+    # That of the recorded iterations: Adam turns the rounding noise of a gradient near zero into
+    # steps in proportion to it.
     cfg.optim_wrapper.optimizer.lr = 0.002
     for hook in cfg.custom_hooks:
         if hook.type == 'TeacherHook':

@@ -55,22 +55,19 @@ def toy_config(work_dir, epochs=2, **changes):
     """Return the config of a run of ``epochs`` x 4 iterations; ``changes`` replace entries."""
     hooks = Config.fromfile(RUNTIME).default_hooks.to_dict()
     hooks['logger']['interval'] = 1
-    config = {
-        'default_scope': 'passreid',
-        'model': {'type': 'ToyModel'},
-        'train_dataloader': {
-            'dataset': {'type': 'ToyDataset'},
-            'sampler': {'type': 'DefaultSampler', 'shuffle': True},
-            'collate_fn': {'type': 'default_collate'},
-            'batch_size': 4,
-        },
-        'train_cfg': {'by_epoch': True, 'max_epochs': epochs},
-        'optim_wrapper': {'type': 'OptimWrapper', 'optimizer': {'type': 'AdamW', 'lr': 0.05}},
-        'param_scheduler': [{'type': 'CosineAnnealingLR', 'T_max': epochs, 'by_epoch': True}],
-        'default_hooks': hooks,
-        'randomness': {'seed': 0},
-        'work_dir': str(work_dir),
-    }
+    loader = dict(dataset=dict(type='ToyDataset'), collate_fn=dict(type='default_collate'))
+    loader |= dict(sampler=dict(type='DefaultSampler', shuffle=True), batch_size=4)
+    config = dict(
+        default_scope='passreid',
+        model=dict(type='ToyModel'),
+        train_dataloader=loader,
+        train_cfg=dict(by_epoch=True, max_epochs=epochs),
+        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=0.05)),
+        param_scheduler=[dict(type='CosineAnnealingLR', T_max=epochs, by_epoch=True)],
+        default_hooks=hooks,
+        randomness=dict(seed=0),
+        work_dir=str(work_dir),
+    )
     return config | changes
 
 
@@ -131,15 +128,13 @@ class ToyFeatures(BaseModel):
 
 def validation_config(work_dir, metric=None, batch_size=4, round_up=True, **changes):
     """Return the config of a run that validates :class:`ToyPeople`; ``changes`` are the data's."""
-    return {
-        'default_scope': 'passreid',
-        'model': {'type': 'ToyFeatures'},
-        'val_dataloader': {
-            'dataset': {'type': 'ToyPeople', **changes},
-            'sampler': {'type': 'DefaultSampler', 'shuffle': False, 'round_up': round_up},
-            'batch_size': batch_size,
-        },
-        'val_evaluator': {'type': 'ReIDMetric', **(metric or {})},
-        'val_cfg': {},
-        'work_dir': str(work_dir),
-    }
+    sampler = dict(type='DefaultSampler', shuffle=False, round_up=round_up)
+    dataset = dict(type='ToyPeople', **changes)
+    return dict(
+        default_scope='passreid',
+        model=dict(type='ToyFeatures'),
+        val_dataloader=dict(dataset=dataset, sampler=sampler, batch_size=batch_size),
+        val_evaluator=dict(type='ReIDMetric', **(metric or {})),
+        val_cfg={},
+        work_dir=str(work_dir),
+    )

@@ -44,7 +44,7 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     Raises:
         FileNotFoundError: When there is no such config file or checkpoint.
         RuntimeError: When the work directory holds damaged checkpoints only.
-        ValueError: When the config has no ``model``.
+        ValueError: When the config has no ``model``, or ``activation_checkpointing``.
 
     Examples:
         >>> from passreid.apis import build_runner
@@ -58,6 +58,8 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     given.default_scope = given.get('default_scope') or SCOPE
     if not given.get('model'):
         raise ValueError(f'{given.filename or "the config"} has no `model`')
+    if given.get('activation_checkpointing'):  # mmengine's trains no backbone, silently.
+        raise ValueError('activation_checkpointing: use model.backbone.with_cp=True instead')
     register_all_modules(init_default_scope=False)
     secure_checkpoint_loading()
     # mmengine still names torch's scaler by its old path.

@@ -90,7 +90,11 @@ class SafeRunner(Runner):
         if save_optimizer:
             content['optimizer'] = self.optim_wrapper.state_dict()
         if save_param_scheduler and self.param_schedulers is not None:
-            content['param_schedulers'] = [one.state_dict() for one in self.param_schedulers]
+            if isinstance(schedulers := self.param_schedulers, dict):  # Of several optimizers.
+                states: Any = {k: [one.state_dict() for one in v] for k, v in schedulers.items()}
+            else:
+                states = [one.state_dict() for one in schedulers]
+            content['param_schedulers'] = states
         content['state_dict'] = weights_to_cpu(unwrap_model(self.model).state_dict())
         self.call_hook('before_save_checkpoint', checkpoint=content)
         content = {k: v if k == 'state_dict' else to_plain(v) for k, v in content.items()}
@@ -190,6 +194,8 @@ def _refusal(filename: str) -> str:
 
 def _settings(checkpoint: Mapping[str, Any], parts: list[str]) -> dict[str, Any]:
     """Return what the config sets in the states of optimizer and schedules, by dotted name."""
+    if 'param_groups' not in checkpoint['optimizer']:  # Of several optimizers.
+        return {}
     groups = checkpoint['optimizer']['param_groups']
     found: dict[str, Any] = {_SIZES: [len(group['params']) for group in groups]}
     lists = {'optimizer.param_groups': groups}

@@ -7,30 +7,25 @@ import cv2
 import numpy as np
 
 from .canvas import Color
-from .randomness import generator
+from .randomness import Rng, generator
 
 # Colors of grounds and walls: near-gray, since people must not be told by the place.
-_GROUNDS: dict[str, tuple[Color, ...]] = {
+_GROUNDS = {
     'a': ((142, 151, 157), (137, 147, 152), (147, 155, 162)),
     'b': ((122, 114, 108), (117, 110, 104), (128, 119, 112)),
 }
-_WALLS: dict[str, tuple[Color, ...]] = {
+_WALLS = {
     'a': ((134, 146, 150), (140, 150, 158), (138, 149, 150)),
     'b': ((124, 117, 112), (116, 108, 104), (128, 120, 114)),
 }
 # Scenes are painted at this height and then brought to the size that is asked for.
 _HEIGHT = 192
-_SOFTNESS = 0.8
 # Stains and reflections: size in pixels, strength in gray levels, channels.
 _MOTTLING = ((2, 3.0, 1), (9, 6.0, 3))
 
 
-def build_scene(rng: np.random.Generator, domain: str, size: tuple[int, int]) -> np.ndarray:
-    """Paint the scene of one camera, wider than a picture so that each shows another part.
-
-    Domain 'a' is a campus in daylight, 'b' a station and its streets in winter. The scene has the
-    height and width ``size`` and three channels, uint8, BGR.
-    """
+def _build_scene(rng: Rng, domain: str, size: tuple[int, int]) -> np.ndarray:
+    """Paint a campus in daylight ('a') or a station and its streets in winter ('b')."""
     height, width = _HEIGHT, round(_HEIGHT * size[1] / size[0])
     horizon = int(height * rng.uniform(0.3, 0.55))
     ground, wall = (
@@ -43,7 +38,7 @@ def build_scene(rng: np.random.Generator, domain: str, size: tuple[int, int]) ->
     _paint_ground(scene, rng, horizon, ground)
     (_paint_greenery if domain == 'a' else _paint_panels)(scene, rng, horizon, wall)
     _paint_furniture(scene, rng, horizon)
-    cv2.GaussianBlur(scene, (0, 0), _SOFTNESS, dst=scene)
+    cv2.GaussianBlur(scene, (0, 0), 0.8, dst=scene)
     for pitch, strength, channels in _MOTTLING:
         grain = rng.normal(0, strength, (height // pitch, width // pitch, channels))
         smooth = cv2.resize(grain, (width, height), interpolation=cv2.INTER_CUBIC)
@@ -57,20 +52,17 @@ def _tone(color: np.ndarray, shift: float) -> Color:
     return blue, green, red
 
 
-def _paint_ground(
-    scene: np.ndarray, rng: np.random.Generator, horizon: int, ground: np.ndarray
-) -> None:
+def _paint_ground(scene: np.ndarray, rng: Rng, horizon: int, ground: np.ndarray) -> None:
     """Draw paving joints that run to a vanishing point, a kerb and road markings."""
     height, width = scene.shape[:2]
     vanishing = (int(rng.uniform(0.2, 0.8) * width), horizon - height // 6)
-    shift = float(rng.uniform(-16, -8))
+    joint = _tone(ground, rng.uniform(-16, -8))
     for x in range(-2 * width, 3 * width, int(width * rng.uniform(0.12, 0.3))):
-        cv2.line(scene, vanishing, (x, height), _tone(ground, shift), 1, cv2.LINE_AA)
-    step = rng.uniform(1.25, 1.5)
-    row = 5.0
+        cv2.line(scene, vanishing, (x, height), joint, 1, cv2.LINE_AA)
+    step, row = rng.uniform(1.25, 1.5), 5.0
     while row < height - horizon:
         y = horizon + int(row)
-        cv2.line(scene, (0, y), (width, y), _tone(ground, shift), 1, cv2.LINE_AA)
+        cv2.line(scene, (0, y), (width, y), joint, 1, cv2.LINE_AA)
         row = row * step + 3
     if rng.random() < 0.6:
         y, depth = horizon + int(rng.uniform(6, 30)), int(rng.uniform(3, 8))
@@ -78,35 +70,30 @@ def _paint_ground(
     for _ in range(rng.integers(0, 3)):
         left, spread = rng.uniform(0, width), rng.uniform(12, 36)
         right, end = left + 4, left + spread
-        points = np.array(
-            [[left, horizon], [right, horizon], [right + spread + 14, height], [end, height]]
-        )
-        cv2.fillPoly(scene, [points.astype(np.int32)], _tone(ground, float(rng.uniform(18, 34))))
+        points = [left, horizon, right, horizon, right + spread + 14, height, end, height]
+        marking = np.array(points).reshape(4, 2).astype(np.int32)
+        cv2.fillPoly(scene, [marking], _tone(ground, rng.uniform(18, 34)))
 
 
-def _paint_greenery(
-    scene: np.ndarray, rng: np.random.Generator, horizon: int, wall: np.ndarray
-) -> None:
+def _paint_greenery(scene: np.ndarray, rng: Rng, horizon: int, wall: np.ndarray) -> None:
     """Draw windows, hedges and a strip of grass."""
     width = scene.shape[1]
     for x in range(8, width, int(rng.uniform(34, 60))):
-        shift = float(rng.uniform(-30, -12))
+        shift = rng.uniform(-30, -12)
         corner = (x + int(rng.uniform(14, 24)), int(horizon * rng.uniform(0.5, 0.75)))
         cv2.rectangle(scene, (x, int(horizon * 0.12)), corner, _tone(wall, shift), -1)
     green = np.array([-20.0, 0.0, -14.0]) + np.array([138, 142, 148])
     for _ in range(rng.integers(6, 26)):
         center = (int(rng.uniform(0, width)), int(horizon - rng.uniform(0, 22)))
         axes = (int(rng.uniform(8, 26)), int(rng.uniform(6, 20)))
-        tone = _tone(green, float(rng.uniform(-22, 18)))
+        tone = _tone(green, rng.uniform(-22, 18))
         cv2.ellipse(scene, center, axes, 0, 0, 360, tone, -1, cv2.LINE_AA)
     if rng.random() < 0.5:
         depth = int(rng.uniform(6, 26))
         cv2.rectangle(scene, (0, horizon), (width, horizon + depth), _tone(green, 8), -1)
 
 
-def _paint_panels(
-    scene: np.ndarray, rng: np.random.Generator, horizon: int, wall: np.ndarray
-) -> None:
+def _paint_panels(scene: np.ndarray, rng: Rng, horizon: int, wall: np.ndarray) -> None:
     """Draw wall panels, doors, lamps and posters."""
     width = scene.shape[1]
     pitch = int(rng.uniform(26, 60))
@@ -121,7 +108,7 @@ def _paint_panels(
     cv2.rectangle(scene, (0, stripe), (width, stripe + 5), _tone(wall, 46), -1)
 
 
-def _paint_furniture(scene: np.ndarray, rng: np.random.Generator, horizon: int) -> None:
+def _paint_furniture(scene: np.ndarray, rng: Rng, horizon: int) -> None:
     """Draw lamp posts, pillars and parked vehicles in gray."""
     width = scene.shape[1]
     for _ in range(rng.integers(2, 6)):
@@ -143,38 +130,26 @@ def _paint_furniture(scene: np.ndarray, rng: np.random.Generator, horizon: int) 
 
 @dataclass(frozen=True)
 class Camera:
-    """One camera.
+    """One camera; angles are in radians."""
 
-    Args:
-        scene: Array (H, W, 3), uint8, BGR: what it sees without people, supersampled.
-        color: Array (3, 4), float: color matrix with offset applied to blue, green and red.
-        blur: Standard deviation of the lens blur relative to the height of the picture.
-        noise: Standard deviation of the sensor noise in gray levels.
-        resolution: Share of the pixels in each direction that it really resolves.
-        jpeg_quality: Quality of its JPEG files, 0 to 100.
-        elevation: Angle above the horizon in radians.
-        walkway: Direction in which most people pass, as a yaw angle in radians.
-    """
-
+    # (H, W, 3) uint8, BGR, supersampled: what it sees without people. It is wider than a picture,
+    # so that each shows another part.
     scene: np.ndarray
-    color: np.ndarray
-    blur: float
-    noise: float
-    resolution: float
+    color: np.ndarray  # (3, 4): matrix with offset applied to blue, green and red.
+    blur: float  # Standard deviation of the lens blur relative to the height of the picture.
+    noise: float  # Standard deviation of the sensor noise in gray levels.
+    resolution: float  # Share of the pixels in each direction that it really resolves.
     jpeg_quality: int
-    elevation: float
-    walkway: float
+    elevation: float  # Angle above the horizon.
+    walkway: float  # Direction in which most people pass, as a yaw angle.
 
 
 @lru_cache(maxsize=64)
 def build_camera(seed: int, domain: str, group: str, index: int, total: int, height: int) -> Camera:
-    """Set up the camera ``index``, from 0, of a network of ``total`` cameras.
-
-    Their color casts are spread evenly over the hues. ``height`` is that of the pictures in
-    supersampled pixels.
-    """
+    """Set up one of the cameras of a network for pictures of a height in supersampled pixels."""
     rng = generator(seed, domain, 'camera', group, index)
     winter = domain == 'b'
+    # The color casts of a network are spread evenly over the hues.
     hue = 2 * np.pi * (index + rng.uniform(-0.2, 0.2)) / total
     cast = 1 + rng.uniform(0.012, 0.03) * np.cos(hue - np.array([0, 2, 4]) * np.pi / 3)
     if winter:
@@ -185,7 +160,7 @@ def build_camera(seed: int, domain: str, group: str, index: int, total: int, hei
     matrix = gain * np.diag(cast) @ (saturation * np.eye(3) + (1 - saturation) * gray)
     offset = rng.uniform(0, 6) + 4 * winter
     return Camera(
-        scene=build_scene(rng, domain, (round(1.5 * height), round(3 * height))),
+        scene=_build_scene(rng, domain, (round(1.5 * height), round(3 * height))),
         color=np.column_stack([matrix, np.full(3, offset)]),
         blur=rng.uniform(0.3, 0.8) / 128,
         noise=rng.uniform(1.5, 4.0) + 1.0 * winter,
@@ -196,8 +171,8 @@ def build_camera(seed: int, domain: str, group: str, index: int, total: int, hei
     )
 
 
-def photograph(picture: np.ndarray, camera: Camera, rng: np.random.Generator) -> np.ndarray:
-    """Give an ideal picture, (H, W, 3) uint8, BGR, the exposure, focus and noise of a camera."""
+def photograph(picture: np.ndarray, camera: Camera, rng: Rng) -> np.ndarray:
+    """Give an ideal picture, (H, W, 3) uint8, the exposure, focus and noise of a camera."""
     height, width = picture.shape[:2]
     exposure = rng.uniform(0.94, 1.06)
     picture = cv2.transform(picture, camera.color * exposure)

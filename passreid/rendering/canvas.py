@@ -1,7 +1,5 @@
 """A supersampled picture that keeps color and shading apart, and the view that is drawn on it."""
 
-from dataclasses import dataclass, field
-
 import cv2
 import numpy as np
 
@@ -22,9 +20,7 @@ class Canvas:
     """Polygons go onto a color layer and a shading layer, which are multiplied at the end.
 
     The shading layer is blurred before, so that a few nested polygons look like a rounded body.
-
-    Args:
-        background: Array (H, W, 3), uint8, BGR, at the supersampled size; it is painted over.
+    The background, (H, W, 3) uint8, BGR, has the supersampled size and is painted over.
     """
 
     def __init__(self, background: np.ndarray) -> None:
@@ -55,10 +51,7 @@ class Canvas:
         )
 
     def finish(self, size: tuple[int, int], blur: int) -> np.ndarray:
-        """Shrink both layers to height and width and multiply them, (height, width, 3) uint8.
-
-        The shading is smoothed before by a box of ``blur`` pixels.
-        """
+        """Shrink both layers, smooth the shading by a box of ``blur`` pixels, multiply them."""
         color, shade = (
             cv2.resize(layer, size[::-1], interpolation=cv2.INTER_AREA)
             for layer in (self.color, self.shade)
@@ -71,53 +64,33 @@ def _fixed_point(polygons: np.ndarray) -> list[np.ndarray]:
     return list(np.rint(np.asarray(polygons) * (1 << _FRACTION_BITS)).astype(np.int32, order='C'))
 
 
-@dataclass(frozen=True)
 class View:
     """How a camera sees a standing body: orthographic, from a yaw angle and slightly above.
 
     Body coordinates have the standing height of the person as unit: x points to the person's
-    left, y up from the ground, z to where the person faces.
-
-    Args:
-        yaw: Rotation about the vertical axis in radians; 0 shows the front, pi the back and
-            pi/2 the person's right side, walking to the right of the picture.
-        elevation: Angle of the camera above the horizon in radians.
-        scale: Picture pixels for one body height.
-        stretch: Horizontal scale relative to the vertical one.
-        origin: Picture position (x, y) in pixels of the point on the ground below the body.
+    left, y up from the ground, z to where the person faces. A yaw of 0 shows the front, pi the
+    back and pi/2 the person's right side, walking to the right of the picture. ``scale`` is the
+    number of picture pixels for one body height, ``stretch`` the horizontal scale relative to the
+    vertical one, ``origin`` the picture position of the point on the ground below the body.
     """
 
-    yaw: float
-    elevation: float
-    scale: float
-    stretch: float
-    origin: tuple[float, float]
-    cos: float = field(init=False)
-    sin: float = field(init=False)
-    _matrix: np.ndarray = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        cos, sin = float(np.cos(self.yaw)), float(np.sin(self.yaw))
+    def __init__(
+        self,
+        yaw: float,
+        elevation: float,
+        scale: float,
+        stretch: float,
+        origin: tuple[float, float],
+    ) -> None:
+        self.elevation, self.scale, self.stretch, self.origin = elevation, scale, stretch, origin
+        self.cos, self.sin = float(np.cos(yaw)), float(np.sin(yaw))
         # What is nearer to a raised camera lies lower in the picture.
-        lower = np.sin(self.elevation)
-        columns = [
-            [self.stretch * cos, -sin * lower],
-            [0.0, -np.cos(self.elevation)],
-            [self.stretch * sin, cos * lower],
-        ]
-        object.__setattr__(self, 'cos', cos)
-        object.__setattr__(self, 'sin', sin)
-        object.__setattr__(self, '_matrix', self.scale * np.array(columns))
-
-    @property
-    def axis_x(self) -> complex:
-        """What one body height to the person's left adds to the picture x and (imaginary) y."""
-        return complex(*self._matrix[0])
-
-    @property
-    def axis_z(self) -> complex:
-        """What one body height forwards adds to the picture x and (imaginary) y."""
-        return complex(*self._matrix[2])
+        lower = np.sin(elevation)
+        sideways = [stretch * self.cos, -self.sin * lower]
+        forwards = [stretch * self.sin, self.cos * lower]
+        self._matrix = scale * np.array([sideways, [0.0, -np.cos(elevation)], forwards])
+        # What one body height to the left or forwards adds to picture x and (imaginary) y.
+        self.axis_x, self.axis_z = complex(*self._matrix[0]), complex(*self._matrix[2])
 
     def nearness(self, x: float, z: float) -> float:
         """Return how far the point lies in front of the body axis, seen by the camera."""

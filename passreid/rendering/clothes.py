@@ -14,7 +14,7 @@ _YOKE = 0.7
 _WHOLE = np.array([[0.0, 1.0]])
 
 
-def texture_tube(
+def _texture_tube(
     canvas: Canvas, tube: Tube, garment: Garment, top: float, bottom: float, rise: float = 0.0
 ) -> None:
     """Draw the texture of a garment on a painted trunk or skirt, between two heights."""
@@ -23,8 +23,7 @@ def texture_tube(
     if garment.texture == 'stripes':
         upper = np.arange(top, bottom, -2 * pitch)
         lower = np.maximum(upper - pitch, bottom)
-        half = np.full(len(upper), HALF_TURN / 2)
-        canvas.paint(tube.outline(-half, half, upper, lower), garment.second)
+        canvas.paint(tube.rings(upper, lower), garment.second)
     elif garment.texture == 'bars':
         left = np.arange(-HALF_TURN, HALF_TURN - angular, 2 * angular)
         canvas.paint(tube.patches(left, left + 0.8 * angular, top, bottom), garment.second)
@@ -47,9 +46,7 @@ def texture_tube(
         canvas.paint(tube.patch(0.0, 0.42, top + 0.02, bottom), garment.second)
 
 
-def texture_limb(
-    canvas: Canvas, limb: Limb, index: int, garment: Garment, yoke: bool = False
-) -> None:
+def _texture_limb(canvas: Canvas, limb: Limb, index: int, garment: Garment, yoke: bool) -> None:
     """Draw the texture of a sleeve or trouser leg on a segment; a yoke begins at the shoulder."""
     start = np.arange(0, 1, garment.pitch / 0.16)
     edges = np.stack([start, np.append(start[1:], 1.0)], axis=1)
@@ -69,40 +66,18 @@ _ELBOW_SHARE = 0.52
 # Upper arm, forearm and hand; then the sleeve of upper arm and forearm.
 _ARM_RADII = [[0.03, 0.028], [0.027, 0.019], [0.022, 0.017]]
 _SLEEVE_RADII = [[0.031, 0.033], [0.032, 0.026]]
-_HOODED = ('hoodie', 'puffer')
 
 
-def trunk_tube(
-    view: View,
-    body: Body,
-    skeleton: Skeleton,
-    hem: float,
-    width: float,
-    top: float = _COLLAR,
-    flare: float = 0.3,
+def _trunk_tube(
+    view: View, body: Body, skeleton: Skeleton, hem: float, width: float, top: float, flare: float
 ) -> Tube:
-    """Shape the trunk with a garment that reaches down to a hem.
-
-    Args:
-        view: The view it is drawn in.
-        body: Proportions.
-        skeleton: Joint positions; a long garment makes room for the legs.
-        hem: Lower end in body units, above the ankles.
-        width: Looseness, 1 is tight.
-        top: Upper end.
-        flare: Widening below the hips for each body unit of length.
-    """
+    """Shape the trunk with a garment that is wider below the hips and makes room for the legs."""
     loose = 1 + 0.5 * (width - 1)
     heights = np.array([HIP, WAIST, _CHEST, SHOULDER, _SLOPE, _COLLAR])
     half_widths = np.array([0.09, 0.08, 0.096, 0.116, 0.085, 0.036])
-    half_widths *= [
-        body.hips * width,
-        body.girth * width,
-        (body.girth + body.shoulders) / 2 * loose,
-        body.shoulders * loose,
-        body.shoulders,
-        1.0,
-    ]
+    chest = (body.girth + body.shoulders) / 2
+    half_widths[:5] *= [body.hips, body.girth, chest, body.shoulders, body.shoulders]
+    half_widths[:4] *= [width, width, loose, loose]
     half_depths = np.array([0.074, 0.068, 0.07, 0.056, 0.045, 0.034])
     half_depths[:3] *= body.girth * width
     lean = skeleton.shoulder[0, 2] * np.clip((heights - HIP) / (SHOULDER - HIP), 0, 1.1)
@@ -125,11 +100,11 @@ def draw_upper(canvas: Canvas, view: View, identity: Identity, skeleton: Skeleto
     """Draw the upper garment (a dress or coat down to its hem) without sleeves."""
     garment, body = identity.upper, identity.body
     flare = 1.4 if garment.kind == 'dress' else 0.5
-    trunk = trunk_tube(view, body, skeleton, garment.length, garment.width, flare=flare)
+    trunk = _trunk_tube(view, body, skeleton, garment.length, garment.width, _COLLAR, flare)
     rise = skeleton.rise
     hem, shoulder = garment.length + rise, SHOULDER + rise
     trunk.paint(canvas, garment.color)
-    texture_tube(canvas, trunk, garment, shoulder, hem, rise)
+    _texture_tube(canvas, trunk, garment, shoulder, hem, rise)
     if garment.kind == 'tank':
         neckline = trunk.patch(0.0, 0.9, _COLLAR + rise, 0.79 + rise)
         canvas.paint(neckline, identity.head.skin)
@@ -137,34 +112,23 @@ def draw_upper(canvas: Canvas, view: View, identity: Identity, skeleton: Skeleto
         canvas.darken(trunk.patch(0.0, 0.05, shoulder, hem), 84)
     if garment.kind == 'puffer':
         seams = np.arange(hem + 0.04, shoulder, 0.05)
-        half = np.full(len(seams), HALF_TURN / 2)
-        for seam in trunk.outline(-half, half, seams + 0.008, seams):
-            canvas.darken(seam[None], 70)
-    if garment.kind in _HOODED:
-        hood = trunk.patch(HALF_TURN, 1.5, _COLLAR + rise, 0.775 + rise)
-        for outline in hood:
-            canvas.darken(outline[None], 88)
-    _crease(canvas, trunk, garment, rise)
-    return trunk
-
-
-def _crease(canvas: Canvas, trunk: Tube, garment: Garment, rise: float) -> None:
-    """Lay folds at the waist; where they are depends on the garment, so that they repeat."""
-    start = 3.0 * garment.width + np.array([-0.6, 0.5])
-    angles = trunk.facing + np.linspace(-0.9, 0.5, 4) * np.sin(start)[:, None]
-    heights = np.array([WAIST - 0.03, WAIST + 0.04])[:, None] + rise + np.linspace(0, 0.03, 4)
-    thickness = max(1, round(0.012 * trunk.view.scale))
+        canvas.darken(trunk.rings(seams + 0.008, seams), 70)
+    if garment.kind in ('hoodie', 'puffer'):
+        canvas.darken(trunk.patch(HALF_TURN, 1.5, _COLLAR + rise, 0.775 + rise), 88)
+    # Folds at the waist; where they are depends on the garment, so that they repeat.
+    bend = np.sin(3.0 * garment.width + np.array([[-0.6], [0.5]]))
+    angles = trunk.facing + np.linspace(-0.9, 0.5, 4) * bend
+    heights = np.array([[WAIST - 0.03], [WAIST + 0.04]]) + rise + np.linspace(0, 0.03, 4)
+    thickness = max(1, round(0.012 * view.scale))
     canvas.crease(trunk.project(angles, heights), NEUTRAL * 0.88, thickness)
+    return trunk
 
 
 def draw_arm(canvas: Canvas, view: View, identity: Identity, skeleton: Skeleton, side: int) -> None:
     """Draw one arm (0 right, 1 left) with hand and sleeve."""
     garment, body = identity.upper, identity.body
-    joints = np.empty((4, 3))
-    joints[0], joints[1], joints[2] = (
-        part[side] for part in (skeleton.shoulder, skeleton.elbow, skeleton.wrist)
-    )
-    joints[3] = joints[2] + 0.22 * (joints[2] - joints[1])
+    shoulder, elbow, wrist = skeleton.shoulder[side], skeleton.elbow[side], skeleton.wrist[side]
+    joints = np.array([shoulder, elbow, wrist, wrist + 0.22 * (wrist - elbow)])
     upper = min(garment.sleeve / _ELBOW_SHARE, 1.0)
     lower = max(0.0, (garment.sleeve - _ELBOW_SHARE) / (1 - _ELBOW_SHARE))
     cuffs = joints[:2] + np.array([[upper], [lower]]) * (joints[1:3] - joints[:2])
@@ -172,17 +136,13 @@ def draw_arm(canvas: Canvas, view: View, identity: Identity, skeleton: Skeleton,
     loose = 0.5 * (garment.width - 1)
     radii[3:] *= 1 + loose
     radii[3, 0] /= 1 + loose
-    arm = Limb(
-        view,
-        np.concatenate([joints[:3], joints[:2]]),
-        np.concatenate([joints[1:], cuffs]),
-        radii,
-    )
+    starts, ends = joints[[0, 1, 2, 0, 1]], np.concatenate([joints[1:], cuffs])
+    arm = Limb(view, starts, ends, radii)
     arm.paint(canvas, identity.head.skin, slice(int(upper == 1) + int(lower == 1), 3))
     for index, covered in ((3, upper), (4, lower)):
         if covered:
             arm.paint(canvas, garment.color, slice(index, index + 1))
-            texture_limb(canvas, arm, index, garment, yoke=index == 3)
+            _texture_limb(canvas, arm, index, garment, yoke=index == 3)
 
 
 _SKIRTS = ('skirt', 'long skirt')
@@ -192,36 +152,30 @@ _HEEL_DROP = np.array([0.0, 0.018, 0.0])
 
 def draw_lower(canvas: Canvas, view: View, identity: Identity, skeleton: Skeleton) -> None:
     """Draw legs, shoes and the lower garment, the farther leg first."""
-    garment = identity.lower
-    order = sorted((0, 1), key=lambda side: view.nearness(*skeleton.knee[side, [0, 2]]))
-    for side in order:
+    garment, body = identity.lower, identity.body
+    for side in sorted((0, 1), key=lambda side: view.nearness(*skeleton.knee[side, [0, 2]])):
         _draw_leg(canvas, view, identity, skeleton, side)
     if identity.upper.kind == 'dress':
         return
     rise = skeleton.rise
     if garment.kind in _SKIRTS:
-        skirt = trunk_tube(
-            view, identity.body, skeleton, garment.length, 1.02, WAIST, flare=garment.width
-        )
+        skirt = _trunk_tube(view, body, skeleton, garment.length, 1.02, WAIST, garment.width)
         skirt.paint(canvas, garment.color)
-        texture_tube(canvas, skirt, garment, WAIST + rise, garment.length + rise)
+        _texture_tube(canvas, skirt, garment, WAIST + rise, garment.length + rise)
         return
-    pelvis = trunk_tube(view, identity.body, skeleton, HIP - 0.045, 1.0, WAIST)
-    pelvis.paint(canvas, garment.color)
+    _trunk_tube(view, body, skeleton, HIP - 0.045, 1.0, WAIST, 0.3).paint(canvas, garment.color)
 
 
 def _draw_leg(
     canvas: Canvas, view: View, identity: Identity, skeleton: Skeleton, side: int
 ) -> None:
     garment, body, width = identity.lower, identity.body, identity.lower.width
-    hip, knee, ankle, toe = (
-        part[side] for part in (skeleton.hip, skeleton.knee, skeleton.ankle, skeleton.toe)
-    )
+    hip, knee = skeleton.hip[side], skeleton.knee[side]
+    ankle, toe = skeleton.ankle[side], skeleton.toe[side]
     heel = ankle - _HEEL_DROP - 0.12 * (toe - ankle)
     shorts = garment.kind == 'shorts'
     hem = hip + (HIP - garment.length) / (HIP - KNEE) * (knee - hip) if shorts else knee
     thick = (body.girth + body.hips) / 2
-    cuff = 0.026 * (2 * width - 1) * thick
     parts = {
         'thigh': (hip, knee, 0.054 * thick, 0.04 * thick),
         'shin': (knee, ankle, 0.039 * thick, 0.025 * thick),
@@ -229,7 +183,7 @@ def _draw_leg(
         'shoe': (heel, toe, 0.026, 0.02),
         'boot': (ankle + 0.55 * (knee - ankle), ankle, 0.042, 0.033),
         'upper': (hip, hem, 0.058 * thick, 0.041 * width * thick),
-        'lower': (knee, ankle, 0.041 * width * thick, cuff),
+        'lower': (knee, ankle, 0.041 * width * thick, 0.026 * (2 * width - 1) * thick),
     }
     names = list(parts)
     starts, ends, *radii = zip(*parts.values(), strict=True)
@@ -249,8 +203,8 @@ def _draw_leg(
     paint(garment.color, *covered)
     outwards = 1.0 if side else -1.0
     for index in map(names.index, covered):
-        texture_limb(canvas, leg, index, garment)
+        _texture_limb(canvas, leg, index, garment, yoke=False)
         if garment.texture == 'piping' and view.nearness(outwards, 0.0) > -0.35:
             middle = -0.8 * outwards * view.cos
-            stripe = leg.bands(index, np.array([[0.0, 1.0]]), (middle - 0.22, middle + 0.22))
+            stripe = leg.bands(index, _WHOLE, (middle - 0.22, middle + 0.22))
             canvas.paint(stripe, garment.second)

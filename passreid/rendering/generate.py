@@ -94,7 +94,7 @@ def _generate(
 
 
 def _write_pictures(folder: Path, files: list[PlannedFile], num_workers: int | None) -> None:
-    workers = num_workers or _usable_cores()
+    workers = num_workers or cv2.getNumberOfCPUs()
     # People are cached while rendering, so each process gets runs of pictures of one person.
     files = sorted(files, key=lambda file: (file.pid, file.picture.index))
     chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
@@ -108,11 +108,6 @@ def _write_pictures(folder: Path, files: list[PlannedFile], num_workers: int | N
     with multiprocessing.Pool(min(workers, len(chunks)), cv2.setNumThreads, (0,)) as pool:
         for _ in show(pool.imap_unordered(write, chunks)):
             pass
-
-
-def _usable_cores() -> int:
-    # Not every system can tell which cores a process may use.
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 def _write_chunk(folder: Path, files: list[PlannedFile]) -> None:

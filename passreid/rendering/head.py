@@ -13,15 +13,9 @@ _HAIR_STEPS = np.array([-1.3, -0.6, 0.0, 0.35, 0.6, 0.82, 0.94, 1.0])
 _HAIR_PROFILE = np.array([0.95, 1.02, 1.03, 0.97, 0.84, 0.6, 0.36, 0.0])
 # Volume, and how far down the hair of the back of the head reaches, in half heads.
 _STYLES = {
-    'bald': (0.0, 0.0),
-    'crop': (1.03, -0.3),
-    'short': (1.1, -0.55),
-    'bob': (1.2, -1.15),
-    'long': (1.16, -1.3),
-    'ponytail': (1.07, -0.5),
-    'bun': (1.07, -0.5),
-    'afro': (1.5, -0.75),
-}
+    'bald': (0.0, 0.0), 'crop': (1.03, -0.3), 'short': (1.1, -0.55), 'bob': (1.2, -1.15),
+    'long': (1.16, -1.3), 'ponytail': (1.07, -0.5), 'bun': (1.07, -0.5), 'afro': (1.5, -0.75),
+}  # fmt: skip
 _DARK: Color = (40.0, 38.0, 42.0)
 
 
@@ -82,16 +76,13 @@ class HeadPainter:
 
     def draw(self) -> None:
         """Draw neck, face, the hair that lies on the head, and hat."""
-        neck = (
-            (0.0, self.shoulder, self.forward - 0.016),
-            (0.0, self._at(-0.4), self.forward - 0.01),
-        )
-        Limb(self.view, *neck, (0.034, 0.03)).paint(self.canvas, self.head.skin)
+        throat = (0.0, self.shoulder, self.forward - 0.016)
+        chin = (0.0, self._at(-0.4), self.forward - 0.01)
+        Limb(self.view, throat, chin, (0.034, 0.03)).paint(self.canvas, self.head.skin)
         if self.head.scarf:
             heights = self.shoulder + np.array([0.01, 0.03, 0.062])
-            scarf = Tube(
-                self.view, heights, (0.066, 0.064, 0.05), (0.066, 0.064, 0.052), (0.0, 0.01)
-            )
+            widths, depths = (0.066, 0.064, 0.05), (0.066, 0.064, 0.052)
+            scarf = Tube(self.view, heights, widths, depths, (0.0, 0.01))
             scarf.paint(self.canvas, self.head.scarf)
             knot = scarf.patch(0.45, 0.3, self.shoulder + 0.03, self.shoulder + 0.01)
             self.canvas.paint(knot, self.head.scarf)

@@ -6,7 +6,7 @@ import numpy as np
 
 from . import wardrobe
 from .canvas import Color
-from .wardrobe import choose
+from .randomness import Rng
 
 DOMAINS = ('a', 'b')
 
@@ -38,28 +38,16 @@ class Head:
 
 @dataclass(frozen=True)
 class Garment:
-    """One garment and its texture.
+    """One garment and its texture; lengths are in body units."""
 
-    Args:
-        kind: Cut, a key of the wardrobe.
-        color: Main color.
-        second: Color of stripes, checks, print, or of what an open jacket shows below.
-        texture: 'plain', 'stripes', 'bars' (upright), 'checks', 'logo', 'block', 'open' (a jacket
-            that shows second) or 'piping' (a line down each leg).
-        pitch: Width of one stripe or check in body units.
-        length: How far it reaches down: height of the hem in body units.
-        sleeve: Covered share of the arm, 0 to 1.
-        width: Looseness, 1 is tight.
-    """
-
-    kind: str
+    kind: str  # Cut, a key of the wardrobe.
     color: Color
-    second: Color
-    texture: str
-    pitch: float
-    length: float
-    sleeve: float
-    width: float
+    second: Color  # Of stripes, checks, print, or of what an open jacket shows below.
+    texture: str  # As in the wardrobe, or 'open': a jacket that shows ``second``.
+    pitch: float  # Width of one stripe or check.
+    length: float  # How far it reaches down: height of the hem.
+    sleeve: float  # Covered share of the arm, 0 to 1.
+    width: float  # Looseness, 1 is tight.
 
 
 @dataclass(frozen=True)
@@ -86,7 +74,7 @@ class Identity:
     bag: Bag | None
 
 
-def sample_identity(rng: np.random.Generator, domain: str) -> Identity:
+def sample_identity(rng: Rng, domain: str) -> Identity:
     """Draw a person from the wardrobe of domain 'a' (summer) or 'b' (winter)."""
     column = DOMAINS.index(domain)
     upper = _sample_garment(rng, domain, wardrobe.UPPER, 0.05)
@@ -106,55 +94,44 @@ def sample_identity(rng: np.random.Generator, domain: str) -> Identity:
         lower=lower,
         legs=wardrobe.draw_color(wardrobe.BOTTOM_COLORS['b'], rng) if tights else skin,
         shoes=wardrobe.draw_color(wardrobe.SHOE_COLORS[domain], rng),
-        sole=wardrobe.CLOTH['white'] if rng.random() < 0.4 else wardrobe.CLOTH['black'],
-        boots=bool(rng.random() < (0.05, 0.3)[column]),
+        sole=wardrobe.CLOTH['white' if rng.random() < 0.4 else 'black'],
+        boots=rng.random() < (0.05, 0.3)[column],
         bag=_sample_bag(rng, column),
     )
 
 
-def _sample_garment(
-    rng: np.random.Generator, domain: str, part: wardrobe.Part, widest_pitch: float
-) -> Garment:
+def _sample_garment(rng: Rng, domain: str, part: wardrobe.Part, widest_pitch: float) -> Garment:
     column = DOMAINS.index(domain)
-    kind = choose(part.shares, column, rng)
-    texture = choose(part.textures, column, rng)
+    kind = wardrobe.draw({kind: cut[0][column] for kind, cut in part.cuts.items()}, rng)
+    texture = wardrobe.draw_in(column, part.textures, rng)
     if kind in ('jacket', 'coat', 'puffer') and texture in ('logo', 'block'):
         texture = 'open'
     color = wardrobe.draw_color(part.colors[domain], rng)
-    length, *sleeve, width = (rng.uniform(*bounds) for bounds in part.cuts[kind])
-    return Garment(
-        kind=kind,
-        color=color,
-        second=wardrobe.contrasting(color, wardrobe.TOP_COLORS[domain], rng),
-        texture=texture,
-        pitch=rng.uniform(0.022, widest_pitch),
-        length=length,
-        sleeve=sleeve[0] if sleeve else 0.0,
-        width=width,
-    )
+    length, *sleeve, width = (rng.uniform(*bounds) for bounds in part.cuts[kind][1:])
+    second = wardrobe.contrasting(color, wardrobe.TOP_COLORS[domain], rng)
+    pitch = rng.uniform(0.022, widest_pitch)
+    return Garment(kind, color, second, texture, pitch, length, sum(sleeve), width)
 
 
-def _sample_head(rng: np.random.Generator, column: int, skin: Color) -> Head:
-    hair = choose(wardrobe.HAIR, column, rng)
-    hair_color = wardrobe.HAIR_COLORS[
-        rng.choice(len(wardrobe.HAIR_COLORS), p=wardrobe.HAIR_WEIGHTS)
-    ]
-    hat = choose(wardrobe.HATS, column, rng) or None
+def _sample_head(rng: Rng, column: int, skin: Color) -> Head:
+    hair = wardrobe.draw(wardrobe.HAIR, rng)
+    hair_color = rng.choice(len(wardrobe.HAIR_COLORS), p=wardrobe.HAIR_WEIGHTS)
+    hat = wardrobe.draw_in(column, wardrobe.HATS, rng) or None
     scarf = wardrobe.draw_color(wardrobe.TOP_COLORS['b'], rng)
     return Head(
         skin=skin,
         hair=hair,
-        hair_color=wardrobe.jitter(hair_color, rng, 4),
+        hair_color=wardrobe.jitter(wardrobe.HAIR_COLORS[hair_color], rng, 4),
         hat=hat,
         hat_color=wardrobe.draw_color(wardrobe.BAG_COLORS, rng),
-        beard=bool(hair in ('bald', 'short', 'crop') and rng.random() < 0.25),
-        glasses=bool(rng.random() < 0.15),
+        beard=hair in ('bald', 'short', 'crop') and rng.random() < 0.25,
+        glasses=rng.random() < 0.15,
         scarf=scarf if rng.random() < (0.02, 0.25)[column] else None,
     )
 
 
-def _sample_bag(rng: np.random.Generator, column: int) -> Bag | None:
-    kind = choose(wardrobe.BAGS, column, rng)
+def _sample_bag(rng: Rng, column: int) -> Bag | None:
+    kind = wardrobe.draw_in(column, wardrobe.BAGS, rng)
     color = wardrobe.draw_color(wardrobe.BAG_COLORS, rng)
     side = int(rng.choice((-1, 1)))
     return Bag(kind, color, side) if kind else None

@@ -10,10 +10,12 @@ from .canvas import Canvas, Color, View, shaded
 from .figure import draw_figure
 from .identity import Identity, sample_identity
 from .pose import sample_pose
-from .randomness import generator
+from .randomness import Rng, generator
 
-_PROBABILITY = 0.24
+_OCCLUDED = 0.24
 _PASSERS_BY = 64
+# Drawing happens at this multiple of the size of the picture, which smooths all edges.
+SUPERSAMPLING = 3
 
 
 @lru_cache(maxsize=512)
@@ -21,11 +23,9 @@ def _person(seed: int, domain: str, split: str, person: int) -> Identity:
     return sample_identity(generator(seed, domain, split, person), domain)
 
 
-def _add_occluder(
-    canvas: Canvas, view: View, rng: np.random.Generator, seed: int, domain: str
-) -> None:
+def _add_occluder(canvas: Canvas, view: View, rng: Rng, seed: int, domain: str) -> None:
     """Hide a part of some persons by a pole, a bin, a low wall, a hedge or another person."""
-    if rng.random() > _PROBABILITY:
+    if rng.random() > _OCCLUDED:
         return
     height, width = canvas.shade.shape[:2]
     kind = rng.integers(5)
@@ -55,13 +55,9 @@ def _add_occluder(
             canvas.darken(leaf - 0.01 * height, rng.uniform(100, 140))
     else:
         shift = edge * rng.uniform(0.42, 0.58) * width
-        other = View(
-            yaw=rng.uniform(0, 2 * np.pi),
-            elevation=view.elevation,
-            scale=view.scale * rng.uniform(0.92, 1.12),
-            stretch=view.stretch,
-            origin=(view.origin[0] + shift, view.origin[1] + rng.uniform(0, 0.08) * height),
-        )
+        yaw, scale = rng.uniform(0, 2 * np.pi), view.scale * rng.uniform(0.92, 1.12)
+        origin = view.origin[0] + shift, view.origin[1] + rng.uniform(0, 0.08) * height
+        other = View(yaw, view.elevation, scale, view.stretch, origin)
         person = _person(seed, domain, 'passer-by', int(rng.integers(_PASSERS_BY)))
         draw_figure(canvas, other, person, sample_pose(rng))
 
@@ -75,10 +71,6 @@ def _box(
     outlines[..., 0] = left + (right - left) * bands
     outlines[..., 1] = (top, top, bottom, bottom)
     canvas.paint_rounded(outlines, color, (100, 118, 134))
-
-
-# Drawing happens at this multiple of the size of the picture, which smooths all edges.
-SUPERSAMPLING = 3
 
 
 @dataclass(frozen=True)
@@ -133,7 +125,7 @@ def render(picture: Picture) -> tuple[np.ndarray, int]:
     return photograph(ideal, camera, rng), camera.jpeg_quality
 
 
-def _sample_view(rng: np.random.Generator, camera: Camera, height: int, width: int) -> View:
+def _sample_view(rng: Rng, camera: Camera, height: int, width: int) -> View:
     """Draw viewpoint, size and place of the person in a box like a detector's."""
     yaw = rng.uniform(0, 2 * np.pi)
     if rng.random() < 0.6:
@@ -143,13 +135,7 @@ def _sample_view(rng: np.random.Generator, camera: Camera, height: int, width: i
     if rng.random() < 0.1:
         # The detector missed the feet or a part of the head.
         share, floor = rng.uniform(1.02, 1.2), rng.uniform(1.0, 1.14)
-    return View(
-        yaw=float(yaw),
-        elevation=camera.elevation,
-        scale=share * SUPERSAMPLING * height / np.cos(camera.elevation),
-        stretch=rng.uniform(1.14, 1.36) * 2 * width / height,
-        origin=(
-            SUPERSAMPLING * width * rng.uniform(0.44, 0.56),
-            SUPERSAMPLING * height * floor,
-        ),
-    )
+    scale = share * SUPERSAMPLING * height / np.cos(camera.elevation)
+    stretch = rng.uniform(1.14, 1.36) * 2 * width / height
+    left = SUPERSAMPLING * width * rng.uniform(0.44, 0.56)
+    return View(yaw, camera.elevation, scale, stretch, (left, SUPERSAMPLING * height * floor))

@@ -58,9 +58,8 @@ class SyntheticSettings:
             )
         if self.queries_per_id > min(self.num_cameras, self.test_images_per_id - 1):
             raise ValueError(
-                f'queries_per_id ({self.queries_per_id}) must not exceed num_cameras '
-                f'({self.num_cameras}), and must be less than test_images_per_id '
-                f'({self.test_images_per_id})'
+                'queries_per_id must be at most num_cameras and less than test_images_per_id, '
+                f'but is {self.queries_per_id}'
             )
 
 
@@ -74,11 +73,7 @@ class PlannedFile:
 
 
 def plan_files(settings: SyntheticSettings) -> list[PlannedFile]:
-    """List the files of a data set.
-
-    Training, query and gallery are as in Market-1501; the unlabelled pool follows in random order,
-    under names without ids.
-    """
+    """List files as in Market-1501, then an unlabelled pool in random order without ids."""
     files = []
     for pid, picture in _pictures(settings, 'train', 1):
         files.append(PlannedFile(osp.join('bounding_box_train', _name(picture, pid)), picture, pid))

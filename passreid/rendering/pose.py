@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .identity import Body
+from .randomness import Rng
 
 ANKLE, KNEE, HIP, WAIST, SHOULDER, NECK = 0.045, 0.275, 0.5, 0.61, 0.8, 0.835
 _UPPER_ARM, _FOREARM, _FOOT = 0.165, 0.15, 0.1
@@ -12,21 +13,13 @@ _UPPER_ARM, _FOREARM, _FOOT = 0.165, 0.15, 0.1
 
 @dataclass(frozen=True)
 class Pose:
-    """The moment of a walk that a picture shows.
-
-    Args:
-        phase: Walking phase in radians.
-        stride: Largest angle of the thigh in radians; near 0 the person stands.
-        swing: Largest angle of the upper arm in radians.
-        elbows: Bend of the right and the left elbow in radians.
-        lean: Forward inclination of the trunk in body units at the shoulders.
-    """
+    """The moment of a walk that a picture shows; angles are in radians."""
 
     phase: float
-    stride: float
-    swing: float
-    elbows: tuple[float, float]
-    lean: float
+    stride: float  # Largest angle of the thigh; near 0 the person stands.
+    swing: float  # Largest angle of the upper arm.
+    elbows: tuple[float, float]  # Bend of the right and the left elbow.
+    lean: float  # How far the shoulders are before the hips, in body units.
 
 
 @dataclass(frozen=True)
@@ -43,7 +36,7 @@ class Skeleton:
     rise: float  # How far the walking trunk is above (below: negative) its standing height.
 
 
-def sample_pose(rng: np.random.Generator) -> Pose:
+def sample_pose(rng: Rng) -> Pose:
     """Draw a moment of a walk; one in six persons stands, some lift a hand."""
     standing = rng.random() < 1 / 6
     stride = rng.uniform(0.02, 0.1) if standing else rng.uniform(0.22, 0.5)

@@ -4,8 +4,10 @@ import zlib
 
 import numpy as np
 
+Rng = np.random.Generator
 
-def generator(seed: int, *names: int | str) -> np.random.Generator:
+
+def generator(seed: int, *names: int | str) -> Rng:
     """Return the generator of one thing, named such as by a domain, a split and an index.
 
     Its numbers do not depend on which others were drawn before.

@@ -5,24 +5,18 @@ from numpy.typing import ArrayLike
 
 from .canvas import Canvas, Color, View
 
+Heights = np.ndarray | float
 HALF_TURN = np.pi
-_SIDE_SAMPLES = 6
-_ARC_SAMPLES = 6
-_LEFT_TO_RIGHT = np.linspace(0.0, 1.0, _ARC_SAMPLES)
-_TOP_TO_BOTTOM = np.linspace(0.0, 1.0, _SIDE_SAMPLES)
+_SAMPLES = 6
+_STEPS = np.linspace(0.0, 1.0, _SAMPLES)
 # A patch outline runs along the top, down the right side, back along the bottom and up.
-_OUTLINE_ACROSS = np.concatenate(
-    [_LEFT_TO_RIGHT, np.ones(_SIDE_SAMPLES), _LEFT_TO_RIGHT[::-1], np.zeros(_SIDE_SAMPLES)]
-)
-_OUTLINE_DOWN = np.concatenate(
-    [np.zeros(_ARC_SAMPLES), _TOP_TO_BOTTOM, np.ones(_ARC_SAMPLES), _TOP_TO_BOTTOM[::-1]]
-)
+_OUTLINE_ACROSS = np.concatenate([_STEPS, np.ones(_SAMPLES), _STEPS[::-1], np.zeros(_SAMPLES)])
+_OUTLINE_DOWN = np.roll(_OUTLINE_ACROSS, _SAMPLES)
 # Nested bands (from, to, level) of a rounded surface lit from the right; angles as share of the
 # visible half turn.
 _BANDS = np.array([[-1.0, 1.0], [-0.72, 0.94], [-0.25, 0.76]])
 _LEVELS = (92, 116, 136)
-_CAP_SAMPLES = 6
-_CAP_ANGLES = np.linspace(-np.pi / 2, np.pi / 2, _CAP_SAMPLES)
+_CAP_ANGLES = np.linspace(-np.pi / 2, np.pi / 2, _SAMPLES)
 # Flatter than a half circle, so that sleeves and trouser legs do not end in a ball.
 _CAP = 0.6 * np.cos(_CAP_ANGLES) + 1j * np.sin(_CAP_ANGLES)
 _HALF_WIDTHS = (_BANDS[:, 1] - _BANDS[:, 0]) / 2
@@ -34,12 +28,8 @@ _LIT_SIDE = _BANDS.mean(axis=1)[:, None]
 class Tube:
     """An upright body with elliptic cross-sections, such as a trunk, a skirt or a head.
 
-    Args:
-        view: The view it is drawn in.
-        heights: Heights of the cross-sections in body units, ascending, (R,).
-        half_widths: Lateral half axes at these heights, (R,).
-        half_depths: Half axes along the facing direction, (R,).
-        shift: Lateral and forward position of the axis at these heights, each scalar or (R,).
+    Cross-sections are given by ascending heights, half axes to the side and along the facing
+    direction, each (R,), and by the lateral and forward position of the axis, scalar or (R,).
     """
 
     def __init__(
@@ -48,7 +38,7 @@ class Tube:
         heights: ArrayLike,
         half_widths: ArrayLike,
         half_depths: ArrayLike,
-        shift: tuple[ArrayLike, ArrayLike] = (0.0, 0.0),
+        shift: tuple[ArrayLike, ArrayLike],
     ) -> None:
         self.view = view
         self.heights = np.asarray(heights, dtype=np.float64)
@@ -72,7 +62,7 @@ class Tube:
         return _as_pairs(np.interp(heights, known, self._center) + inflate * across)
 
     def patch(self, middle: float, half: float, top: float, bottom: float) -> np.ndarray:
-        """Outline the visible part of one patch around an angle; see :meth:`patches`."""
+        """Outline the visible part of one patch around an angle, faster than ``patches``."""
         middle = (middle - self.facing + HALF_TURN) % (2 * HALF_TURN) - HALF_TURN
         quarter = HALF_TURN / 2
         pieces = [
@@ -88,17 +78,7 @@ class Tube:
     def patches(
         self, first: ArrayLike, last: ArrayLike, top: ArrayLike, bottom: ArrayLike
     ) -> np.ndarray:
-        """Outline the visible parts of patches of the surface.
-
-        Args:
-            first: Smaller angles of the patches in radians from the front, (K,) or scalar.
-            last: Larger angles, (K,) or scalar.
-            top: Upper heights, (K,) or scalar.
-            bottom: Lower heights, (K,) or scalar.
-
-        Returns:
-            Array (M, P, 2): the outlines; patches behind the body are left out.
-        """
+        """Outline the visible parts (M, P, 2) of patches between angles from the front."""
         first, last, top, bottom = np.broadcast_arrays(*np.atleast_1d(first, last, top, bottom))
         middle = (first + last) / 2 - self.facing
         middle = (middle + HALF_TURN) % (2 * HALF_TURN) - HALF_TURN
@@ -110,27 +90,18 @@ class Tube:
         return self.outline(lower[visible], upper[visible], top[index], bottom[index])
 
     def outline(
-        self,
-        lower: np.ndarray,
-        upper: np.ndarray,
-        top: np.ndarray | float,
-        bottom: np.ndarray | float,
+        self, lower: np.ndarray, upper: np.ndarray, top: Heights, bottom: Heights
     ) -> np.ndarray:
-        """Outline patches given by angles (K,) relative to the direction to the camera.
-
-        Args:
-            lower: Smaller angles in radians, (K,), at least -pi/2.
-            upper: Larger angles, (K,), at most pi/2.
-            top: Upper heights, (K,) or one for all.
-            bottom: Lower heights, alike.
-
-        Returns:
-            Array (K, P, 2) of picture positions.
-        """
+        """Outline patches (K, P, 2) within a quarter turn from the direction to the camera."""
         angles = lower[:, None] + (upper - lower)[:, None] * _OUTLINE_ACROSS + self.facing
         if isinstance(top, np.ndarray) and isinstance(bottom, np.ndarray):
             top, bottom = top[:, None], bottom[:, None]
         return self.project(angles, top + (bottom - top) * _OUTLINE_DOWN)
+
+    def rings(self, top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+        """Outline the visible half of rings between heights, (K,) each."""
+        half = np.full(len(top), HALF_TURN / 2)
+        return self.outline(-half, half, top, bottom)
 
     def paint(self, canvas: Canvas, color: Color) -> None:
         """Paint the visible surface and round it by shading."""
@@ -142,14 +113,7 @@ class Tube:
 
 
 class Limb:
-    """Rounded segments of changing thickness: arms, legs, feet, straps of hair.
-
-    Args:
-        view: The view they are drawn in.
-        starts: First ends in body coordinates, (K, 3).
-        ends: Second ends, (K, 3).
-        radii: Radii at both ends in body units, (K, 2).
-    """
+    """Rounded segments (K, 3) whose radii change from start to end (K, 2): arms, legs, feet."""
 
     def __init__(self, view: View, starts: ArrayLike, ends: ArrayLike, radii: ArrayLike) -> None:
         self.view = view
@@ -161,10 +125,10 @@ class Limb:
         direction /= np.abs(direction) + 1e-6
         # (K, levels, P): from the whole segment to its lit middle.
         outlines = direction * _RIMS + _LIT_SIDE
-        outlines[..., :_CAP_SAMPLES] *= self.radii[:, 1, None, None]
-        outlines[..., :_CAP_SAMPLES] += end
-        outlines[..., _CAP_SAMPLES:] *= self.radii[:, 0, None, None]
-        outlines[..., _CAP_SAMPLES:] += start
+        outlines[..., :_SAMPLES] *= self.radii[:, 1, None, None]
+        outlines[..., :_SAMPLES] += end
+        outlines[..., _SAMPLES:] *= self.radii[:, 0, None, None]
+        outlines[..., _SAMPLES:] += start
         self._outlines = _as_pairs(outlines)
 
     def paint(self, canvas: Canvas, color: Color, which: slice | list[int] = slice(None)) -> None:
@@ -175,16 +139,7 @@ class Limb:
     def bands(
         self, index: int, edges: np.ndarray, across: tuple[float, float] = (-1.0, 1.0)
     ) -> np.ndarray:
-        """Outline bands across one segment.
-
-        Args:
-            index: The segment.
-            edges: Where each band begins and ends along the segment, 0 to 1, (K, 2).
-            across: Extent across the segment in radii.
-
-        Returns:
-            Array (K, 4, 2) of outlines.
-        """
+        """Outline bands (K, 4, 2) between two shares of a segment's length and of its radius."""
         start, end = self.starts[index], self.ends[index]
         direction = (end - start) / (np.linalg.norm(end - start) + 1e-6)
         normal = np.array([-direction[1], direction[0]])

@@ -156,3 +156,8 @@ def test_class_that_cannot_be_imported_by_name(toy_config):
         pass
 
     assert load_config(toy_config(model={'type': Local})).model.type is Local
+
+
+def test_activation_checkpointing_is_refused(toy_config):
+    with pytest.raises(ValueError, match='with_cp'):
+        build_runner(toy_config(activation_checkpointing=['layer']))

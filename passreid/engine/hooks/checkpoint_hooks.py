@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from mmengine.dist import all_reduce, get_world_size, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
+from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
 from passreid.registry import HOOKS
@@ -104,7 +105,9 @@ class SafeCheckpointHook(CheckpointHook):
 
 def _is_within_step(runner: Runner) -> bool:
     """Return whether gradients are accumulated that the optimizer has not used yet."""
-    return not runner.optim_wrapper.should_update()
+    wrapper = runner.optim_wrapper
+    # Several optimizers step as their model wants, so of them this is not known.
+    return not isinstance(wrapper, OptimWrapperDict) and not wrapper.should_update()
 
 
 class Preempted(SystemExit):
@@ -136,6 +139,7 @@ class PreemptionHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Begin to listen."""
         self._received = self._agreed = False
+        self._process = os.getpid()
         if threading.current_thread() is threading.main_thread():
             self._former = signal.signal(signal.SIGTERM, self._receive) or signal.SIG_DFL
 
@@ -161,6 +165,10 @@ class PreemptionHook(Hook):
         )
         raise Preempted
 
+    def after_train(self, runner: Runner) -> None:
+        """Restore the former handler of the signal."""
+        self.after_train_or_failure(runner)
+
     def after_train_or_failure(self, runner: Runner) -> None:
         """Restore the former handler of the signal."""
         if self._former is not None:
@@ -168,4 +176,8 @@ class PreemptionHook(Hook):
             self._former = None
 
     def _receive(self, *_) -> None:
-        self._received = True
+        if os.getpid() == self._process:
+            self._received = True
+        else:  # A process that this one has forked, as a pool does, ends as it would without.
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)

@@ -37,7 +37,10 @@ class TrainingInfoHook(RuntimeInfoHook):
         """Note the figures of this iteration, and pass them on when they are logged."""
         now = time.perf_counter()
         images = runner.train_dataloader.batch_size * get_world_size()
-        decay = max(group['weight_decay'] for group in runner.optim_wrapper.param_groups)
+        groups = runner.optim_wrapper.param_groups
+        if isinstance(groups, dict):  # Of several optimizers.
+            groups = [group for several in groups.values() for group in several]
+        decay = max(group.get('weight_decay', 0) for group in groups)
         hub = runner.message_hub
         hub.update_scalar('train/images_per_second', images / (now - self._last))
         hub.update_scalar('train/weight_decay', decay)

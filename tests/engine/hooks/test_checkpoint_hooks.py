@@ -1,6 +1,7 @@
 import os
 import signal
 import threading
+import time
 
 import pytest
 import torch
@@ -191,3 +192,22 @@ def test_side_thread_trains_without_listening(toy_config):
     thread.start()
     thread.join()
     assert runner.iter == 8
+
+
+def test_forked_process_ends_on_the_signal(toy_config):
+    """Otherwise a pool that a program makes while it trains would never end."""
+    ends = []
+
+    def fork():
+        reading, writing = os.pipe()
+        if child := os.fork():
+            os.read(reading, 1)
+            os.kill(child, signal.SIGTERM)
+            ends.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        else:
+            os.write(writing, b'.')
+            time.sleep(60)
+            os._exit(0)
+
+    train(config(toy_config), Before(2, fork))
+    assert ends == [-signal.SIGTERM]
