@@ -55,6 +55,7 @@ setup(
         'Topic :: Scientific/Engineering :: Image Recognition',
     ],
     packages=find_packages(include=['passreid', 'passreid.*']),
+    package_data={'passreid.visualization': ['*.html']},
     cmdclass={'build_py': BuildWithConfigs},
     python_requires='>=3.11',
     install_requires=requirements('mminstall') + requirements('runtime'),

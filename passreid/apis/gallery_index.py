@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from mmengine.logging import MMLogger
 
-from passreid.datasets.storage.bad_images import BadImageError, TooManyBadImagesError
+from passreid.datasets.storage.decoding import BadImageError, TooManyBadImagesError
 from passreid.evaluation.metrics.progress_log import ProgressLog
 from passreid.search import Gallery, GalleryRecord
 

@@ -17,7 +17,7 @@ from mmpretrain.structures import DataSample
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from passreid.datasets.storage.bad_images import BadImageError
+from passreid.datasets.storage.decoding import BadImageError
 from passreid.datasets.storage.image_files import scan_folder
 from passreid.engine.hooks import PseudoLabelHook
 from passreid.registry import HOOKS, find_entries

@@ -2,13 +2,10 @@
 
 import mmpretrain.datasets  # noqa: F401  (parents never import lazily)
 
-from .cuhk03_np import CUHK03NP
-from .dukemtmc_reid import DukeMTMCReID
 from .folder_reid import FolderReID
 from .luperson import LUPerson
-from .market1501 import Market1501
+from .market1501 import CUHK03NP, DukeMTMCReID, Market1501, OccludedDuke
 from .msmt17 import MSMT17
-from .occluded_duke import OccludedDuke
 from .reid_concat_dataset import ReIDConcatDataset
 from .reid_dataset import ReIDDataset
 from .samplers import *  # noqa: F403

@@ -5,7 +5,7 @@ import logging
 import os
 import os.path as osp
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -70,8 +70,7 @@ class FolderReID(ReIDDataset):
         self.pattern = pattern
         self.pid_from = pid_from
         if isinstance(test_ids, Collection):
-            named = [test_ids] if isinstance(test_ids, str) else test_ids
-            test_ids = [parse_id(str(test_id)) for test_id in named]
+            test_ids = [parse_id(str(test_id)) for test_id in test_ids]
         self.test_ids = test_ids
         self.split_seed = split_seed
         self.ignore_unmatched = ignore_unmatched
@@ -79,51 +78,40 @@ class FolderReID(ReIDDataset):
         self.folders = dict(folders or ({name: name for name in SPLITS} if found else {}))
         if self.folders and test_ids is not None:
             raise ValueError(f'test_ids would divide {data_root}, but it has folders of splits')
-        if split == 'test' and not self.folders and test_ids is None:
-            raise ValueError(
-                "split='test' needs to know query from gallery: give folders or test_ids, or "
-                f'make folders query/ and gallery/ in {data_root}'
-            )
         needed = {'query', 'gallery'} if split == 'test' else {split}
-        if self.folders and (missing := needed - set(self.folders)):
-            raise ValueError(f'folders does not name the folder of {" and ".join(sorted(missing))}')
+        known = self.folders or (SPLITS if test_ids is not None else (split,))
+        if missing := needed - {*known}:
+            raise ValueError(
+                f'{" and ".join(sorted(missing))} of {data_root}: unknown which images; give their '
+                'folders in `folders`, make folders of these names, or give test_ids'
+            )
         super().__init__(data_root, split, *args, **kwargs)
 
     def list_split(self, root: str, split: str) -> list[Sample]:
         """List the crops of a split by their names; see :class:`ReIDDataset`."""
-        samples = list(self._read_names(root, self.folders.get(split, '')))
+        folder = self.folders.get(split, '')
+        named = [(path, *self.read_name(path)) for path in scan_folder(osp.join(root, folder))]
+        if unmatched := [osp.join(root, folder, path) for path, pid, _ in named if not pid]:
+            text = (
+                f'{unmatched[0]}, like {len(unmatched)} of {len(named)} images, names no person '
+                f'with pid_from={self.pid_from!r} and pattern={self.pattern!r}'
+            )
+            if not self.ignore_unmatched:
+                raise ValueError(f'{text}: rename or remove it, or set ignore_unmatched=True')
+            log_once(logging.WARNING, f'{text}; they are left out')
+        samples = [
+            (osp.join(folder, path), parse_id(pid), parse_id(camera or '-1'))
+            for path, pid, camera in named
+            if pid
+        ]
         if self.test_ids is None or not samples:
             return samples
         _, pids, cam_ids = zip(*samples, strict=True)
         splits = hold_out(np.array(pids), np.array(cam_ids), self.test_ids, self.split_seed)
         return [sample for sample, own in zip(samples, splits, strict=True) if own == split]
 
-    def _read_names(self, root: str, folder: str) -> Iterator[Sample]:
-        unmatched = []
-        problem = 'no folder names the person'
-        if self.pattern is not None:
-            problem = f'the name does not match {self.pattern!r}, or {problem}'
-        for path in scan_folder(osp.join(root, folder)):
-            text, camera = self.read_name(path)
-            if not text:
-                unmatched.append(osp.join(root, folder, path))
-                if not self.ignore_unmatched:
-                    raise ValueError(
-                        f'{unmatched[0]}: {problem}. Rename or remove the file, or set '
-                        'ignore_unmatched=True to leave out all such files'
-                    )
-                continue
-            yield osp.join(folder, path), parse_id(text), parse_id(camera or '-1')
-        if unmatched:
-            log_once(
-                logging.WARNING,
-                f'{len(unmatched)} images in {osp.join(root, folder)} are left out, because '
-                f'{problem}; the first: {", ".join(unmatched[:3])}',
-            )
-
     def read_name(self, path: str) -> tuple[str, str]:
         """Return person and camera as the path of a crop has them, '' for what it does not say."""
-        path = path.replace('\\', '/')
         folder, _, rest = path.partition('/')
         pattern = self.pattern or ''
         found = re.match(pattern, path if '/' in pattern else path.rpartition('/')[2])
@@ -136,8 +124,8 @@ class FolderReID(ReIDDataset):
 def parse_id(text: str) -> int:
     """Turn the text of an id or a camera into a number, -1 for '-1' or from 0 to 2^52 - 1.
 
-    A decimal number of up to 15 digits stands for itself. Any other text is hashed, so that data
-    sets that are loaded apart, such as query and gallery, agree without knowing each other.
+    A decimal number of up to 15 digits stands for itself. Any other text is hashed, so that query
+    and gallery, which may be loaded apart, agree.
     """
     if re.fullmatch('-1|[0-9]{1,15}', text):
         return int(text)
@@ -153,12 +141,7 @@ def hold_out(
     For each test person and camera with at least two images, one of them becomes a query, at
     random, and the others go to the gallery. A person with a single image in each camera has
     one query, if there are two images at all. Junk goes to the gallery, where data sets drop it.
-
-    Args:
-        pids (np.ndarray): Person of each image, (N,) int, -1 for junk.
-        cam_ids (np.ndarray): Camera of each image, (N,) int, -1 when unknown.
-        test_ids (float | Collection[int]): Share of the persons that are held out, or who.
-        seed (int): Seed of the choices. Defaults to 0.
+    ``pids`` and ``cam_ids`` are (N,) int, ``test_ids`` is the share of the persons, or who.
     """
     generator = np.random.default_rng(seed)
     persons = np.unique(pids[pids != -1])
@@ -169,10 +152,7 @@ def hold_out(
     else:
         number = round(test_ids * len(persons))
         if not 0 < number < len(persons):
-            raise ValueError(
-                f'test_ids={test_ids} makes {number} of {len(persons)} persons the test set: '
-                'both train and test need at least one'
-            )
+            raise ValueError(f'test_ids={test_ids} holds out {number} of {len(persons)} persons')
         chosen = generator.permutation(persons)[:number]
     is_test = np.isin(pids, chosen)
     # Sorted by person and camera, in random order within.

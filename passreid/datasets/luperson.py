@@ -75,8 +75,6 @@ class LUPerson(RobustDataset):
                 f'there is no folder {self.data_root}. Expected: lmdb/ and keys.pkl, or images'
             )
         if self.ann_file:
-            if not osp.isfile(self.ann_file):
-                raise FileNotFoundError(f'there is no list of images {self.ann_file}')
             return cached_names(osp.abspath(self.ann_file), read_path_list, self.rescan)
         for folder in (osp.join(root, 'lmdb'), root):
             if osp.isfile(osp.join(folder, 'data.mdb')):

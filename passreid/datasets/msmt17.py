@@ -39,25 +39,15 @@ class MSMT17(ReIDDataset):
     root_names = ('MSMT17', 'MSMT17_V1', 'MSMT17_V2', 'msmt17')
     expected_counts = {'train': (1041, 32621), 'query': (3060, 11659), 'gallery': (3060, 82161)}
 
-    def _image_folder(self, root: str, split: str) -> str:
-        """Return the folder with the images of a split, in V1 or V2, '' when there is none."""
+    def expected_files(self, split: str) -> list[tuple[str, ...]]:
+        """Return the folder of images, in V1 or V2, and the lists of a split."""
         kind = 'train' if split == 'train' else 'test'
-        names = kind, f'mask_{kind}_v2'
-        return next((name for name in names if osp.isdir(osp.join(root, name))), '')
-
-    def has_split(self, root: str, split: str) -> bool:
-        """Whether a folder has the images and the lists of a split."""
-        lists = (osp.isfile(osp.join(root, name)) for name in _LISTS[split])
-        return bool(self._image_folder(root, split)) and all(lists)
-
-    def expected_tree(self) -> list[str]:
-        """Return what belongs in the folder of the data set, to be shown in an error."""
-        folders = [f'{kind}/ or mask_{kind}_v2/' for kind in ('train', 'test')]
-        return [*folders, *sum(_LISTS.values(), ())]
+        return [(f'{kind}/', f'mask_{kind}_v2/'), *((name,) for name in _LISTS[split])]
 
     def list_split(self, root: str, split: str) -> list[Sample]:
         """List the files of a split as its lists have them; see :class:`ReIDDataset`."""
-        folder = self._image_folder(root, split)
+        folders, *_ = self.expected_files(split)
+        folder = next(name for name in folders if osp.isdir(osp.join(root, name)))
         samples: list[Sample] = []
         for name in _LISTS[split]:
             path = osp.join(root, name)

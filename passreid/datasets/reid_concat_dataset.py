@@ -1,13 +1,11 @@
 """Training on several labelled data sets together."""
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
 from passreid.registry import DATASETS
-from passreid.utils.messages import log_once
 
-from .reid_dataset import IdentityColumns, ReIDDataset, known_values
+from .reid_dataset import IdentityColumns, ReIDDataset
 from .robust_dataset import RobustDataset
 
 
@@ -50,17 +48,12 @@ class ReIDConcatDataset(IdentityColumns, RobustDataset):
         for position, dataset in enumerate(self.parts):
             infos = [dataset.get_data_info(idx) for idx in range(len(dataset))]
             for name, first in firsts.items():
-                values = known_values(info[name] for info in infos)
+                values = sorted({info[name] for info in infos} - {-1})
                 numbers = {-1: -1} | {old: new for new, old in enumerate(values, first)}
                 for info in infos:
                     info[name] = numbers[info[name]]
                 firsts[name] += len(values)
             samples += [info | {'dataset': position} for info in infos]
-        log_once(
-            logging.INFO,
-            f'{len(self.parts)} data sets joined: {firsts["gt_label"]} ids, {len(samples)} '
-            f'images, {firsts["cam_id"]} cameras',
-        )
         return samples
 
     def _run_own_pipeline(self, results: dict[str, Any]) -> Any:

@@ -1,7 +1,6 @@
 """Base class of the labelled data sets."""
 
 import logging
-import operator
 import os.path as osp
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -12,7 +11,7 @@ from passreid.registry import DATASETS
 from passreid.utils.messages import log_once, printable
 
 from .robust_dataset import RobustDataset
-from .storage.duplicates import warn_of_duplicates
+from .storage.image_files import warn_of_duplicates
 
 SPLITS = ('train', 'query', 'gallery')
 # Path below the data root, pid as the file gives it, camera from 0 or -1.
@@ -39,17 +38,7 @@ class IdentityColumns:
     @property
     def num_ids(self) -> int:
         """How many different pids there are, -1 not counted."""
-        return len(known_values(self.pids.tolist()))
-
-    @property
-    def num_cameras(self) -> int:
-        """How many different cameras there are, the unknown one not counted."""
-        return len(known_values(self.cam_ids.tolist()))
-
-
-def known_values(values: Iterable[int]) -> list[int]:
-    """Return the different values, ascending, -1 (unknown) not among them."""
-    return sorted(set(values) - {-1})
+        return len(set(self.pids.tolist()) - {-1})
 
 
 @DATASETS.register_module()
@@ -97,9 +86,7 @@ class ReIDDataset(IdentityColumns, RobustDataset):
         **kwargs,
     ) -> None:
         if split not in (*SPLITS, 'test'):
-            raise ValueError(
-                f"split must be 'train', 'query', 'gallery' or 'test', but is {split!r}"
-            )
+            raise ValueError(f'split must be one of {SPLITS} or test, but is {split!r}')
         self.split = split
         self.check_duplicates = check_duplicates
         super().__init__(
@@ -113,10 +100,6 @@ class ReIDDataset(IdentityColumns, RobustDataset):
         """List path below ``root``, pid and camera (from 0, -1 when unknown) of a split's files.
 
         The order must not depend on the file system. Junk and distractors are listed too.
-
-        Args:
-            root (str): Folder of the data set.
-            split (str): 'train', 'query' or 'gallery'.
         """
         raise NotImplementedError(f'{type(self).__name__} does not say which files it has')
 
@@ -124,69 +107,51 @@ class ReIDDataset(IdentityColumns, RobustDataset):
         """List the samples of this split, each with the fields named above."""
         splits = ('query', 'gallery') if self.split == 'test' else (self.split,)
         root = self._find_root(splits)
+        source = f'{type(self).__name__} in {printable(root)}'
         samples: list[dict[str, Any]] = []
         persons: list[int] = []
-        rows = []
+        table = f'{source}\n{"split":<10}{"ids":>8}{"images":>10}{"cameras":>10}'
         for split in splits:
             left_out = {-1, *(self.distractor_pids if split == 'train' else ())}
-            kept = [
-                (path, operator.index(pid), operator.index(cam_id))
-                for path, pid, cam_id in self.list_split(root, split)
-                if operator.index(pid) not in left_out
-            ]
+            kept = [sample for sample in self.list_split(root, split) if sample[1] not in left_out]
             if not kept:
-                raise ValueError(f'the {split} split of {type(self).__name__} in {root} is empty')
+                raise ValueError(f'the {split} split of {source} is empty')
             ids = sorted({pid for _, pid, _ in kept})
             labels = {pid: label if split == 'train' else pid for label, pid in enumerate(ids)}
-            samples += (
-                dict(
-                    img_path=osp.join(root, path),
-                    gt_label=labels[pid],
-                    cam_id=cam_id,
-                    is_query=split == 'query',
+            for path, pid, cam_id in kept:
+                fields = dict(gt_label=labels[pid], cam_id=cam_id, is_query=split == 'query')
+                samples.append(dict(img_path=osp.join(root, path), **fields))
+                persons.append(pid)
+            cameras = {cam_id for *_, cam_id in kept} - {-1}
+            table += f'\n{split:<10}{len(ids):>8}{len(kept):>10}{len(cameras):>10}'
+            expected = self.expected_counts.get(split, (len(ids), len(kept)))
+            if expected != (len(ids), len(kept)):
+                log_once(
+                    logging.WARNING,
+                    f'the {split} split of {source} has {len(kept)} images of {len(ids)} ids, the '
+                    f'published one {expected[1]} of {expected[0]}: results cannot be compared',
                 )
-                for path, pid, cam_id in kept
-            )
-            persons += [pid for _, pid, _ in kept]
-            rows.append((split, len(ids), len(kept), len({cam for *_, cam in kept} - {-1})))
-        self._report(printable(root), rows)
+        log_once(logging.INFO, table)
         if self.check_duplicates:
             files = [sample['img_path'] for sample in samples]
-            warn_of_duplicates(files, persons, f'the {self.split} split of {printable(root)}')
+            warn_of_duplicates(files, persons, f'the {self.split} split of {source}')
         return samples
 
-    def has_split(self, root: str, split: str) -> bool:
-        """Whether a folder has what belongs to the split 'train', 'query' or 'gallery'."""
-        return split not in self.folders or osp.isdir(osp.join(root, self.folders[split]))
-
-    def expected_tree(self) -> list[str]:
-        """Return what belongs in the folder of the data set, to be shown in an error."""
-        return [f'{folder}/' for folder in self.folders.values()]
+    def expected_files(self, split: str) -> list[tuple[str, ...]]:
+        """Return what a split needs in the folder of the data set, each with its alternatives."""
+        return [(f'{self.folders[split]}/',)] if split in self.folders else []
 
     def _find_root(self, splits: tuple[str, ...]) -> str:
-        for name in ('', *self.root_names):
-            root = osp.join(self.data_root, name) if name else self.data_root
-            if osp.isdir(root) and all(self.has_split(root, split) for split in splits):
+        needed = [names for split in splits for names in self.expected_files(split)]
+        for folder in ('', *self.root_names):
+            root = osp.join(self.data_root, folder) if folder else self.data_root
+            found = (any(osp.exists(osp.join(root, name)) for name in names) for names in needed)
+            if osp.isdir(root) and all(found):
                 return root
-        tree = '\n'.join(f'    {line}' for line in self.expected_tree())
+        files = dict.fromkeys(names for split in SPLITS for names in self.expected_files(split))
+        tree = '\n'.join(f'    {" or ".join(names)}' for names in files)
         below = f' or below it as {" or ".join(self.root_names)}' if self.root_names else ''
         raise FileNotFoundError(
             f'{type(self).__name__} not found in {self.data_root}. Expected there{below}:\n'
             f'{self.data_root}/\n{tree}'
         )
-
-    def _report(self, root: str, rows: list[tuple[str, int, int, int]]) -> None:
-        name = type(self).__name__
-        table = [f'{name} in {root}']
-        table.append(f'{"split":<10}{"ids":>8}{"images":>10}{"cameras":>10}')
-        table += (f'{split:<10}{ids:>8}{n:>10}{cameras:>10}' for split, ids, n, cameras in rows)
-        log_once(logging.INFO, '\n'.join(table))
-        for split, ids, num_images, _ in rows:
-            expected = self.expected_counts.get(split)
-            if expected and expected != (ids, num_images):
-                log_once(
-                    logging.WARNING,
-                    f'{name} is known with {expected[1]} images of {expected[0]} ids in its '
-                    f'{split} split; {root} has {num_images} of {ids}: its results cannot be '
-                    'compared with published ones',
-                )

@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dataset import BaseDataset, Compose
+from mmengine.dist import get_rank
 from mmengine.logging import print_log
 from numpy.random import mtrand
+from torch.utils.data import get_worker_info
 
 from passreid.registry import TRANSFORMS
 from passreid.utils.messages import printable
 
-from .storage.bad_images import BadImageCounter, BadImageError
+from .storage.decoding import BadImageError, TooManyBadImagesError
 
+_MAX_WORKERS = 256
 # Swapping numpy's bit generator costs 1 us, saving and restoring its state 110 us.
 _SAMPLE_BITS = np.random.MT19937(0)
 
@@ -49,10 +52,11 @@ class RobustDataset(BaseDataset):
         bad_grace: int = 1000,
         **kwargs,
     ) -> None:
+        if not 0 <= max_bad_share <= 1:
+            raise ValueError(f'max_bad_share must lie between 0 and 1, but is {max_bad_share}')
         # Shared with workers, so that those that are already running follow.
         self._seed_epoch = torch.tensor([seed, 0]).share_memory_()
         self.max_bad_share, self.bad_grace = max_bad_share, bad_grace
-        self._bad_images = BadImageCounter(0, max_bad_share, bad_grace)
         super().__init__(pipeline=_build(pipeline).transforms, **kwargs)
 
     def full_init(self) -> None:
@@ -62,7 +66,9 @@ class RobustDataset(BaseDataset):
             self._start_counts()
 
     def _start_counts(self) -> None:
-        self._bad_images = BadImageCounter(len(self), self.max_bad_share, self.bad_grace)
+        # Images loaded or found bad, and bad ones; row 0 of the main process, then the workers'.
+        self._counts = torch.zeros(1 + _MAX_WORKERS, 2, dtype=torch.int64).share_memory_()
+        self._is_bad = torch.zeros(len(self), dtype=torch.bool).share_memory_()
         self._seed_epoch = self._seed_epoch.clone().share_memory_()
 
     def with_pipeline(self, pipeline: Sequence[dict | Callable]) -> 'RobustDataset':
@@ -83,8 +89,9 @@ class RobustDataset(BaseDataset):
 
     def bad_image_summary(self) -> dict[str, Any]:
         """Return how many images were ``seen``, how many of them ``bad``, and their ``names``."""
-        seen, bad = self._bad_images.totals()
-        names = [self.image_name(idx) for idx in self._bad_images.indices()]
+        self.full_init()
+        seen, bad = self._counts.sum(0).tolist()
+        names = [self.image_name(idx) for idx in self._is_bad.nonzero().flatten().tolist()]
         return {'seen': seen, 'bad': bad, 'names': names}
 
     def image_name(self, idx: int) -> str:
@@ -93,18 +100,36 @@ class RobustDataset(BaseDataset):
 
     def prepare_data(self, idx: int) -> Any:
         """Run the pipeline on a sample; returns None for a bad image in training."""
-        self._bad_images.count_seen()
+        worker = get_worker_info()
+        counts = self._counts.numpy()[worker.id % _MAX_WORKERS + 1 if worker else 0]
+        counts[0] += 1
         try:
             return super().prepare_data(idx)
         except BadImageError as error:
             if self.test_mode:
                 raise
-            self._bad_images.count_bad(idx, error)
+            counts[1] += 1
+            self._report_bad(idx, error)
             return None
         except Exception:
             text = f'sample {idx}, {printable(self.image_name(idx))}, could not be made'
             print_log(text, 'current', logging.ERROR)
             raise
+
+    def _report_bad(self, idx: int, error: BadImageError) -> None:
+        """Log a bad image the first time, and raise an error when there are too many."""
+        if not self._is_bad[idx]:
+            self._is_bad[idx] = True
+            # mmengine shows nothing below an error on the other ranks.
+            level = logging.WARNING if get_rank() == 0 else logging.ERROR
+            print_log(f'{error}; another sample takes its place', 'current', level)
+        seen, bad = self._counts.sum(0).tolist()
+        if seen >= min(self.bad_grace, len(self)) and bad > self.max_bad_share * seen:
+            raise TooManyBadImagesError(
+                f'{bad} of the {seen} images loaded so far are bad, which is more than '
+                f'max_bad_share={self.max_bad_share} allows; the last one: {error}. The log names '
+                'all of them: repair or remove the files, or raise max_bad_share'
+            )
 
     def __getitem__(self, idx: int) -> Any:
         """Run the pipeline on a sample, in training on another if its image is bad."""
@@ -129,9 +154,7 @@ def seeded(*key: int) -> Iterator[None]:
     number = int(words[:2].view(np.uint64)[0])
     outer = mtrand.get_bit_generator()
     python_state, torch_state = random.getstate(), torch.get_rng_state()
-    # A second copy is needed only where a transform itself loads a seeded sample.
-    bits = np.random.MT19937(0) if outer is _SAMPLE_BITS else _SAMPLE_BITS
-    mtrand.set_bit_generator(bits)
+    mtrand.set_bit_generator(_SAMPLE_BITS)
     np.random.seed(words)
     random.seed(number)
     torch.default_generator.manual_seed(number)

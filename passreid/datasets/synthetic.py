@@ -4,8 +4,6 @@ import os.path as osp
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mmengine.logging import print_log
-
 from passreid.registry import DATASETS
 from passreid.rendering import SyntheticSettings, generate_synthetic
 
@@ -63,8 +61,6 @@ class SyntheticReID(Market1501):
         if not self.unlabelled:
             return super().load_data_list()
         folder = osp.join(self.data_root, 'unlabelled')
-        names = list_images(folder)
-        print_log(f'{len(names)} unlabelled pictures in {folder}', 'current')
         return [
             dict(
                 img_path=osp.join(folder, name),
@@ -72,5 +68,5 @@ class SyntheticReID(Market1501):
                 cam_id=int(osp.splitext(name)[0].rpartition('_c')[2]) - 1,
                 is_query=False,
             )
-            for name in names
+            for name in list_images(folder)
         ]

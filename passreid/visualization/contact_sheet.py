@@ -26,17 +26,9 @@ def draw_contact_sheet(
 ) -> Figure:
     """Draw images in rows, each as large as fits in a tile; all tiles have one size.
 
-    Args:
-        images (Iterable[np.ndarray]): ``(H, W, 3)`` uint8, RGB, of any sizes. Read one at a time:
-            a generator need not hold them all.
-        title (str): Heading.
-        captions (Sequence[str], optional): Text below each image, such as its path. Of a long one
-            the end is shown. Defaults to none.
-        columns (int): Tiles of a row. Defaults to 10.
-        tile_size (tuple[int, int]): Height and width of a tile in pixels. Defaults to (192, 96).
-
-    Returns:
-        Figure: Of one pixel each at 100 pixels to the inch, the default of :func:`write_png`.
+    ``images`` are (H, W, 3) uint8, RGB, of any sizes, read one at a time. Below each stands its
+    caption, of a long one the end. ``tile_size`` is height and width in pixels, which
+    :func:`write_png` draws as such.
     """
     tiles = [_mount(image, *tile_size) for image in images]
     tile_height, tile_width = tile_size

@@ -37,14 +37,10 @@ def draw_curves(
     columns: int = 2,
     title: str | None = None,
 ) -> Figure:
-    """Draw a panel for each figure, with one curve for each run.
+    """Draw a panel for each figure, by its heading, with one curve for each run.
 
-    Args:
-        panels (Mapping[str, Sequence[Curve]]): Heading of each panel, and its curves. Those of one
-            label look the same in every panel.
-        x_label (str): What the positions count. Defaults to 'iteration'.
-        columns (int): Panels side by side. Defaults to 2.
-        title (str, optional): Heading of the whole. Defaults to none.
+    Curves of one label look the same in every panel. ``columns`` panels stand side by side;
+    ``x_label`` says what the positions count.
     """
     labels = list(dict.fromkeys(curve.label for curves in panels.values() for curve in curves))
     styles = dict(zip(labels, cycle(_STYLES), strict=False))
@@ -84,11 +80,8 @@ def draw_curves(
 class RunLog:
     """The figures of a run as series.
 
-    Args:
-        records (list[dict]): What mmengine's ``LocalVisBackend`` wrote, in order: of training with
-            ``iter`` and perhaps ``epoch`` (from 1), of validation with ``step`` alone, which is
-            the epoch or the iteration.
-        source (str): Where it is from, for messages.
+    The records are those of mmengine's ``LocalVisBackend``, in order: of training with ``iter``
+    and perhaps ``epoch`` (from 1), of validation with ``step`` alone, the epoch or the iteration.
     """
 
     def __init__(self, records: list[dict[str, Any]], source: str) -> None:
@@ -116,15 +109,7 @@ class RunLog:
         return sorted(self._series)
 
     def series(self, key: str, by: str = 'iter') -> tuple[np.ndarray, np.ndarray]:
-        """Return the positions and the values of a figure, both (N,) float64.
-
-        Args:
-            key (str): Its name.
-            by (str): What to count: 'iter' or 'epoch' (with fractions). Defaults to 'iter'.
-
-        Raises:
-            ValueError: When there is no such figure, or the run counts no epochs.
-        """
+        """Return the positions, by 'iter' or 'epoch', and the values of a figure, (N,) float64."""
         if key not in self._series:
             raise ValueError(f'{self.source} has no {key!r}; it has {", ".join(self.keys)}')
         positions, values = np.array(self._series[key], dtype=float).T
@@ -136,14 +121,8 @@ class RunLog:
 def read_run_log(path: str | Path) -> RunLog:
     """Read the log of a run.
 
-    Args:
-        path (str | Path): A work directory, of which the newest run is read, with the runs that
-            it resumed, without what they repeat; or the folder of one start of a run; or a
-            file of one JSON object a line (``vis_data/scalars.json``).
-
-    Raises:
-        FileNotFoundError: When there is no log.
-        ValueError: When the log is empty or is not such a file.
+    ``path`` is a work directory, of which the newest run is read, with the runs that it resumed,
+    without what they repeat; or the folder of one start of a run; or its ``scalars.json``.
     """
     path = Path(path)
     single = (path, path / 'scalars.json', path / 'vis_data' / 'scalars.json')

@@ -19,27 +19,15 @@ _LEGEND = (
 
 
 def attention_heights(attention: np.ndarray) -> np.ndarray:
-    """Mean height at which tokens look.
-
-    Args:
-        attention (np.ndarray): ``(..., h, w)``, each map summing to 1.
-
-    Returns:
-        np.ndarray: ``(...)``, 0 for the top edge of the image, 1 for the bottom.
-    """
+    """Mean height at which tokens look, from 0, the top, to 1; maps (..., h, w) sum to 1."""
     rows = attention.sum(-1)
     return rows @ ((np.arange(rows.shape[-1]) + 0.5) / rows.shape[-1])
 
 
 def overlay_attention(image: np.ndarray, attention: np.ndarray) -> np.ndarray:
-    """Lay the attention of one token over an image.
+    """Lay the attention of a token (h, w), scaled by its maximum, over an image (H, W, 3) uint8.
 
-    Args:
-        image (np.ndarray): ``(H, W, 3)`` uint8, RGB.
-        attention (np.ndarray): ``(h, w)`` over the patches; scaled by its largest value.
-
-    Returns:
-        np.ndarray: ``(H, W, 3)`` float, RGB in [0, 1]: gray where the token does not look.
+    Returns (H, W, 3) float, RGB in [0, 1]: gray where the token does not look.
     """
     relative = (attention / max(float(attention.max()), 1e-12)).astype(np.float32)
     enlarged = cv2.resize(relative, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
@@ -58,11 +46,8 @@ def draw_part_attention(
 ) -> Figure:
     """Draw one row for each image: the image, then where [CLS] and each [PART] look.
 
-    Args:
-        images (Sequence[np.ndarray]): N images ``(H, W, 3)`` uint8, RGB, of any sizes.
-        attention (np.ndarray): ``(N, 1 + L, h, w)``, as :meth:`PartViT.part_attention` gives it.
-        captions (Sequence[str], optional): Text below each image. Defaults to none.
-        title (str, optional): Heading. Defaults to none.
+    The N images are (H, W, 3) uint8, RGB, of any sizes; the attention is (N, 1 + L, h, w), as
+    :meth:`PartViT.part_attention` gives it. A caption stands below its image.
     """
     captions = captions or [''] * len(images)
     columns = 1 + attention.shape[1]

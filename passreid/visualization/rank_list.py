@@ -51,10 +51,6 @@ def draw_rank_list(queries: Sequence[RankedQuery], title: str | None = None) -> 
 
     Items of the right person have a solid green frame and a tick, others a dashed red one and
     a cross; where it is not known who is who the frame is gray and there is no sign.
-
-    Args:
-        queries (Sequence[RankedQuery]): The rows.
-        title (str, optional): Heading. Defaults to none.
     """
     if not queries:
         raise ValueError('there are no queries to draw')

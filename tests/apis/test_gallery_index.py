@@ -6,7 +6,7 @@ import pytest
 
 from passreid.apis import gallery_index
 from passreid.apis.gallery_index import IndexSummary, record_path, update_gallery
-from passreid.datasets.storage.bad_images import BadImageError, TooManyBadImagesError
+from passreid.datasets.storage.decoding import BadImageError, TooManyBadImagesError
 from passreid.search import GalleryRecord, LocalStore, SearchFilter
 
 

@@ -13,7 +13,7 @@ from tiny_runs import quick_start, reid_config, write_people
 from passreid import ReIDInferencer, get_model
 from passreid.apis import build_runner, prepare_test, reid_inferencer
 from passreid.apis.gallery_index import IndexSummary
-from passreid.datasets.storage.bad_images import BadImageError
+from passreid.datasets.storage.decoding import BadImageError
 from passreid.search import GalleryRecord, LocalStore, SearchFilter, StaleGalleryError
 from passreid.utils import config_path
 

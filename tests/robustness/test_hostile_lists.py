@@ -26,7 +26,6 @@ COLUMNS = {
     'no pid': B,
     'pid is text': f'{B} three',
     'negative pid': f'{B} -2',
-    'listed twice': f'{A} 2',
     'no camera': 'plain.jpg 0',
 }
 NO_LISTS = {

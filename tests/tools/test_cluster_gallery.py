@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 from tiny_runs import ARCH, HEIGHT, WIDTH, shrink
 
-from passreid.datasets.storage.bad_images import TooManyBadImagesError
+from passreid.datasets.storage.decoding import TooManyBadImagesError
 
 ROOT = Path(__file__).parents[2]
 # Five copies of each of three pictures, which are the five nearest of one another whatever the

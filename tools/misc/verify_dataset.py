@@ -23,7 +23,7 @@ from rich.progress import track
 from torch.utils.data import DataLoader, Dataset
 
 from passreid.apis import load_config
-from passreid.datasets.storage.bad_images import BadImageError
+from passreid.datasets.storage.decoding import BadImageError
 from passreid.datasets.transforms import LoadPersonImage
 from passreid.registry import DATASETS, TRANSFORMS, type_of
 from passreid.utils import register_all_modules

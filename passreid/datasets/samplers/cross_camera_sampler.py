@@ -6,7 +6,7 @@ import numpy as np
 
 from passreid.registry import DATA_SAMPLERS
 
-from .grouped_sampler import GroupedSampler, read_column
+from .resumable_sampler import GroupedSampler, read_column
 
 
 @DATA_SAMPLERS.register_module()
@@ -55,8 +55,6 @@ class CrossCameraIdentitySampler(GroupedSampler):
         array = np.asarray(labels).astype(np.int64, casting='same_kind')
         if array.shape != (len(self.dataset),):
             raise ValueError(f'{len(self.dataset)} samples, but labels of shape {array.shape}')
-        if not (array >= 0).any():
-            raise ValueError('no image has a label: all are left out (-1)')
         self._labels = array
 
     def draw_epoch(self, generator: np.random.Generator) -> np.ndarray:
@@ -103,11 +101,8 @@ class CrossCameraIdentitySampler(GroupedSampler):
 
 
 def draw_distinct(counts: np.ndarray, size: int, generator: np.random.Generator) -> np.ndarray:
-    """Draw (N, size) numbers below (N,) counts, with replacement where there are too few.
-
-    Floyd's algorithm (`A Sample of Brilliance <https://doi.org/10.1145/30401.315746>`_) for all
-    rows together.
-    """
+    """Draw (N, size) numbers below (N,) counts, with replacement where there are too few."""
+    # Floyd's algorithm (https://doi.org/10.1145/30401.315746) for all rows together.
     draws = np.empty((len(counts), size), np.int64)
     enough = counts >= size
     for column in range(size):

@@ -8,7 +8,7 @@ import numpy as np
 from passreid.registry import DATA_SAMPLERS
 from passreid.utils.messages import log_once
 
-from .grouped_sampler import GroupedSampler, read_column
+from .resumable_sampler import GroupedSampler, read_column
 
 # Odd, so that their median is a length that occurs.
 _TRIAL_EPOCHS = 25
@@ -82,16 +82,7 @@ class IdentitySampler(GroupedSampler):
 
     def draw_epoch(self, generator: np.random.Generator) -> np.ndarray:
         """Draw the indices of all ranks, (steps, world_size, batch_size) int64."""
-        images = self._draw_groups(generator)
-        shape = self.num_steps, self.world_size, self.batch_size
-        used = self.num_steps * self.world_size * self.ids_per_batch
-        while True:
-            schedule = self._draw(self._groups, self._scheduled, generator).ravel()
-            if len(schedule) >= used:
-                return images[schedule[:used]].reshape(shape)
-
-    def _draw_groups(self, generator: np.random.Generator) -> np.ndarray:
-        """Return the images of all groups, id by id, (G, K) int64."""
+        # The images of all groups, id by id, (G, K).
         owners = np.repeat(np.arange(len(self._groups)), self._groups)
         number = np.arange(len(owners)) - (np.cumsum(self._groups) - self._groups)[owners]
         places = number[:, None] * self.images_per_id + np.arange(self.images_per_id)
@@ -100,14 +91,18 @@ class IdentitySampler(GroupedSampler):
         places[few] = draws * self._counts[owners[few], None]
         of_image = np.repeat(np.arange(len(self._counts)), self._counts)
         shuffled = self._by_id[np.lexsort((generator.random(len(self._by_id)), of_image))]
-        return shuffled[self._first[owners, None] + places]
+        images = shuffled[self._first[owners, None] + places]
+        shape = self.num_steps, self.world_size, self.batch_size
+        used = self.num_steps * self.world_size * self.ids_per_batch
+        while True:
+            schedule = self._draw(self._groups, self._scheduled, generator).ravel()
+            if len(schedule) >= used:
+                return images[schedule[:used]].reshape(shape)
 
 
 def count_batches(groups: np.ndarray, ids_per_batch: int) -> int:
-    """Return the largest B for which ``min(groups, B).sum() >= ids_per_batch * B``.
-
-    So many batches of different ids can (N,) groups of each id fill at most.
-    """
+    """Return how many batches of different ids (N,) groups of each id can fill at most."""
+    # The largest B for which min(groups, B).sum() >= ids_per_batch * B.
     batches = np.arange(1, groups.sum() // ids_per_batch + 1)
     with_as_many = len(groups) - np.searchsorted(np.sort(groups), batches)
     return int((np.cumsum(with_as_many) >= ids_per_batch * batches).sum())
@@ -116,14 +111,11 @@ def count_batches(groups: np.ndarray, ids_per_batch: int) -> int:
 def schedule_groups(
     groups: np.ndarray, ids_per_batch: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Spread the groups of each id over as many batches of different ids as possible, at random.
+    """Spread (N,) groups of each id over as many batches of different ids as possible, at random.
 
-    The ids, in random order, fill a table of ``ids_per_batch`` rows with their groups. A row has
-    one entry for each batch, and its columns are assigned to the batches at random; only an id
-    that continues in the next row restricts the choice there.
-
-    Returns:
-        np.ndarray: Groups, numbered through id by id, (batches, ids_per_batch) int64.
+    The ids, in random order, fill a table of ``ids_per_batch`` rows with their groups; a row has an
+    entry for each batch, at random, but for an id that continues in the next row. Returns groups,
+    numbered through id by id, (batches, ids_per_batch) int64.
     """
     num_batches = count_batches(groups, ids_per_batch)
     used = np.minimum(groups, num_batches)

@@ -1,4 +1,4 @@
-"""Reading images that may be broken."""
+"""Reading images that may be broken, and the errors that name them."""
 
 import os
 import stat
@@ -11,8 +11,7 @@ from mmcv.transforms import BaseTransform
 from PIL import Image, ImageOps
 
 from passreid.registry import TRANSFORMS
-
-from .bad_images import BadImageError
+from passreid.utils.messages import printable
 
 # Pillow's other readers are not let near unknown files.
 _FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'TIFF')
@@ -20,6 +19,20 @@ _JPEG_END = b'\xff\xd9'
 _UNKNOWN_RANGE = 'floating-point or signed pixels, or of more than 16 bits: their range is unknown'
 # 16-bit color with transparency that compression made no smaller, and the metadata.
 _BYTES_PER_PIXEL, _MORE_BYTES = 8, 1 << 24
+
+
+class BadImageError(Exception):
+    """An image that cannot be read: the file, or the key in an LMDB, and what is wrong with it."""
+
+    def __init__(self, path: str, reason: str = '') -> None:
+        name = printable(path)
+        super().__init__(f'bad image {name}: {printable(reason)}' if reason else name)
+        self.path = path
+        self.reason = reason
+
+
+class TooManyBadImagesError(RuntimeError):
+    """More images are bad than the data set tolerates."""
 
 
 @TRANSFORMS.register_module()
@@ -45,7 +58,7 @@ class LoadPersonImage(BaseTransform):
         data = results.pop('img_bytes', None)
         try:
             img = self.decode(self.read_file(results['img_path']) if data is None else data)
-        # Broken files make the decoders raise nearly anything, KeyError and struct.error too.
+        # Broken files make the decoders raise nearly anything.
         except Exception as error:
             name = str(results.get('img_path', 'given as bytes'))
             raise BadImageError(name, _reason(error)) from error
@@ -74,7 +87,9 @@ class LoadPersonImage(BaseTransform):
         width, height = image.size
         if not 0 < width * height <= self.max_pixels:
             raise ValueError(f'{width}x{height} pixels; allowed are 1 to {self.max_pixels}')
-        if image.format == 'JPEG' and image.mode in ('RGB', 'L') and _is_complete(data):
+        # Most files end with the marker; some are padded.
+        is_complete = data.rstrip(b'\0\n\r ').endswith(_JPEG_END)
+        if image.format == 'JPEG' and image.mode in ('RGB', 'L') and is_complete:
             img = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
             if img is None:
                 raise ValueError('OpenCV cannot decode it')
@@ -95,11 +110,6 @@ class LoadPersonImage(BaseTransform):
                 raise ValueError(_UNKNOWN_RANGE)
             image = Image.fromarray((values >> 8).astype(np.uint8))
         return cv2.cvtColor(np.asarray(image.convert('RGB')), cv2.COLOR_RGB2BGR)
-
-
-def _is_complete(jpeg: bytes) -> bool:
-    # Most files end with the marker; some are padded.
-    return jpeg.endswith(_JPEG_END) or jpeg.rstrip(b'\0\n\r ').endswith(_JPEG_END)
 
 
 def _reason(error: Exception) -> str:

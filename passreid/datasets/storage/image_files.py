@@ -1,20 +1,23 @@
-"""Finding the images of a folder, and reading lists of them that come as a file."""
+"""Images of a folder, equal ones among them, and lists of images that come as a file."""
 
+import hashlib
 import logging
 import os
 import pickle
 import re
 import stat
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from mmengine.dist import is_main_process
 
 from passreid.utils.messages import log_once, printable
 
 IMAGE_EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 # Pictures that are not read; to pass over them without a word would lose them.
 _OTHER_EXTENSIONS = ('.gif', '.jfif', '.jpe', '.jp2', '.heic', '.heif', '.avif', '.jxl', '.ppm')
-
-# The :func:`stamp` of each file or folder that a list of names was read from, by path.
-Stamps = dict[str, list[int]]
 
 
 def stamp(path: str) -> list[int]:
@@ -29,11 +32,11 @@ def list_images(folder: str) -> list[str]:
     return _images(folder, sorted(os.listdir(folder)))
 
 
-def scan_folder(root: str, stamps: Stamps | None = None) -> Iterator[str]:
+def scan_folder(root: str, stamps: dict[str, list[int]] | None = None) -> Iterator[str]:
     """Find the images of a folder and the folders in it, depth first, in the order of their names.
 
-    Links are followed, but no folder is entered twice, so loops end. Hidden files and folders are
-    left out. ``stamps`` gets those of the folders.
+    Links are followed, but no folder is entered twice. Hidden files and folders are left out.
+    ``stamps`` gets the :func:`stamp` of each folder by its path.
     """
     entered: set[tuple[int, int]] = set()
 
@@ -47,7 +50,7 @@ def scan_folder(root: str, stamps: Stamps | None = None) -> Iterator[str]:
             # Before the folder is read: what is added meanwhile makes the list stale.
             stamps[path] = stamp(path)
         with os.scandir(path) as found:
-            is_folder = {entry.name: _is_folder(entry) for entry in found if entry.name[0] != '.'}
+            is_folder = {entry.name: entry.is_dir() for entry in found if entry.name[0] != '.'}
         names = sorted(is_folder)
         images = set(_images(path, [name for name in names if not is_folder[name]]))
         for name in names:
@@ -57,14 +60,6 @@ def scan_folder(root: str, stamps: Stamps | None = None) -> Iterator[str]:
                 yield os.path.join(folder, name)
 
     yield from scan('')
-
-
-def _is_folder(entry: os.DirEntry) -> bool:
-    try:
-        return entry.is_dir()
-    # A link that leads to itself: if it has the name of an image, reading it is an error.
-    except OSError:
-        return False
 
 
 def _images(folder: str, names: list[str]) -> list[str]:
@@ -79,9 +74,40 @@ def _images(folder: str, names: list[str]) -> list[str]:
     return [name for name in visible if name.lower().endswith(IMAGE_EXTENSIONS)]
 
 
+def warn_of_duplicates(paths: Sequence[str], pids: Sequence[int], source: str) -> None:
+    """Log how many files of a source show one picture as several persons; nothing is left out."""
+    if is_main_process() and (groups := find_duplicates(paths, pids)):
+        first = groups[0][0]
+        pair = first, next(index for index in groups[0] if pids[index] != pids[first])
+        example = ' = '.join(f'{printable(paths[i])} (id {pids[i]})' for i in pair)
+        log_once(
+            logging.WARNING,
+            f'{source} has {len(groups)} pictures, byte for byte, under several ids, in '
+            f'{sum(map(len, groups))} files; all are kept. The first: {example}',
+        )
+
+
+def find_duplicates(paths: Sequence[str], pids: Sequence[int]) -> list[list[int]]:
+    """Return the places of the files of each picture that is there as several persons, ascending.
+
+    Files are read only where those of other persons have the same size; no unreadable or empty one
+    is a duplicate.
+    """
+
+    def groups(key: Callable[[str], Hashable], indices: Iterable[int]) -> list[list[int]]:
+        places = defaultdict(list)
+        for index in indices:
+            with suppress(OSError):
+                if value := key(paths[index]):
+                    places[value].append(index)
+        return [group for group in places.values() if len({pids[i] for i in group}) > 1]
+
+    same_size = sorted(sum(groups(os.path.getsize, range(len(paths))), []))
+    return sorted(groups(lambda path: hashlib.blake2b(Path(path).read_bytes()).digest(), same_size))
+
+
 # More digits would not fit into 64 bits.
 _PID = re.compile('-1|[0-9]{1,18}')
-_SHOWN = 200
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -92,11 +118,7 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def read_keys(path: str) -> list[str]:
-    """Read LUPerson's ``keys.pkl``: a pickled list of str, or a dict whose ``keys`` is one.
-
-    Raises:
-        ValueError: When the file is anything else, or wants to import something.
-    """
+    """Read LUPerson's ``keys.pkl``: a pickled list of str, or a dict whose ``keys`` is one."""
     with open(path, 'rb') as file:
         try:
             content = _PlainUnpickler(file).load()
@@ -112,11 +134,7 @@ def read_keys(path: str) -> list[str]:
 
 
 def read_path_list(path: str) -> Iterator[str]:
-    """Read a list of image paths relative to the data root, one a line.
-
-    Raises:
-        ValueError: For a line that is no such path; names it.
-    """
+    """Read a list of image paths relative to the data root, one a line."""
     for place, line in _lines(path):
         _check_path(line, place)
         yield line
@@ -125,24 +143,16 @@ def read_path_list(path: str) -> Iterator[str]:
 def read_labelled_list(path: str) -> Iterator[tuple[str, str, int]]:
     """Read a list of which each line has the path of an image, which may contain spaces, and a pid.
 
-    Yields:
-        tuple: Place of the line, to be named in an error, path of the image and pid.
-
-    Raises:
-        ValueError: For a line without both, or with a path that was listed before; names it.
+    Yields the place of the line, to be named in an error, the path and the pid.
     """
-    seen: dict[str, str] = {}
     for place, line in _lines(path):
         name, pid = [*line.strip().rsplit(None, 1), ''][:2]
         if not _PID.fullmatch(pid):
             raise ValueError(
-                f'{place}, {line[:_SHOWN]!r}, is not the path of an image and a pid, like '
+                f'{place}, {line[:200]!r}, is not the path of an image and a pid, like '
                 '"0001/0001_000_01_0303morning_0015_0.jpg 1"'
             )
         _check_path(name, place)
-        if name in seen:
-            raise ValueError(f'{place}: {name!r} stands in {seen[name]} already')
-        seen[name] = place
         yield place, name, int(pid)
 
 
@@ -158,6 +168,6 @@ def _check_path(name: str, place: str) -> None:
     outside = not {'', '..'}.isdisjoint(name.split('/'))
     if odd or outside or not name.lower().endswith(IMAGE_EXTENSIONS):
         raise ValueError(
-            f'{place}: {name[:_SHOWN]!r} is not the path of an image below the data root: folders '
+            f'{place}: {name[:200]!r} is not the path of an image below the data root: folders '
             f'are divided by "/", none is "..", and the end is one of {", ".join(IMAGE_EXTENSIONS)}'
         )

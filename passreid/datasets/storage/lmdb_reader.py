@@ -4,7 +4,7 @@ import os
 
 import lmdb
 
-from .bad_images import BadImageError
+from .decoding import BadImageError
 
 # LMDB lets a process open a path only once.
 _OPEN: dict[str, lmdb.Environment] = {}
@@ -23,9 +23,7 @@ if hasattr(os, 'register_at_fork'):
 def read_lmdb(path: str, key: str) -> bytes:
     """Return the value of a key; the LMDB in a folder is opened on first use, once in each process.
 
-    Raises:
-        BadImageError: When there is no such key or its value cannot be read.
-        ValueError: When the file is no LMDB, or was not copied to its end.
+    A key that is not there raises a :class:`.BadImageError`, a damaged file a ValueError.
     """
     if path not in _OPEN:
         _OPEN[path] = _open(path)

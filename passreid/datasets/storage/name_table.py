@@ -21,10 +21,10 @@ _PROGRESS_EVERY = 500_000
 
 
 class NameTable(Sequence):
-    """A read-only list of names, held in two memory-mapped files that all processes share.
+    """A read-only list of names in memory-mapped files that all processes share.
 
-    The names stand one after the other in a uint8 array, ``<prefix>.names.npy``; an int64 array,
-    ``<prefix>.ends.npy``, says where each ends. A pickled table is the path of its files.
+    The names stand one after the other in ``<prefix>.names.npy``; ``<prefix>.ends.npy`` says where
+    each ends. A pickled table is the path of its files.
     """
 
     def __init__(self, prefix: str, rows: range | None = None) -> None:
@@ -63,11 +63,7 @@ class NameTable(Sequence):
 
 
 def cache_folder(root: str | os.PathLike) -> Path:
-    """Return the folder for what is computed from the images of ``root``; made when missing.
-
-    It lies in the user's cache folder (``~/.cache/passreid`` on Linux), never among the images,
-    which may be shared, read-only or under version control.
-    """
+    """Return the folder in the user's cache for what is computed from images; made when missing."""
     path = os.path.realpath(root)
     digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
     folder = user_cache_path('passreid') / f'{os.path.basename(path)[:50]}-{digest}'
@@ -80,9 +76,8 @@ def cached_names(
 ) -> NameTable:
     """Return the names in a folder of images, or those that ``read`` finds in a file.
 
-    They come from :func:`cache_folder` if the source has not changed and, with ``rescan``, were
-    listed since this call. A lock lets one process do the work while others, such as the ranks of a
-    distributed run, wait for it. A new table never overwrites one that is in use.
+    They come from :func:`cache_folder` if the source has not changed. A lock lets one process do
+    the work while others, such as ranks, wait. A new table never overwrites one that is in use.
     """
     asked = time.time_ns()
     folder = cache_folder(source)

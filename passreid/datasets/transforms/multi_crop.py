@@ -75,7 +75,13 @@ class PartAwareMultiCrop(BaseTransform):
                 f'PartAwareMultiCrop needs (H, W, 3) uint8, but {results.get("img_path")} is '
                 f'{image.dtype} of shape {image.shape}: load it in color'
             )
-        boxes = self._draw_boxes(*image.shape[:2])
+        height, width = image.shape[:2]
+        areas = np.array([(0, 0, height, width)] + part_areas(height, width, self.num_parts))
+        num_areas = len(areas) - 1
+        views = [self.num_global] + [self.num_local // num_areas] * num_areas
+        areas = areas.repeat(views, axis=0)
+        boxes = random_crop_boxes(areas[:, 2], areas[:, 3], self._scales, self.aspect_ratio)
+        boxes[:, :2] += areas[:, :2]
         global_boxes, local_boxes = boxes[: self.num_global], boxes[self.num_global :]
         results['views'] = {
             'global_views': _cut(image, global_boxes, self.global_size),
@@ -84,15 +90,6 @@ class PartAwareMultiCrop(BaseTransform):
         if self.keep_boxes:
             results['view_boxes'] = {'global_views': global_boxes, 'local_views': local_boxes}
         return results
-
-    def _draw_boxes(self, height: int, width: int) -> np.ndarray:
-        """Draw top, left, height and width of all views, global ones first, (views, 4) int64."""
-        areas = np.array([(0, 0, height, width)] + part_areas(height, width, self.num_parts))
-        local_per_area = self.num_local // (len(areas) - 1)
-        areas = areas.repeat([self.num_global] + [local_per_area] * (len(areas) - 1), axis=0)
-        boxes = random_crop_boxes(areas[:, 2], areas[:, 3], self._scales, self.aspect_ratio)
-        boxes[:, :2] += areas[:, :2]
-        return boxes
 
 
 @TRANSFORMS.register_module()
@@ -120,9 +117,8 @@ class PackViews(PackInputs):
 def part_areas(height: int, width: int, num_parts: int) -> list[tuple[int, int, int, int]]:
     """Return top, left, height and width of the local areas of an image, from top to bottom.
 
-    Each is as wide as the image and half as high; their tops are spread evenly over the upper half,
-    so that neighbors overlap (section 3.2 of `PASS <https://arxiv.org/abs/2203.03931>`_). For
-    ``num_parts`` 0 the one area is the whole image.
+    Each is as wide as the image and half as high; their tops are spread evenly over the upper half
+    (section 3.2 of `PASS <https://arxiv.org/abs/2203.03931>`_). For 0 parts it is the whole image.
     """
     if num_parts == 0:
         return [(0, 0, height, width)]
@@ -136,9 +132,8 @@ def random_crop_boxes(
 ) -> np.ndarray:
     """Draw one random resized crop, top, left, height and width (V, 4), in each of V areas.
 
-    The distribution is that of :meth:`torchvision.transforms.RandomResizedCrop.get_params`: up to
-    ten draws of a size, then a center crop as large as the range of aspect ratios allows. Heights
-    and widths of the areas are (V,), the bounds of the shares that are cropped (V, 2).
+    Heights and widths of the areas are (V,), the bounds of the shares that are cropped (V, 2). The
+    distribution is that of :meth:`torchvision.transforms.RandomResizedCrop.get_params`.
     """
     low, high = np.log(aspect_ratio)
     uniform = np.random.random_sample((len(heights), 2 * _TRIES + 2))

@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 from mmengine.dataset import DefaultSampler
 
 from passreid.datasets import ResumableSampler
+from passreid.datasets.samplers.resumable_sampler import GroupedSampler, read_column
 
 
 def of_rank(sampler_type, size, rank, world_size, monkeypatch, **kwargs):
@@ -47,3 +49,28 @@ def test_resume_with_another_number_of_ranks_sees_the_rest(before, after, monkey
             stop = None if steps.stop is None else own * steps.stop
             seen += list(sampler)[:stop]
     assert sorted(seen) == list(range(96))
+
+
+class Fixed(GroupedSampler):
+    """Three steps of batches of four."""
+
+    order = (5, 5, 1, 2, 5, 0, 0, 3, 1, 1, 1, 1)
+
+    def draw_epoch(self, generator):
+        return np.array(self.order).reshape(3, 1, 4)
+
+
+def test_copies_know_their_number():
+    sampler = Fixed(range(6), batch_size=4, images_per_id=2, seed=0)
+    repeats = [0, 1, 0, 0, 2, 0, 1, 0, 1, 2, 3, 4]
+    assert [(int(index), getattr(index, 'repeat', 0)) for index in sampler] == [
+        *zip(Fixed.order, repeats, strict=True)
+    ]
+
+
+@pytest.mark.parametrize('batch_size', [10, 0, None])
+def test_batch_size_must_be_a_multiple(batch_size):
+    with pytest.raises(ValueError, match=f'batch_size={batch_size} of GroupedSampler'):
+        GroupedSampler(range(9), batch_size, 4, seed=0)
+    with pytest.raises(TypeError, match='range has no `cam_ids`'):
+        read_column(range(9), 'cam_ids')
