@@ -120,7 +120,7 @@ def test_report_says_what_the_figures_show(report, tmp_path):
     path, text = report.write_report(tmp_path, [0, 1, 2], command, 90.0, False)
     document = path.read_text()
     assert document.count('data:image/png;base64,') == len(names)
-    assert 'python a.py &#x27;b c&#x27;' in document and '1.5 minutes' in document
+    assert 'python a.py &#39;b c&#39;' in document and '1.5 minutes' in document
     assert 'fine-tuned from PASS' in text and '62.0 ± 2.0' in text
     assert '+11.0 points of mAP on average over 3 seeds, more than twice the spread (2.0' in text
     # A loss is called a loss, and a small one unclear.
