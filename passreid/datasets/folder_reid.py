@@ -112,6 +112,7 @@ class FolderReID(ReIDDataset):
 
     def read_name(self, path: str) -> tuple[str, str]:
         """Return person and camera as the path of a crop has them, '' for what it does not say."""
+        path = path.replace('\\', '/')
         folder, _, rest = path.partition('/')
         pattern = self.pattern or ''
         found = re.match(pattern, path if '/' in pattern else path.rpartition('/')[2])

@@ -85,7 +85,7 @@ def test_names_that_do_not_match(tmp_path, write_images, log):
         (r'(?P<pid>\d+)', 'x12.jpg', ('', '')),
         (r'(?P<pid>\d+)(_c(?P<camera>\d))?', '12.jpg', ('12', '')),
         # With a '/', the path counts.
-        (r'(?P<camera>\w+)/(?P<pid>\w+)/', '07/anna/1.jpg', ('anna', '07')),
+        (r'(?P<camera>\w+)/(?P<pid>\w+)/', '07\\anna\\1.jpg', ('anna', '07')),
         (None, 'Łukasz b/day/1.jpg', ('Łukasz b', '')),
         (r'.*_c(?P<camera>\d)', 'anna/1_c4.jpg', ('anna', '4')),
         (r'[^/]+/(?P<camera>[^/]+)/', 'anna/2/1.jpg', ('anna', '2')),
