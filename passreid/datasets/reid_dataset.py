@@ -40,6 +40,11 @@ class IdentityColumns:
         """How many different pids there are, -1 not counted."""
         return len(set(self.pids.tolist()) - {-1})
 
+    @property
+    def num_cameras(self) -> int:
+        """How many different cameras there are, -1 not counted."""
+        return len(set(self.cam_ids.tolist()) - {-1})
+
 
 @DATASETS.register_module()
 class ReIDDataset(IdentityColumns, RobustDataset):

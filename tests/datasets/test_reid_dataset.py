@@ -39,14 +39,14 @@ def test_train_is_relabelled_in_the_order_of_pids(root):
     dataset = Toy(root)
     expected = zip('cabf', [1, 0, 1, 2], [0, 2, -1, 0], strict=True)
     assert rows(dataset) == [(f'{root}/t/{n}.jpg', pid, cam, False) for n, pid, cam in expected]
-    assert dataset.num_ids == 3 and not dataset.test_mode
+    assert (dataset.num_ids, dataset.num_cameras) == (3, 2) and not dataset.test_mode
 
 
 def test_test_split_is_query_then_gallery_with_raw_pids(root):
     dataset = Toy(root, 'test')
     expected = [(9, 1, True), (4, 0, True), (0, 3, False), (9, 2, False)]
     assert [row[1:] for row in rows(dataset)] == expected
-    assert dataset.num_ids == 3 and dataset.test_mode
+    assert (dataset.num_ids, dataset.num_cameras) == (3, 4) and dataset.test_mode
 
 
 def test_folders_are_looked_for_and_shown_when_missing(tmp_path):
