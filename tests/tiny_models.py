@@ -67,8 +67,8 @@ def people_batch(count=3, size=(HEIGHT, WIDTH)):
 
 
 def rgb(batch):
-    """Stack such a batch as what an exported file takes: float32 RGB in [0, 255]."""
-    return torch.stack(batch).flip(1).float()
+    """Stack such a batch as what an exported file takes: RGB of uint8."""
+    return torch.stack(batch).flip(1)
 
 
 def save_weights(cfg, path, seed=3):

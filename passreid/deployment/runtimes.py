@@ -1,8 +1,11 @@
 """Exported files, ready to run, and to be tested in place of a model."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.model import BaseModel
 from mmpretrain.structures import DataSample
@@ -17,11 +20,13 @@ INFO_KEY = 'passreid'  # The name under which a file holds its `ExportInfo`.
 
 
 class ExportedModel:
-    """A file of :func:`export_onnx`, run by onnxruntime on the processor.
+    """A file of :func:`export_onnx`, run on the processor.
 
     Args:
         path (str | Path): The file; of those you trust, for a graph is a program.
-        num_threads (int): Threads of onnxruntime; 0 lets it choose. Defaults to 0.
+        num_threads (int): Threads of the runtime; 0 lets it choose. Defaults to 0.
+        runtime (str): ``'onnxruntime'``, ``'openvino'`` or ``'openvino-bf16'``, which computes in
+            bfloat16 where the processor can. Defaults to 'onnxruntime'.
 
     Attributes:
         info (ExportInfo): What the file says about itself.
@@ -31,40 +36,68 @@ class ExportedModel:
         ValueError: When it was not written by passreid.
     """
 
-    def __init__(self, path: str | Path, num_threads: int = 0) -> None:
-        import onnxruntime as ort
+    def __init__(
+        self, path: str | Path, num_threads: int = 0, runtime: str = 'onnxruntime'
+    ) -> None:
+        import onnx
 
         self.path = Path(path)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = num_threads
-        # Threads that wait busily would take the processor from whatever else the process does.
-        options.add_session_config_entry('session.intra_op.allow_spinning', '0')
         try:
-            self._session = ort.InferenceSession(
-                str(path), options, providers=['CPUExecutionProvider']
-            )
-        except Exception as error:  # onnxruntime has a dozen, with nothing else in common.
+            properties = onnx.load(path, load_external_data=False).metadata_props
+            self._run = RUNTIMES[runtime](str(path), num_threads)
+        except ImportError:
+            raise
+        except Exception as error:  # Each library has a dozen, with nothing else in common.
             raise RuntimeError(f'{path} cannot be read: {error}') from error
         try:
-            metadata = self._session.get_modelmeta().custom_metadata_map
+            metadata = {entry.key: entry.value for entry in properties}
             self.info = ExportInfo.from_json(metadata[INFO_KEY])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f'{path} was not exported by this or an older passreid') from error
+            raise ValueError(
+                f'{path} does not say what it takes: export it with this passreid'
+            ) from error
 
     def __call__(self, images: Tensor) -> Tensor:
         """Extract features ``(B, D)`` float32.
 
         Args:
-            images (Tensor): ``(B, 3, H, W)`` float32 RGB, see :attr:`ExportInfo.raw_input`.
+            images (Tensor): A batch of images, see :meth:`ExportInfo.prepare`.
 
         Raises:
             ValueError: When images have another size than the file was made for.
         """
-        if images.shape[2:] != self.info.input_size:
-            sizes = f'{self.info.input_size}, not {tuple(images.shape[2:])}'
+        size = tuple(images.shape[1:3] if self.info.layout == 'NHWC' else images.shape[2:])
+        if size != self.info.input_size:
+            sizes = f'{self.info.input_size}, not {size}'
             raise ValueError(f'{self.path} takes images of height and width {sizes}')
-        (features,) = self._session.run(None, {'images': images.numpy()})
-        return torch.from_numpy(features)
+        return torch.from_numpy(self._run(images.numpy()))
+
+
+def _onnxruntime(path: str, num_threads: int) -> Callable[[np.ndarray], np.ndarray]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_threads
+    # Threads that wait busily would take the processor from whatever else the process does.
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    providers = ['CPUExecutionProvider']
+    session = onnxruntime.InferenceSession(path, options, providers=providers)
+    return lambda images: session.run(None, {'images': images})[0]
+
+
+def _openvino(path: str, num_threads: int, precision: str) -> Callable[[np.ndarray], np.ndarray]:
+    import openvino
+
+    options = {'INFERENCE_PRECISION_HINT': precision, 'INFERENCE_NUM_THREADS': num_threads}
+    model = openvino.compile_model(path, 'CPU', options)
+    return lambda images: model(images, share_outputs=False)[0]
+
+
+RUNTIMES = {
+    'onnxruntime': _onnxruntime,
+    'openvino': partial(_openvino, precision='f32'),
+    'openvino-bf16': partial(_openvino, precision='bf16'),
+}
 
 
 @MODELS.register_module()
@@ -73,20 +106,19 @@ class ExportedTestModel(BaseModel):
 
     Args:
         path (str): The file.
-        data_preprocessor (dict): That of the model. Its mean and std are replaced by what the file
-            says of its input.
-        num_threads (int): See :class:`ExportedModel`. Defaults to 0.
+        data_preprocessor (dict): That of the model, without whose mean and std images are given to
+            the file.
+        **options: Of :class:`ExportedModel`.
     """
 
-    def __init__(self, path: str, data_preprocessor: dict[str, Any], num_threads: int = 0) -> None:
-        exported = ExportedModel(path, num_threads)
-        info = exported.info
-        mean, std = (None, None) if info.raw_input else (info.mean, info.std)
-        super().__init__(data_preprocessor=dict(data_preprocessor, mean=mean, std=std))
+    def __init__(self, path: str, data_preprocessor: dict[str, Any], **options) -> None:
+        exported = ExportedModel(path, **options)
+        super().__init__(data_preprocessor=dict(data_preprocessor, mean=None, std=None))
         self.exported = exported
 
     def forward(
         self, inputs: Tensor, data_samples: list[DataSample] | None = None, mode: str = 'predict'
     ) -> list[DataSample]:
         """Put the features ``(D,)`` of images ``(B, 3, H, W)`` into samples."""
-        return put_features(self.exported(inputs.cpu().float()), data_samples)
+        images = self.exported.info.prepare(inputs.cpu().float())
+        return put_features(self.exported(images), data_samples)

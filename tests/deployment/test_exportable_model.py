@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from toy_models import ToyModel
 
 from passreid.deployment import ExportableModel, ExportInfo
+from passreid.deployment.exportable_model import INPUTS
 from passreid.models import FlipTTAModel
 from passreid.version import __version__
 
@@ -41,12 +42,56 @@ def test_flip_is_that_of_a_test(model):
     assert (ExportableModel(model)(rgb(batch)) - compared(FlipTTAModel(model), batch)).norm() > 1e-3
 
 
-def test_normalized_input(model):
-    batch = people_batch()
-    prepared = model.data_preprocessor(dict(inputs=batch), False)['inputs']
-    exported = ExportableModel(model, raw_input=False)
-    close(exported(prepared), ExportableModel(model)(rgb(batch)))
-    close(exported.info.prepare(rgb(batch)), prepared)
+def fed(kind):
+    """Images as programs feed them, by their own arithmetic."""
+    images = rgb(people_batch())
+    unit = images / 255
+    mean, std = (
+        torch.tensor(v).view(3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    )
+    return {
+        'uint8': images,
+        'bgr': torch.stack(people_batch()),
+        'unit': unit,
+        'imagenet': (unit - mean) / std,
+        'normalized': people_model().data_preprocessor(dict(inputs=people_batch()), False)[
+            'inputs'
+        ],
+    }[kind]
+
+
+@pytest.mark.parametrize('kind', INPUTS)
+@pytest.mark.parametrize('layout', ['NCHW', 'NHWC'])
+def test_inputs(kind, layout):
+    model, images = people_model(), fed(kind)
+    exported = ExportableModel(model, input=kind, layout=layout)
+    prepared = exported.info.prepare(rgb(people_batch()))
+    if layout == 'NHWC':
+        images = images.permute(0, 2, 3, 1)
+    assert prepared.dtype == images.dtype
+    torch.testing.assert_close(prepared, images, atol=1e-5, rtol=0)
+    expected = F.normalize(compared(model, people_batch()), dim=1)
+    torch.testing.assert_close(exported(images), expected, atol=1e-5, rtol=0)
+
+
+def test_inputs_that_do_not_exist():
+    for options in (dict(input='rgb'), dict(layout='CHW')):
+        with pytest.raises(ValueError, match="'rgb'|'CHW'"):
+            ExportableModel(people_model(), **options)
+
+
+def test_resizes_and_cuts_the_margin():
+    model, images = people_model(), rgb(people_batch())
+    expected = ExportableModel(model)(images)
+    # Twice the size by repetition, and a margin of a quarter on each side.
+    large = images.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    exported = ExportableModel(model, input_size=(64, 32))
+    shrunk = F.interpolate(large.float(), (32, 16), mode='bilinear', antialias=True)
+    torch.testing.assert_close(exported(large), ExportableModel(model)(shrunk), atol=1e-5, rtol=0)
+    framed = F.pad(images, (8, 8, 16, 16), value=200)
+    exported = ExportableModel(model, input_size=(64, 32), margin=(0.5, 0.5))
+    torch.testing.assert_close(exported(framed), expected, atol=1e-5, rtol=0)
+    assert ExportInfo.from_json(exported.info.to_json()) == exported.info
 
 
 @pytest.mark.parametrize('flip', [False, True])
@@ -77,10 +122,10 @@ def test_model_is_left_alone(model):
 
 
 def test_describes_itself():
-    info = ExportableModel(people_model(), config='vit', flip=True).info
-    assert (info.config, info.input_size, info.channel_order) == ('vit', (32, 16), 'RGB')
+    info = ExportableModel(people_model(), config='vit', license='MIT', flip=True).info
+    assert (info.config, info.input_size, info.license) == ('vit', (32, 16), 'MIT')
     assert (info.mean, info.std) == ((120.0, 110.0, 100.0), (60.0, 50.0, 40.0))
-    assert (info.raw_input, info.normalize, info.flip, info.feature_dim) == (True, True, True, 32)
+    assert (info.input, info.normalize, info.flip, info.feature_dim) == ('uint8', True, True, 32)
     assert ExportInfo.from_json(info.to_json()) == info
     assert json.loads(info.to_json())['passreid'] == __version__
 

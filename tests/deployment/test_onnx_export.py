@@ -26,7 +26,10 @@ def assert_equals_torch(path, model):
 
 CASES = [
     ('pass', {}),
-    ('reid', dict(flip=True, normalize=False, raw_input=False, image_size=(48, 24))),
+    (
+        'reid',
+        dict(flip=True, normalize=False, input='unit', image_size=(48, 24), input_size=(64, 40)),
+    ),
     pytest.param('cluster', {}, marks=pytest.mark.slow),
     pytest.param('ics', {}, marks=pytest.mark.slow),
 ]

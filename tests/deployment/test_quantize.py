@@ -52,7 +52,10 @@ def test_describes_itself(floats, integers):
     assert (after.config, after.input_size, after.feature_dim) == ('vit', (32, 16), 256)
 
 
-@pytest.mark.parametrize('options', [dict(reduce_range=True), dict(per_channel=False)])
+OPTIONS = [dict(reduce_range=True), dict(per_channel=False), dict(images=rgb(people_batch(9)))]
+
+
+@pytest.mark.parametrize('options', OPTIONS)
 def test_options(floats, integers, tmp_path, options):
     cosine = quantize_onnx(floats, tmp_path / 'other.onnx', **options)
     assert 0.9 < cosine < integers[1]

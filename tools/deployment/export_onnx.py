@@ -1,29 +1,25 @@
 """Write a model as an ONNX file that makes features of images.
 
-The file takes any number of images of the config's size, and is compared with torch before it is
-written.
+The file takes any number of images as a tracker feeds them, and is compared with torch before it
+is written.
 
 Example:
     python tools/deployment/export_onnx.py configs/supervised/vit-t8_synthetic.py \
-        work_dirs/vit-t8_synthetic/epoch_30.pth --out model.onnx
+        work_dirs/vit-t8_synthetic/epoch_30.pth --for boxmot --out model.onnx
 """
 
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from pathlib import Path
+from typing import Any
 
-import torch
-from mmengine.config import Config
-from mmengine.dataset import Compose
-from mmengine.registry import DefaultScope
-from mmengine.utils import scandir
-from torch import Tensor
+from folder_images import folder_images
 
 from passreid.apis import get_model, load_config
-from passreid.apis.inference_pipeline import inference_pipeline
-from passreid.deployment import ExportableModel, ExportInfo, export_onnx
+from passreid.deployment import ExportableModel, export_onnx
+from passreid.deployment.exportable_model import INPUTS
+from passreid.deployment.trackers import TRACKERS, ultralytics_margin
 from passreid.utils.config_options import add_config_options, apply_config_options
 
-IMAGES = ('.bmp', '.jpeg', '.jpg', '.png', '.webp')
 # Enough to tell a mistake.
 MAX_CHECKED = 64
 
@@ -39,29 +35,26 @@ def parse_args() -> Namespace:
     text = 'features as they are (default: of unit length)'
     option('--no-normalize', dest='normalize', action='store_false', help=text)
     inputs = parser.add_mutually_exclusive_group()
-    text = 'the file takes RGB values from 0 to 255 and normalises them itself (default)'
-    inputs.add_argument('--raw-input', action='store_true', default=True, help=text)
-    text = 'the caller has normalised the images by mean and std'
-    inputs.add_argument('--normalized-input', dest='raw_input', action='store_false', help=text)
+    text = 'the program that will run the file, which decides on --input (default: plain)'
+    inputs.add_argument('--for', dest='tracker', choices=TRACKERS, default='plain', help=text)
+    text = 'pixels: RGB or BGR from 0 to 255 in uint8; in float32 RGB / 255, RGB normalised as for '
+    text += "ImageNet, or with the model's mean and std"
+    inputs.add_argument('--input', choices=INPUTS, help=text)
+    size: dict[str, Any] = dict(type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'))
+    text = "of the images that are fed and then resized in the file (default: the model's)"
+    option('--input-size', **size, help=text)
+    text = 'typical box in your frames, in pixels: the margin that Ultralytics adds is cut off'
+    option('--box-size', **size, help=text)
+    option('--license', default='', help='licence of the weights, written into the file')
     option('--flip', action='store_true', help='average in the mirror image of each image')
     text = f'compare the features of images of this folder, too (the first {MAX_CHECKED})'
     option('--check-images', metavar='FOLDER', help=text)
     option('--opset', type=int, default=18, help='version of the operators, from 18')
     add_config_options(parser)
-    return parser.parse_args()
-
-
-def load_images(cfg: Config, info: ExportInfo, folder: Path) -> Tensor:
-    """Load the first images of a folder as a test does, for a file to take."""
-    paths = sorted(scandir(folder, IMAGES, recursive=True, case_sensitive=False))[:MAX_CHECKED]
-    if not paths:
-        raise FileNotFoundError(f'--check-images: there are no images in {folder}')
-    with DefaultScope.overwrite_default_scope('passreid'):
-        load = Compose(inference_pipeline(cfg))
-    images = torch.stack([load(dict(img_path=str(folder / path)))['inputs'] for path in paths])
-    # In the order of the channels that the model sees after its data preprocessor.
-    to_rgb = cfg.model.get('data_preprocessor', {}).get('to_rgb')
-    return info.prepare((images.flip(1) if to_rgb else images).float())
+    args = parser.parse_args()
+    if args.box_size and args.tracker != 'ultralytics':
+        parser.error('--box-size is for --for ultralytics alone: other programs add no margin')
+    return args
 
 
 def main() -> None:
@@ -69,16 +62,23 @@ def main() -> None:
     args = parse_args()
     cfg = load_config(args.config)
     apply_config_options(cfg, args)
+    tracker = TRACKERS[args.tracker]
     model = ExportableModel(
         get_model(cfg, None if args.checkpoint == 'none' else args.checkpoint),
         normalize=args.normalize,
-        raw_input=args.raw_input,
         flip=args.flip,
+        input_size=args.input_size,
+        margin=ultralytics_margin(args.box_size) if args.box_size else (0.0, 0.0),
         config=Path(args.config).stem,
+        license=args.license,
+        **(dict(input=args.input) if args.input else tracker.options),
     )
-    images = args.check_images and load_images(cfg, model.info, Path(args.check_images))
+    images = args.check_images and folder_images(model.info, args.check_images, MAX_CHECKED)
     difference = export_onnx(model, args.out, opset=args.opset, images=images)
     print(f'{args.out}: {model.info}\nFeatures differ from those of torch by {difference:.1e}.')
+    if not args.input:
+        height, width = model.info.input_size
+        print(f'To run it:\n{tracker.usage.format(path=args.out, height=height, width=width)}')
 
 
 if __name__ == '__main__':

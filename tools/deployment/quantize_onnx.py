@@ -9,7 +9,11 @@ Example:
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from pathlib import Path
 
-from passreid.deployment import quantize_onnx
+from folder_images import folder_images
+
+from passreid.deployment import ExportedModel, quantize_onnx
+
+MOST = 256
 
 
 def parse_args() -> Namespace:
@@ -19,6 +23,8 @@ def parse_args() -> Namespace:
     option('model', help='file of tools/deployment/export_onnx.py')
     option('--out', required=True, metavar='FILE', help='the file to write')
     text = 'weights of 7 bits, for processors without VNNI instructions (before about 2019)'
+    text = f'measure the ranges of activations once, on images of this folder (the first {MOST})'
+    option('--calibrate', metavar='FOLDER', help=text)
     option('--reduce-range', action='store_true', help=text)
     option('--per-tensor', action='store_true', help='one scale for each weight, not each column')
     return parser.parse_args()
@@ -27,13 +33,19 @@ def parse_args() -> Namespace:
 def main() -> None:
     """Quantise, and say what was written."""
     args = parse_args()
+    images = args.calibrate and folder_images(ExportedModel(args.model).info, args.calibrate, MOST)
     cosine = quantize_onnx(
-        args.model, args.out, per_channel=not args.per_tensor, reduce_range=args.reduce_range
+        args.model,
+        args.out,
+        per_channel=not args.per_tensor,
+        reduce_range=args.reduce_range,
+        images=images,
     )
     before, after = (Path(path).stat().st_size / 1e6 for path in (args.model, args.out))
     print(
-        f'{args.out}: {after:.1f} MB instead of {before:.1f} MB. For noise, the cosine of features '
-        f'with those of {args.model} is at least {cosine:.4f}.'
+        f'{args.out}: {after:.1f} MB instead of {before:.1f} MB. The cosine of features of '
+        f'{"noise" if images is None else "these images"} with those of {args.model} is at least '
+        f'{cosine:.4f}.'
     )
 
 

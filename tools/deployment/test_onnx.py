@@ -10,6 +10,7 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 
 from passreid.apis import build_runner, load_config, prepare_test
 from passreid.deployment import ExportedTestModel
+from passreid.deployment.runtimes import RUNTIMES
 from passreid.utils import close_process_group
 from passreid.utils.config_options import add_run_options, apply_run_options
 
@@ -22,7 +23,8 @@ def parse_args() -> Namespace:
     option('model', help='file of tools/deployment/export_onnx.py')
     option('--rerank', action='store_true', help='report figures after re-ranking as well')
     option('--out', metavar='DIR', help='save features and rankings, for tools/visualization')
-    option('--threads', type=int, default=0, help='of onnxruntime (default: it chooses)')
+    option('--threads', type=int, default=0, help='of the runtime (default: it chooses)')
+    option('--runtime', choices=RUNTIMES, default='onnxruntime', help='default: onnxruntime')
     add_run_options(parser)
     return parser.parse_args()
 
@@ -37,6 +39,7 @@ def main() -> None:
         path=args.model,
         data_preprocessor=cfg.model.data_preprocessor,
         num_threads=args.threads,
+        runtime=args.runtime,
     )
     prepare_test(cfg, None, out=args.out, rerank=args.rerank)
     runner = build_runner(cfg)
