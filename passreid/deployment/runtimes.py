@@ -93,7 +93,7 @@ def _openvino(path: str, num_threads: int, precision: str) -> Callable[[np.ndarr
     return lambda images: model(images, share_outputs=False)[0]
 
 
-RUNTIMES = {
+RUNTIMES: dict[str, Callable] = {
     'onnxruntime': _onnxruntime,
     'openvino': partial(_openvino, precision='f32'),
     'openvino-bf16': partial(_openvino, precision='bf16'),
