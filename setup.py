@@ -8,7 +8,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 # What only some programs need: each has a file in requirements/.
-EXTRAS = ('search', 'export', 'demo', 'optional')
+EXTRAS = ('search', 'export', 'tracks', 'demo', 'optional')
 
 
 class BuildWithConfigs(build_py):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from passreid.models.converters import load_weights
 from passreid.models.tta import FlipTTAModel
 from passreid.registry import TRANSFORMS, register_all_modules
 from passreid.search import Gallery, GalleryRecord, LocalStore, Match, SearchFilter
+from passreid.tracks.frames import crop_boxes
 from passreid.utils.device import array_device
 from passreid.visualization import RankedItem, RankedQuery, draw_rank_list, write_png
 
@@ -165,6 +167,20 @@ class ReIDInferencer(BaseInferencer):
         """
         batches = self.preprocess(list_inputs(inputs), batch_size)
         return np.concatenate([unit_features(self.forward(batch.data)) for batch in batches])
+
+    def embed(self, frame: np.ndarray, boxes: Any, margin: float = 0.0) -> np.ndarray:
+        """Extract features of the people in a frame: ``(N, D)`` float32 of unit length.
+
+        Args:
+            frame (np.ndarray): ``(H, W, 3)`` uint8 in BGR, as OpenCV reads it.
+            boxes (np.ndarray | supervision.Detections): ``(N, 4)``: x1, y1, x2, y2 in pixels.
+            margin (float): Share of a box that is added to its height and width. Defaults to 0.
+
+        Raises:
+            ValueError: When a box is empty or outside the frame; names its index.
+        """
+        crops = crop_boxes(frame, boxes, margin)
+        return self.extract(crops) if crops else np.empty((0, self.dim), np.float32)
 
     def index(
         self,

@@ -19,7 +19,8 @@ SUPERSAMPLING = 3
 
 
 @lru_cache(maxsize=512)
-def _person(seed: int, domain: str, split: str, person: int) -> Identity:
+def identity_of(seed: int, domain: str, split: str, person: int) -> Identity:
+    """Return what a person of a split looks like."""
     return sample_identity(generator(seed, domain, split, person), domain)
 
 
@@ -58,7 +59,7 @@ def _add_occluder(canvas: Canvas, view: View, rng: Rng, seed: int, domain: str) 
         yaw, scale = rng.uniform(0, 2 * np.pi), view.scale * rng.uniform(0.92, 1.12)
         origin = view.origin[0] + shift, view.origin[1] + rng.uniform(0, 0.08) * height
         other = View(yaw, view.elevation, scale, view.stretch, origin)
-        person = _person(seed, domain, 'passer-by', int(rng.integers(_PASSERS_BY)))
+        person = identity_of(seed, domain, 'passer-by', int(rng.integers(_PASSERS_BY)))
         draw_figure(canvas, other, person, sample_pose(rng))
 
 
@@ -118,7 +119,7 @@ def render(picture: Picture) -> tuple[np.ndarray, int]:
     left = rng.integers(camera.scene.shape[1] - width)
     canvas = Canvas(camera.scene[top : top + height, left : left + width].copy())
     view = _sample_view(rng, camera, *picture.size)
-    identity = _person(seed, domain, picture.split, picture.person)
+    identity = identity_of(seed, domain, picture.split, picture.person)
     draw_figure(canvas, view, identity, sample_pose(rng))
     _add_occluder(canvas, view, rng, seed, domain)
     ideal = canvas.finish(picture.size, blur=1 + 2 * round(picture.size[0] / 128))

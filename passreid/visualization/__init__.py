@@ -8,6 +8,7 @@ from .part_attention import attention_heights, draw_part_attention, overlay_atte
 from .pictures import png_bytes, similarity_text, thumbnail_uri, time_text, write_png
 from .rank_list import RankedItem, RankedQuery, draw_rank_list
 from .report import QueryResult, Section, Table, html_report, match_page
+from .timeline import Visit, draw_timeline
 
 __all__ = [
     'Curve',
@@ -17,11 +18,13 @@ __all__ = [
     'RunLog',
     'Section',
     'Table',
+    'Visit',
     'attention_heights',
     'draw_contact_sheet',
     'draw_curves',
     'draw_part_attention',
     'draw_rank_list',
+    'draw_timeline',
     'html_report',
     'match_page',
     'overlay_attention',

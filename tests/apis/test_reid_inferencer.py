@@ -5,6 +5,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+import supervision
 import torch
 from mmengine.config import Config
 from tiny_models import save_weights
@@ -297,3 +298,20 @@ def test_pictures(build, base, crops, tmp_path, drawn):
     items = {item.img_path: item for item in drawn[1].items}
     assert tuple(items.pop('array 0').image[0, 0]) == (255, 0, 0)
     assert len(items) == 19 and {item.cam_id for item in items.values()} == {2, 3, 4, 5}
+
+
+def test_people_in_a_frame(build, crops):
+    inferencer = build()
+    frame = np.zeros((60, 100, 3), np.uint8)
+    people = [cv2.imread(str(path)) for path in sorted(crops.glob('*.jpg'))[:2]]
+    height, width = people[0].shape[:2]
+    boxes = []
+    for place, person in enumerate(people):
+        left = 10 + 40 * place
+        frame[5 : 5 + height, left : left + width] = person
+        boxes.append([left, 5, left + width, 5 + height])
+    features = inferencer.embed(frame, supervision.Detections(np.array(boxes, float)))
+    np.testing.assert_allclose(features, inferencer.extract(people), atol=1e-6)
+    assert inferencer.embed(frame, np.empty((0, 4))).shape == (0, 32)
+    with pytest.raises(ValueError, match='box 0 '):
+        inferencer.embed(frame, [[200, 0, 210, 10]])

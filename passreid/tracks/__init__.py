@@ -1,0 +1,1 @@
+"""Tracks of cameras: reading, features, and one identity over all cameras."""

@@ -1,0 +1,133 @@
+"""Find people again over several cameras: from the tracks of each camera to one id a person.
+
+TRACKS are files of MOTChallenge, one a camera: lines of frame,id,left,top,width,height, the rest is
+kept. --frames names for each the video, or the folder of its frames. Nobody is in two tracks of a
+camera at a time; with --travel-times, nobody is faster between two cameras than that.
+
+DIR gets the files of tracks with one id for a person (CAMERA.txt), people.csv (who was where and
+when), and a picture of each person with the times at each camera.
+
+Example:
+    python tools/rendered_scene.py scene
+    python tools/link_tracks.py scene/c1/tracks.txt scene/c2/tracks.txt scene/c3/tracks.txt \
+        --frames scene/c1/img1 scene/c2/img1 scene/c3/img1 --fps 5 --out people \
+        --model configs/supervised/vit-t8_synthetic.py \
+        --weights work_dirs/vit-t8_synthetic/epoch_30.pth
+"""
+
+import csv
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from pathlib import Path
+
+import numpy as np
+
+from passreid import ReIDInferencer
+from passreid.apis.track_features import BOXES, extract_tracks
+from passreid.tracks.linking import cannot_link, link_tracks
+from passreid.tracks.mot import read_tracks, write_tracks
+from passreid.tracks.scores import score_tracks
+from passreid.visualization import Visit, draw_timeline, write_png
+
+
+def parse_args() -> Namespace:
+    """Read the command line."""
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    option = parser.add_argument
+    option('tracks', nargs='+', metavar='TRACKS', help='one file a camera')
+    option('--frames', nargs='+', required=True, help='video or folder of frames of each')
+    option('--model', required=True, metavar='CONFIG', help='config file of the model')
+    option('--weights', required=True, metavar='CHECKPOINT', help='as for tools/test.py')
+    option('--out', type=Path, default=Path('people'), metavar='DIR', help='default: people')
+    option('--names', nargs='+', help='names of the cameras (default: c1 c2 ...)')
+    option('--fps', type=float, default=25.0, help='frames a second (default: 25)')
+    text = 'seconds at which the first frame of each camera was taken (default: 0)'
+    option('--starts', nargs='+', type=float, help=text)
+    text = 'CSV of the least seconds from each camera (rows) to each, 0 where views overlap'
+    option('--travel-times', metavar='FILE', help=text)
+    text = 'largest mean distance of the tracks of a person, 0 to 2 (default: found in the data)'
+    option('--threshold', type=float, help=text)
+    text = 'join tracks by what they look like alone'
+    option('--no-constraints', dest='constraints', action='store_false', help=text)
+    option('--boxes', type=int, default=BOXES, help=f'looked at in a track (default: {BOXES})')
+    option('--margin', type=float, default=0.0, help='share of a box to add around it')
+    option('--truth', nargs='+', help='true tracks of each camera, to print IDF1 and HOTA')
+    args = parser.parse_args()
+    args.names = args.names or [f'c{number}' for number in range(1, len(args.tracks) + 1)]
+    args.starts = args.starts or [0.0] * len(args.tracks)
+    for name in ('frames', 'names', 'starts', 'truth'):
+        given = getattr(args, name)
+        if given is not None and len(given) != len(args.tracks):
+            parser.error(
+                f'--{name} has {len(given)} values, for {len(args.tracks)} files of tracks'
+            )
+    return args
+
+
+def read_travel_times(path: str, cameras: int) -> np.ndarray:
+    """Read a table ``(C, C)`` of seconds."""
+    try:
+        table = np.loadtxt(path, delimiter=',', ndmin=2)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+    if table.shape != (cameras, cameras):
+        raise ValueError(
+            f'{path} has shape {table.shape}; {cameras} cameras need a row and a column each'
+        )
+    return table
+
+
+def main() -> None:
+    """Extract, link, and write what was found."""
+    args = parse_args()
+    found = [read_tracks(path) for path in args.tracks]
+    truth = [read_tracks(path) for path in args.truth or ()]
+    travel = args.travel_times and read_travel_times(args.travel_times, len(found))
+    inferencer = ReIDInferencer(args.model, args.weights)
+    cameras = [
+        extract_tracks(inferencer, tracks, source, args.boxes, args.margin)
+        for tracks, source in zip(found, args.frames, strict=True)
+    ]
+    camera = np.repeat(np.arange(len(cameras)), [len(one.ids) for one in cameras])
+    # A track ends when its last frame does.
+    times = [
+        start + (one.frames - [1, 0]) / args.fps
+        for start, one in zip(args.starts, cameras, strict=True)
+    ]
+    spans = np.concatenate(times)
+    impossible = cannot_link(camera, spans, travel)
+    features = np.concatenate([one.features for one in cameras])
+    linked = link_tracks(features, impossible & args.constraints, args.threshold)
+    people = linked.people + 1
+    how = 'given' if args.threshold is not None else 'best silhouette'
+    print(
+        f'{len(people)} tracks of {len(cameras)} cameras are {people.max()} people '
+        f'(threshold {linked.threshold:.3f}, {how})'
+    )
+    ids = []
+    for number, (name, one, tracks) in enumerate(zip(args.names, cameras, found, strict=True)):
+        ids.append(people[camera == number][np.searchsorted(one.ids, tracks.ids)])
+        write_tracks(args.out / f'{name}.txt', tracks, ids[-1])
+    crops = [crop for one in cameras for crop in one.crops]
+    own = np.concatenate([one.ids for one in cameras])
+    with open(args.out / 'people.csv', 'w', newline='') as stream:
+        writer = csv.writer(stream)
+        writer.writerow(('person', 'camera', 'track', 'start_s', 'end_s'))
+        for track in np.lexsort((spans[:, 0], people)):
+            span = [f'{second:.2f}' for second in spans[track]]
+            writer.writerow((people[track], args.names[camera[track]], own[track], *span))
+    for person in range(1, people.max() + 1):
+        visits = [
+            Visit(int(camera[t]), *spans[t].tolist(), str(own[t]), crops[t][..., ::-1])
+            for t in np.flatnonzero(people == person)
+        ]
+        figure = draw_timeline(f'Person {person}', visits, args.names, float(spans.max()))
+        write_png(figure, args.out / f'person_{person:04d}.png')
+    print(f'Tracks, people.csv and a picture of each person are in {args.out}')
+    if truth:
+        linked_tracks = [one._replace(ids=i) for one, i in zip(found, ids, strict=True)]
+        scores = score_tracks(truth, linked_tracks)
+        print('  '.join(f'{name} {value:.1f}' for name, value in scores.items()))
+
+
+if __name__ == '__main__':
+    main()
