@@ -4,14 +4,19 @@ from passreid.models.converters import load_weights
 
 from .build_runner import build_runner, load_config
 from .get_model import get_model
+from .hub import from_pretrained, push_to_hub, save_pretrained, save_timm
 from .prepare_test import prepare_test
 from .reid_inferencer import ReIDInferencer
 
 __all__ = [
     'ReIDInferencer',
     'build_runner',
+    'from_pretrained',
     'get_model',
     'load_config',
     'load_weights',
     'prepare_test',
+    'push_to_hub',
+    'save_pretrained',
+    'save_timm',
 ]
