@@ -49,7 +49,7 @@ def test_group_of_each_launcher(environment, tmp_path, launcher):
 
 
 def test_missing_launcher_is_named(environment):
-    with pytest.raises(RuntimeError, match='RANK, which torchrun'):
+    with pytest.raises(RuntimeError, match='^RANK .* pytorch'):
         init_cpu_process_group('pytorch')
 
 
@@ -57,7 +57,6 @@ def test_missing_launcher_is_named(environment):
     ('launcher', 'given', 'port'),
     [
         ('pytorch', dict(SLURM_JOB_ID='7'), '29500'),
-        ('slurm', {}, '29500'),
         ('slurm', dict(SLURM_JOB_ID='30007'), '15007'),
         ('slurm', dict(SLURM_JOB_ID='30007', SLURM_STEP_ID='2'), '15009'),
         ('slurm', dict(SLURM_JOB_ID='30007', MASTER_PORT='1234'), '1234'),
@@ -87,7 +86,9 @@ def outcome(work, timeout):
     try:
         return run_in_first(work, 'Counting', timeout, 'timeout of Counter')
     except Exception as error:
-        return f'{type(error).__name__}: {error}'
+        return f'{type(error).__name__}: {error}'.splitlines()[0] + ' '.join(
+            getattr(error, '__notes__', ())
+        )
 
 
 def count(seconds):
@@ -112,4 +113,4 @@ def test_others_wait_for_the_first_as_long_as_they_are_told(tmp_path):
     assert first[1] == second[1] == 'IndexError: list index out of range'
     # The first one notices that the others have left.
     assert first[2].startswith('RuntimeError')
-    assert second[2].startswith('TimeoutError: Counting') and 'timeout of Counter' in second[2]
+    assert second[2].startswith('RuntimeError') and 'timeout of Counter' in second[2]

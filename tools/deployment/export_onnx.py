@@ -21,7 +21,7 @@ from torch import Tensor
 from passreid.apis import get_model, load_config
 from passreid.apis.inference_pipeline import inference_pipeline
 from passreid.deployment import ExportableModel, ExportInfo, export_onnx
-from passreid.utils.config_options import add_config_options, apply_config_options
+from passreid.utils.config import add_config_options, apply_config_options
 
 IMAGES = ('.bmp', '.jpeg', '.jpg', '.png', '.webp')
 # Enough to tell a mistake.

@@ -11,7 +11,7 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from passreid.apis import build_runner, load_config, prepare_test
 from passreid.deployment import ExportedTestModel
 from passreid.utils import close_process_group
-from passreid.utils.config_options import add_run_options, apply_run_options
+from passreid.utils.config import add_run_options, apply_run_options
 
 
 def parse_args() -> Namespace:
