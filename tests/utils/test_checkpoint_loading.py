@@ -76,7 +76,6 @@ def test_files_of_mmengine_and_dino_load(saved):
         (np.array([{}, None], object), 'numpy.dtypes'),
         (torch.nn.Linear(1, 1), 'Linear'),
         (Call(os.getcwd), 'getcwd'),
-        (Call(getattr, HistoryBuffer, '__init__'), 'attribute .* not allowed'),
         (Call(getattr, HistoryBuffer, '__subclasses__'), 'attribute .* not allowed'),
         (Call(getattr, np.ndarray, 'mean'), 'attribute .* not allowed'),
         (Call(getattr, torch.nn.Linear, 'forward'), 'Linear'),
@@ -134,19 +133,13 @@ def test_an_address_is_read(saved, served, tmp_path):
     assert read_checkpoint(f'{served}/other/file.pth')['weight'].tolist() == [1]
 
 
-@pytest.mark.parametrize('damage', [0, 10, 300, 1000, -200, 'a byte'])
-@pytest.mark.parametrize('name', ['new.pth', 'legacy.pth', 'a.safetensors'])
-def test_damaged_file_is_named(tmp_path, name, damage):
-    path = tmp_path / name
-    if path.suffix == '.safetensors':
-        save_file(WEIGHTS, path)
-    else:
-        torch.save(WEIGHTS, path, _use_new_zipfile_serialization=name == 'new.pth')
-    data = path.read_bytes()
-    place = data.index(b'weight')
-    broken = data[:place] + b'\xff' + data[place + 1 :] if damage == 'a byte' else data[:damage]
-    path.write_bytes(broken)
-    with pytest.raises((RuntimeError, UnsafeCheckpointError), match=str(path)):
+@pytest.mark.parametrize('length', [0, 300, -200])
+@pytest.mark.parametrize('save', [torch.save, save_file])
+def test_truncated_file_is_named(tmp_path, save, length):
+    path = tmp_path / f'a.{"pth" if save is torch.save else "safetensors"}'
+    save(WEIGHTS, path)
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(RuntimeError, match=f'{path} cannot be read'):
         read_checkpoint(path)
 
 
