@@ -10,6 +10,7 @@ import pytest
 import torch
 import toy_models
 from mmengine.logging import MMLogger
+from mmengine.logging.logger import FilterDuplicateWarning
 
 REFERENCE = Path(__file__).parent / 'data' / 'reference'
 
@@ -55,6 +56,7 @@ def log(tmp_path_factory):
     """Read what was logged so far, by forked workers too."""
     file = tmp_path_factory.mktemp('log') / 'log.txt'
     handler = logging.FileHandler(file)
+    handler.addFilter(FilterDuplicateWarning())  # As those of mmengine have it.
     logger = MMLogger.get_current_instance()
     logger.addHandler(handler)
     yield file.read_text

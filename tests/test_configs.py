@@ -114,8 +114,7 @@ def test_model_and_transforms_take_their_arguments(path):
 
 
 @configs()
-def test_images_have_the_size_of_the_model(path, tmp_path, log, monkeypatch):
-    monkeypatch.setattr('passreid.utils.messages._shown', set())
+def test_images_have_the_size_of_the_model(path, tmp_path, log):
     cv2.imwrite(str(tmp_path / 'crop.png'), np.zeros((130, 60, 3), np.uint8))
     config = Config.fromfile(path)
     height, width = config.model.backbone.img_size

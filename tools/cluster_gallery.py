@@ -24,7 +24,7 @@ from passreid.clustering import cluster_pseudo_labels, cluster_statistics
 from passreid.datasets.transforms import LoadPersonImage
 from passreid.engine import extract_features
 from passreid.evaluation.metrics.progress_log import ProgressLog
-from passreid.utils.config_options import ConfigOptions, merge_options
+from passreid.utils.config import add_config_options, merge_options
 from passreid.utils.device import array_device
 from passreid.utils.messages import printable
 from passreid.visualization import draw_contact_sheet, write_png
@@ -56,8 +56,7 @@ def parse_args() -> Namespace:
     option('--search', choices=('exact', 'faiss'), default='exact', help=text)
     option('--max-tiles', type=int, default=60, help='most images of a contact sheet')
     option('--work-dir', help='folder of the log (default: work_dirs/NAME of the config)')
-    pairs = dict(nargs='+', action=ConfigOptions, default={}, metavar='KEY=VALUE')
-    option('--cfg-options', help='override entries of the config', **pairs)
+    add_config_options(parser, data_root=False)
     args = parser.parse_args()
     if not 0 < args.eps < 1:
         parser.error('--eps must lie between 0 and 1')

@@ -30,7 +30,7 @@ from passreid.apis.gallery_index import record_path
 from passreid.apis.inference_pipeline import list_inputs
 from passreid.datasets.folder_reid import parse_id
 from passreid.search import FieldValue, Gallery, GalleryRecord, SearchFilter, open_store
-from passreid.utils.atomic_file import write_text_atomically
+from passreid.utils.atomic_file import atomic_file
 from passreid.utils.messages import printable
 from passreid.visualization import QueryResult, Table, match_page, similarity_text, time_text
 
@@ -207,7 +207,8 @@ def run_query(args: Namespace) -> None:
     if args.out:
         written[args.out] = match_page(results, [f'{size} images in {store.where}.', asked(args)])
     for path, text in written.items():
-        write_text_atomically(text, path)
+        with atomic_file(path) as file:
+            file.write(text.encode())
         print(f'Wrote {path}')
 
 

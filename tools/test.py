@@ -6,7 +6,7 @@ from torch.distributed.elastic.multiprocessing.errors import record
 
 from passreid.apis import build_runner, load_config, prepare_test
 from passreid.utils import close_process_group
-from passreid.utils.config_options import add_run_options, apply_run_options
+from passreid.utils.config import add_run_options, apply_run_options
 from passreid.utils.distributed import unwrap_model
 
 

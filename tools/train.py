@@ -10,7 +10,7 @@ from passreid.apis import build_runner, load_config
 from passreid.apis.fit_config import enable_mixed_precision
 from passreid.engine import Preempted
 from passreid.utils import close_process_group
-from passreid.utils.config_options import add_run_options, apply_run_options
+from passreid.utils.config import add_run_options, apply_run_options
 
 
 def parse_args() -> argparse.Namespace:

@@ -137,7 +137,7 @@ def _start_processes(cfg: Config) -> None:
     choose_port(cfg.launcher)
     if not has_accelerator():
         dist_cfg = cfg.get('env_cfg', {}).get('dist_cfg', {})
-        init_cpu_process_group(cfg.launcher, dist_cfg.get('timeout'))
+        init_cpu_process_group(cfg.launcher, dist_cfg.get('timeout', 1800))
 
 
 def _choose_checkpoint(cfg: Config) -> list[str]:

@@ -15,7 +15,7 @@ from torch import nn
 from passreid.models.backbones import PartViT
 from passreid.models.converters import load_weights, to_vit_checkpoint
 from passreid.registry import name_types
-from passreid.utils.atomic_file import atomic_file, write_text_atomically
+from passreid.utils.atomic_file import atomic_file
 from passreid.version import __version__
 
 from .fit_config import drop_pretrained
@@ -53,7 +53,7 @@ def save_pretrained(
         Path: The folder.
     """
     folder, cfg = Path(folder), model._config
-    content = dict(
+    content: dict[str, Any] = dict(
         library_name='passreid',
         passreid=__version__,
         name=name or Path(cfg.filename or type(model).__name__).stem,
@@ -66,7 +66,7 @@ def save_pretrained(
     weights = {k: v.detach().cpu().clone().contiguous() for k, v in model.state_dict().items()}
     _write(folder, weights, text)
     card = _card(content['name'], license, data, recipe, figures or {}, 'passreid')
-    write_text_atomically(card, folder / CARD)
+    (folder / CARD).write_text(card)
     return folder
 
 
@@ -201,7 +201,7 @@ def save_timm(model: BaseModel, folder: str | Path, **card: Any) -> Path:
     text = {key: card.get(key, '') for key in ('license', 'data', 'recipe')}
     _write(Path(folder), weights, json.dumps(content, indent=2))
     page = _card(name, **text, figures=card.get('figures') or {}, library='timm')
-    write_text_atomically(page, Path(folder) / CARD)
+    (Path(folder) / CARD).write_text(page)
     return Path(folder)
 
 
@@ -210,7 +210,7 @@ def _write(folder: Path, weights: dict[str, torch.Tensor], config: str) -> None:
     weights = {name: value.contiguous() for name, value in weights.items()}
     with atomic_file(folder / WEIGHTS) as file:
         file.write(save(weights, {'format': 'pt', 'config': config}))
-    write_text_atomically(config, folder / CONFIG)
+    (folder / CONFIG).write_text(config)
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import zipfile
 from pathlib import Path
 
-from passreid.utils.atomic_file import read_last_checkpoint
 from passreid.utils.checkpoint_loading import load_checkpoint_file
 
 
@@ -23,7 +22,8 @@ def latest_checkpoint(work_dir: str | Path) -> tuple[str | None, str]:
         FileNotFoundError: When ``last_checkpoint`` names a file that is gone and there is no other.
         RuntimeError: When there are checkpoints and none is whole.
     """
-    named = read_last_checkpoint(work_dir)
+    pointer = Path(work_dir) / 'last_checkpoint'
+    named = pointer.read_text(errors='replace').strip('\0 \n') if pointer.is_file() else None
     if named and '://' in named:
         return named, ''
     # That in the work directory first: a copied directory names a file of the original.

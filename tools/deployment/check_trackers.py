@@ -25,7 +25,7 @@ from passreid.deployment import ExportableModel, export_onnx
 from passreid.deployment.trackers import TRACKERS, ultralytics_margin
 from passreid.evaluation.functional import rank_features
 from passreid.registry import DATASETS
-from passreid.utils.config_options import add_config_options, apply_config_options
+from passreid.utils.config import add_config_options, apply_config_options
 
 PROGRAM = Path(__file__).with_name('tracker_features.py')
 

@@ -18,7 +18,7 @@ from passreid.apis import get_model, load_config
 from passreid.deployment import ExportableModel, export_onnx
 from passreid.deployment.exportable_model import INPUTS
 from passreid.deployment.trackers import TRACKERS, ultralytics_margin
-from passreid.utils.config_options import add_config_options, apply_config_options
+from passreid.utils.config import add_config_options, apply_config_options
 
 # Enough to tell a mistake.
 MAX_CHECKED = 64

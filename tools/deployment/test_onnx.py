@@ -12,7 +12,7 @@ from passreid.apis import build_runner, load_config, prepare_test
 from passreid.deployment import ExportedTestModel
 from passreid.deployment.runtimes import RUNTIMES
 from passreid.utils import close_process_group
-from passreid.utils.config_options import add_run_options, apply_run_options
+from passreid.utils.config import add_run_options, apply_run_options
 
 
 def parse_args() -> Namespace:

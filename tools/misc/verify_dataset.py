@@ -27,7 +27,7 @@ from passreid.datasets.storage.decoding import BadImageError
 from passreid.datasets.transforms import LoadPersonImage
 from passreid.registry import DATASETS, TRANSFORMS, type_of
 from passreid.utils import register_all_modules
-from passreid.utils.config_options import add_config_options, apply_config_options
+from passreid.utils.config import add_config_options, apply_config_options
 from passreid.utils.device import num_usable_cpus
 from passreid.utils.messages import printable
 from passreid.visualization import Table

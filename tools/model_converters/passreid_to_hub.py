@@ -12,7 +12,7 @@ Example:
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 
 from passreid.apis import get_model, load_config, push_to_hub, save_pretrained, save_timm
-from passreid.utils.config_options import add_config_options, apply_config_options
+from passreid.utils.config import add_config_options, apply_config_options
 
 
 def figure(text: str) -> tuple[str, float]:

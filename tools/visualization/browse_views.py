@@ -23,7 +23,7 @@ from passreid.apis import load_config
 from passreid.datasets.transforms import part_areas
 from passreid.registry import DATASETS, MODELS, TRANSFORMS, type_of
 from passreid.utils import register_all_modules
-from passreid.utils.config_options import add_config_options, apply_config_options
+from passreid.utils.config import add_config_options, apply_config_options
 from passreid.visualization import write_png
 
 AREA_COLORS = ('#d81b60', '#1e88e5', '#e6a700', '#43a047', '#8e24aa', '#6d4c41')

@@ -22,7 +22,7 @@ from passreid.datasets.storage.image_files import list_images
 from passreid.models import PartViT
 from passreid.registry import DATASETS, MODELS
 from passreid.utils import register_all_modules
-from passreid.utils.config_options import add_config_options, apply_config_options
+from passreid.utils.config import add_config_options, apply_config_options
 from passreid.visualization import draw_part_attention, write_png
 
 

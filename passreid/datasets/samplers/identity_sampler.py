@@ -4,9 +4,9 @@ import logging
 from collections.abc import Sized
 
 import numpy as np
+from mmengine.logging import print_log
 
 from passreid.registry import DATA_SAMPLERS
-from passreid.utils.messages import log_once
 
 from .resumable_sampler import GroupedSampler, read_column
 
@@ -63,10 +63,11 @@ class IdentitySampler(GroupedSampler):
                 'batch_size or more images_per_id'
             )
         if self.ids_per_batch == 1:
-            log_once(
-                logging.WARNING,
+            print_log(
                 f'batch_size={batch_size} with images_per_id={images_per_id} makes batches of one '
                 'id: a triplet loss has no negatives and learns nothing; use a larger batch_size',
+                'current',
+                logging.WARNING,
             )
         self._groups = np.maximum(self._counts // images_per_id, 1)
         # Ids of what is scheduled at once: a step of all ranks, or else a batch of one.

@@ -12,8 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from mmengine.dist import is_main_process
+from mmengine.logging import print_log
 
-from passreid.utils.messages import log_once, printable
+from passreid.utils.messages import printable
 
 IMAGE_EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 # Pictures that are not read; to pass over them without a word would lose them.
@@ -66,10 +67,11 @@ def _images(folder: str, names: list[str]) -> list[str]:
     visible = [name for name in names if not name.startswith('.')]
     others = [name for name in visible if name.lower().endswith(_OTHER_EXTENSIONS)]
     if others:
-        log_once(
-            logging.WARNING,
+        print_log(
             f'{len(others)} pictures in {folder} are left out, for they are none of '
             f'{", ".join(IMAGE_EXTENSIONS)}: {", ".join(map(printable, others[:3]))}',
+            'current',
+            logging.WARNING,
         )
     return [name for name in visible if name.lower().endswith(IMAGE_EXTENSIONS)]
 
@@ -80,10 +82,11 @@ def warn_of_duplicates(paths: Sequence[str], pids: Sequence[int], source: str) -
         first = groups[0][0]
         pair = first, next(index for index in groups[0] if pids[index] != pids[first])
         example = ' = '.join(f'{printable(paths[i])} (id {pids[i]})' for i in pair)
-        log_once(
-            logging.WARNING,
+        print_log(
             f'{source} has {len(groups)} pictures, byte for byte, under several ids, in '
             f'{sum(map(len, groups))} files; all are kept. The first: {example}',
+            'current',
+            logging.WARNING,
         )
 
 

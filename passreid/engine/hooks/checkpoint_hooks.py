@@ -14,7 +14,7 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
 from passreid.registry import HOOKS
-from passreid.utils.atomic_file import remove_partial_files, write_last_checkpoint
+from passreid.utils.atomic_file import PARTIAL, atomic_file
 
 from ..loops import can_resume_at
 
@@ -40,7 +40,8 @@ class SafeCheckpointHook(CheckpointHook):
         super().before_train(runner)
         if is_main_process():
             for folder in {runner.work_dir, self.out_dir}:
-                for path in remove_partial_files(folder):
+                for path in Path(folder).glob(f'*{PARTIAL}'):
+                    path.unlink()
                     runner.logger.warning(f'Removed {path}, which a killed run left half-written.')
 
     def after_train_iter(self, runner: Runner, *args, **kwargs) -> None:
@@ -82,7 +83,8 @@ class SafeCheckpointHook(CheckpointHook):
             meta=meta,
         )
         if is_main_process():
-            write_last_checkpoint(runner.work_dir, self.last_ckpt)
+            with atomic_file(Path(runner.work_dir) / 'last_checkpoint') as file:
+                file.write(self.last_ckpt.encode())
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, float]) -> None:
         if not hasattr(self, 'file_backend'):  # A validation on its own.

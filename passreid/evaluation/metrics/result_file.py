@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from passreid.utils.atomic_file import atomic_file, write_text_atomically
+from passreid.utils.atomic_file import atomic_file
 
 RESULT_NAME, FIGURES_NAME = 'result.npz', 'metrics.json'
 _SAMPLES = ('is_query', 'img_paths', 'pids', 'cam_ids')
@@ -49,7 +49,8 @@ def save_result(
     """Write arrays and figures to their files in a folder, each whole or not at all."""
     with atomic_file(Path(folder) / RESULT_NAME) as file:
         np.savez(file, **arrays)
-    write_text_atomically(json.dumps(dict(figures), indent=2) + '\n', Path(folder) / FIGURES_NAME)
+    with atomic_file(Path(folder) / FIGURES_NAME) as file:
+        file.write(f'{json.dumps(dict(figures), indent=2)}\n'.encode())
 
 
 def load_result(folder: str | Path, rerank: bool = False) -> SavedResult:

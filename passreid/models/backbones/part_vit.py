@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 from mmcv.cnn.bricks import DropPath
+from mmengine.logging import print_log
 from mmengine.model.weight_init import PretrainedInit, trunc_normal_, update_init_info
 from mmpretrain.models import VisionTransformer
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from passreid.registry import MODELS
-from passreid.utils.messages import log_once
 
 from ..converters import GRID_KEY, fit_part_vit, load_weights
 from ..layers import (
@@ -218,11 +218,12 @@ class PartViT(VisionTransformer):
         # Without parts, those of another size in training may be local views.
         whole = part_ids is None and (self.num_parts or not self.training)
         if whole and not torch.compiler.is_compiling() and x.shape[2:] != tuple(self.img_size):
-            log_once(
-                logging.WARNING,
+            print_log(
                 f'Images are {x.shape[2]}x{x.shape[3]} pixels (height x width), img_size of the '
                 f'backbone is {self.img_size[0]}x{self.img_size[1]}: positions are resized; change '
                 'img_size or the sizes in the pipeline',
+                'current',
+                logging.WARNING,
             )
         patches, grid = self.patch_embed(x)
         patches = patches + resize_table(

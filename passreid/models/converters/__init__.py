@@ -1,5 +1,6 @@
 """Weights of any origin: read, flatten, recognise, convert, fit, load, report."""
 
+from . import addresses  # noqa: F401  (registers them)
 from .fit_part_vit import fit_part_vit
 from .flatten import flatten
 from .load import fill_model, load_weights

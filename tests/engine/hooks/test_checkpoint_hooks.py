@@ -11,7 +11,7 @@ from tiny_runs import Kill, KilledError
 from passreid.apis import build_runner
 from passreid.engine import Preempted, SafeCheckpointHook
 from passreid.engine.hooks import checkpoint_hooks
-from passreid.utils.atomic_file import read_last_checkpoint
+from passreid.utils.atomic_file import PARTIAL, atomic_file
 
 
 @pytest.fixture(autouse=True)
@@ -79,17 +79,22 @@ def assert_same_weights(own, other):
 
 def test_the_last_one_is_there_until_the_next_one_stands(toy_config, tmp_path, monkeypatch):
     """The best one, too."""
-    seen, write = [], checkpoint_hooks.write_last_checkpoint
+    seen = []
 
-    def look(work_dir, checkpoint):
-        seen.append((checkpoints(work_dir), read_last_checkpoint(work_dir)))
-        write(work_dir, checkpoint)
+    def look(pointer):
+        seen.append((checkpoints(pointer.parent), pointer.read_text() if seen else None))
+        return atomic_file(pointer)
 
-    monkeypatch.setattr(checkpoint_hooks, 'write_last_checkpoint', look)
+    monkeypatch.setattr(checkpoint_hooks, 'atomic_file', look)
+    (tmp_path / 'run').mkdir()
+    left = [tmp_path / 'run' / f'iter_1{end}' for end in (PARTIAL, '.partial')]
+    for path in left:
+        path.touch()
     train(config(toy_config, max_keep_ckpts=1, interval=1, by_epoch=False))
     assert seen[0] == (['iter_1.pth'], None)
     assert seen[1] == (['iter_1.pth', 'iter_2.pth'], str(tmp_path / 'run' / 'iter_1.pth'))
     assert checkpoints(tmp_path / 'run') == ['iter_8.pth']
+    assert [path.exists() for path in left] == [False, True]
     seen.clear()
     cfg = best_config(toy_config) | {'work_dir': str(tmp_path / 'best')}
     train(cfg, FigureHook([0.1, 0.3, 0.2, 0.4]))

@@ -95,8 +95,7 @@ def test_activation_checkpointing_changes_nothing():
 
 class TestImageSize:
     @pytest.fixture
-    def warnings(self, log, monkeypatch):
-        monkeypatch.setattr('passreid.utils.messages._shown', set())
+    def warnings(self, log):
         return lambda: [line for line in log().splitlines() if 'pixels' in line]
 
     @pytest.mark.parametrize('stem', ['patch', 'ics'])

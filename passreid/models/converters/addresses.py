@@ -1,0 +1,27 @@
+"""Addresses of weights besides those of mmengine: the hub of Hugging Face, and timm's names."""
+
+from typing import Any
+
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import Tensor
+
+from passreid.utils.checkpoint_loading import load_checkpoint_file
+
+
+@CheckpointLoader.register_scheme('hf://')
+def load_from_hub(address: str, map_location: Any = 'cpu') -> dict[str, Tensor]:
+    """Load ``model.safetensors`` of a repository, ``hf://user/name`` or with ``@revision``."""
+    from huggingface_hub import hf_hub_download
+
+    repo_id, _, revision = address.removeprefix('hf://').partition('@')
+    path = hf_hub_download(repo_id, 'model.safetensors', revision=revision or None)
+    return load_checkpoint_file(path, map_location)
+
+
+@CheckpointLoader.register_scheme('timm://')
+def load_from_timm(address: str, map_location: Any = 'cpu') -> dict[str, Tensor]:
+    """Load the weights that timm has by a name, such as ``timm://vit_small_patch16_224.dino``."""
+    import timm
+
+    name = address.removeprefix('timm://')
+    return timm.create_model(name, pretrained=True, num_classes=0).state_dict()
