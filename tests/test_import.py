@@ -12,6 +12,7 @@ import cv2, mmpretrain.apis, scipy.sparse, torch, yaml
 from mmengine.fileio.io import file_handlers
 from mmengine.registry import DefaultScope
 from mmengine.runner import CheckpointLoader, Runner, activation_checkpointing, checkpoint
+ADDED = 'hf://', 'timm://'
 PARTS = ('datasets', 'engine', 'evaluation', 'models', 'visualization')
 
 
@@ -23,7 +24,8 @@ def load(package, *parts):
 def state():
     loaders = yaml.SafeLoader, yaml.FullLoader, yaml.Loader, yaml.UnsafeLoader
     yield 'yaml', [dict(loader.yaml_constructors) for loader in loaders]
-    yield 'files', [dict(file_handlers), dict(CheckpointLoader._schemes)]
+    schemes = CheckpointLoader._schemes.items()
+    yield 'files', [dict(file_handlers), [one for one in schemes if one[0] not in ADDED]]
     yield 'loading', [torch.load, checkpoint.load_checkpoint]
     yield 'runner', [dict(vars(Runner)), activation_checkpointing.wrap_forward]
     yield 'signals', [signal.getsignal(number) for number in signal.valid_signals()]

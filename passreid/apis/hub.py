@@ -14,6 +14,7 @@ from torch import nn
 
 from passreid.models.backbones import PartViT
 from passreid.models.converters import load_weights, to_vit_checkpoint
+from passreid.models.converters.addresses import hub_file
 from passreid.registry import name_types
 from passreid.utils.atomic_file import atomic_file
 from passreid.version import __version__
@@ -91,7 +92,9 @@ def from_pretrained(source: str | Path, device: str | torch.device | None = None
         >>> model = from_pretrained('hf://user/pass_vit-s16')  # doctest: +SKIP
     """
     if str(source).startswith(HUB):
-        source = download(str(source))
+        for name in (CONFIG, WEIGHTS):
+            folder = Path(hub_file(str(source), name)).parent
+        source = folder
     source = Path(source).expanduser()
     weights = source / WEIGHTS if source.is_dir() else source
     if not weights.is_file():
@@ -127,15 +130,6 @@ def push_to_hub(folder: str | Path, repo_id: str, private: bool = False) -> str:
     api.create_repo(repo_id, private=private, exist_ok=True)
     api.upload_folder(folder_path=str(folder), repo_id=repo_id)
     return f'{HUB}{repo_id}'
-
-
-def download(address: str) -> Path:
-    """Fetch a repository ``hf://user/name@revision`` of the hub, and return its local folder."""
-    from huggingface_hub import snapshot_download
-
-    repo_id, _, revision = address.removeprefix(HUB).partition('@')
-    files = [CONFIG, WEIGHTS, CARD]
-    return Path(snapshot_download(repo_id, revision=revision or None, allow_patterns=files))
 
 
 def save_timm(model: BaseModel, folder: str | Path, **card: Any) -> Path:

@@ -8,14 +8,18 @@ from torch import Tensor
 from passreid.utils.checkpoint_loading import load_checkpoint_file
 
 
-@CheckpointLoader.register_scheme('hf://')
-def load_from_hub(address: str, map_location: Any = 'cpu') -> dict[str, Tensor]:
-    """Load ``model.safetensors`` of a repository, ``hf://user/name`` or with ``@revision``."""
+def hub_file(address: str, name: str) -> str:
+    """Fetch a file of a repository, ``hf://user/name`` or with ``@revision``; return its path."""
     from huggingface_hub import hf_hub_download
 
     repo_id, _, revision = address.removeprefix('hf://').partition('@')
-    path = hf_hub_download(repo_id, 'model.safetensors', revision=revision or None)
-    return load_checkpoint_file(path, map_location)
+    return hf_hub_download(repo_id, name, revision=revision or None)
+
+
+@CheckpointLoader.register_scheme('hf://')
+def load_from_hub(address: str, map_location: Any = 'cpu') -> dict[str, Tensor]:
+    """Load ``model.safetensors`` of a repository; see :func:`hub_file`."""
+    return load_checkpoint_file(hub_file(address, 'model.safetensors'), map_location)
 
 
 @CheckpointLoader.register_scheme('timm://')
