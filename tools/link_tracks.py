@@ -22,11 +22,10 @@ from pathlib import Path
 import numpy as np
 
 from passreid import ReIDInferencer
-from passreid.apis.track_features import BOXES, extract_tracks
-from passreid.tracks.linking import cannot_link, link_tracks
+from passreid.apis.track_features import BOXES, LinkedCameras, link_cameras
 from passreid.tracks.mot import read_tracks, write_tracks
 from passreid.tracks.scores import score_tracks
-from passreid.visualization import Visit, draw_timeline, write_png
+from passreid.visualization import write_png
 
 
 def parse_args() -> Namespace:
@@ -52,8 +51,6 @@ def parse_args() -> Namespace:
     option('--margin', type=float, default=0.0, help='share of a box to add around it')
     option('--truth', nargs='+', help='true tracks of each camera, to print IDF1 and HOTA')
     args = parser.parse_args()
-    args.names = args.names or [f'c{number}' for number in range(1, len(args.tracks) + 1)]
-    args.starts = args.starts or [0.0] * len(args.tracks)
     for name in ('frames', 'names', 'starts', 'truth'):
         given = getattr(args, name)
         if given is not None and len(given) != len(args.tracks):
@@ -76,57 +73,53 @@ def read_travel_times(path: str, cameras: int) -> np.ndarray:
     return table
 
 
+def write(linked: LinkedCameras, out: Path) -> None:
+    """Write tracks, the table of people and a picture of each."""
+    for camera, name in enumerate(linked.names):
+        write_tracks(out / f'{name}.txt', linked.tracks[camera], linked.ids(camera))
+    ids = np.concatenate([one.ids for one in linked.features])
+    with open(out / 'people.csv', 'w', newline='') as stream:
+        writer = csv.writer(stream)
+        writer.writerow(('person', 'camera', 'track', 'start_s', 'end_s'))
+        for track in np.lexsort((linked.spans[:, 0], linked.people)):
+            span = [f'{second:.2f}' for second in linked.spans[track]]
+            name = linked.names[linked.camera[track]]
+            writer.writerow((linked.people[track], name, ids[track], *span))
+    for person in range(1, linked.people.max() + 1):
+        write_png(linked.timeline(person), out / f'person_{person:04d}.png')
+
+
 def main() -> None:
     """Extract, link, and write what was found."""
     args = parse_args()
-    found = [read_tracks(path) for path in args.tracks]
+    tracks = [read_tracks(path) for path in args.tracks]
     truth = [read_tracks(path) for path in args.truth or ()]
-    travel = args.travel_times and read_travel_times(args.travel_times, len(found))
-    inferencer = ReIDInferencer(args.model, args.weights)
-    cameras = [
-        extract_tracks(inferencer, tracks, source, args.boxes, args.margin)
-        for tracks, source in zip(found, args.frames, strict=True)
-    ]
-    camera = np.repeat(np.arange(len(cameras)), [len(one.ids) for one in cameras])
-    # A track ends when its last frame does.
-    times = [
-        start + (one.frames - [1, 0]) / args.fps
-        for start, one in zip(args.starts, cameras, strict=True)
-    ]
-    spans = np.concatenate(times)
-    impossible = cannot_link(camera, spans, travel)
-    features = np.concatenate([one.features for one in cameras])
-    linked = link_tracks(features, impossible & args.constraints, args.threshold)
-    people = linked.people + 1
+    travel = args.travel_times and read_travel_times(args.travel_times, len(tracks))
+    linked = link_cameras(
+        ReIDInferencer(args.model, args.weights),
+        tracks,
+        args.frames,
+        args.names,
+        args.fps,
+        args.starts,
+        travel,
+        args.threshold,
+        args.constraints,
+        args.boxes,
+        args.margin,
+    )
     how = 'given' if args.threshold is not None else 'best silhouette'
     print(
-        f'{len(people)} tracks of {len(cameras)} cameras are {people.max()} people '
+        f'{len(linked.people)} tracks of {len(tracks)} cameras are {linked.people.max()} people '
         f'(threshold {linked.threshold:.3f}, {how})'
     )
-    ids = []
-    for number, (name, one, tracks) in enumerate(zip(args.names, cameras, found, strict=True)):
-        ids.append(people[camera == number][np.searchsorted(one.ids, tracks.ids)])
-        write_tracks(args.out / f'{name}.txt', tracks, ids[-1])
-    crops = [crop for one in cameras for crop in one.crops]
-    own = np.concatenate([one.ids for one in cameras])
-    with open(args.out / 'people.csv', 'w', newline='') as stream:
-        writer = csv.writer(stream)
-        writer.writerow(('person', 'camera', 'track', 'start_s', 'end_s'))
-        for track in np.lexsort((spans[:, 0], people)):
-            span = [f'{second:.2f}' for second in spans[track]]
-            writer.writerow((people[track], args.names[camera[track]], own[track], *span))
-    for person in range(1, people.max() + 1):
-        visits = [
-            Visit(int(camera[t]), *spans[t].tolist(), str(own[t]), crops[t][..., ::-1])
-            for t in np.flatnonzero(people == person)
-        ]
-        figure = draw_timeline(f'Person {person}', visits, args.names, float(spans.max()))
-        write_png(figure, args.out / f'person_{person:04d}.png')
+    write(linked, args.out)
     print(f'Tracks, people.csv and a picture of each person are in {args.out}')
     if truth:
-        linked_tracks = [one._replace(ids=i) for one, i in zip(found, ids, strict=True)]
-        scores = score_tracks(truth, linked_tracks)
-        print('  '.join(f'{name} {value:.1f}' for name, value in scores.items()))
+        found = [one._replace(ids=linked.ids(place)) for place, one in enumerate(tracks)]
+        print(
+            '  '.join(f'{name} {value:.1f}' for name, value in score_tracks(truth, found).items())
+        )
 
 
 if __name__ == '__main__':

@@ -1,14 +1,17 @@
-"""Features of the tracks of a camera, from its frames."""
+"""Tracks of cameras: their features from frames, and the people behind them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 from rich.progress import track
 
 from passreid.tracks.frames import crop_boxes, read_frames, sharpness, visible_shares
-from passreid.tracks.linking import average_features
+from passreid.tracks.linking import average_features, cannot_link, link_tracks
 from passreid.tracks.mot import Tracks
+from passreid.visualization import Visit, draw_timeline
 
 from .reid_inferencer import ReIDInferencer
 
@@ -83,6 +86,90 @@ def extract_tracks(
         own = tracks.frames[tracks.ids == number]
         spans.append((own.min(), own.max()))
     return TrackFeatures(found, np.array(means, np.float32), np.array(spans), best)
+
+
+class LinkedCameras(NamedTuple):
+    """The people of several cameras, numbered from 1 in the order of the tracks.
+
+    Attributes:
+        names: Those of the cameras.
+        tracks: The tracks of each.
+        features: The features of the tracks of each.
+        camera: ``(T,)``, the place of the camera of each track, the first camera's tracks first.
+        spans: ``(T, 2)``, seconds at which each track begins and ends.
+        people: ``(T,)``, the person of each track.
+        threshold: Largest mean distance of the tracks of a person.
+    """
+
+    names: Sequence[str]
+    tracks: Sequence[Tracks]
+    features: Sequence[TrackFeatures]
+    camera: np.ndarray
+    spans: np.ndarray
+    people: np.ndarray
+    threshold: float
+
+    def ids(self, camera: int) -> np.ndarray:
+        """Return the person ``(N,)`` in each box of a camera."""
+        place = np.searchsorted(self.features[camera].ids, self.tracks[camera].ids)
+        return self.people[self.camera == camera][place]
+
+    def timeline(self, person: int) -> Figure:
+        """Draw who a person is, and when they were before which camera."""
+        crops = [crop for one in self.features for crop in one.crops]
+        ids = np.concatenate([one.ids for one in self.features])
+        visits = [
+            Visit(int(self.camera[t]), *self.spans[t].tolist(), str(ids[t]), crops[t][..., ::-1])
+            for t in np.flatnonzero(self.people == person)
+        ]
+        return draw_timeline(f'Person {person}', visits, self.names, float(self.spans.max()))
+
+
+def link_cameras(
+    inferencer: ReIDInferencer,
+    tracks: Sequence[Tracks],
+    sources: Sequence[str | Path],
+    names: Sequence[str] | None = None,
+    fps: float = 25.0,
+    starts: Sequence[float] | None = None,
+    travel_times: np.ndarray | None = None,
+    threshold: float | None = None,
+    constraints: bool = True,
+    boxes: int = BOXES,
+    margin: float = 0.0,
+) -> LinkedCameras:
+    """Find people again over several cameras.
+
+    Args:
+        inferencer (ReIDInferencer): The model.
+        tracks (Sequence[Tracks]): Those of each camera.
+        sources (Sequence[str | Path]): The video, or the folder of frames, of each.
+        names (Sequence[str], optional): Defaults to c1, c2, ...
+        fps (float): Frames a second. Defaults to 25.
+        starts (Sequence[float], optional): Seconds at which the first frame of each camera was
+            taken, by one clock. Defaults to 0 for all.
+        travel_times (np.ndarray, optional): See :func:`cannot_link`.
+        threshold (float, optional): See :func:`link_tracks`.
+        constraints (bool): Whether tracks that cannot be one person are kept apart. Defaults to
+            True.
+        boxes (int): See :func:`extract_tracks`.
+        margin (float): See :func:`extract_tracks`.
+
+    Returns:
+        LinkedCameras: The people.
+    """
+    found = [
+        extract_tracks(inferencer, one, source, boxes, margin)
+        for one, source in zip(tracks, sources, strict=True)
+    ]
+    camera = np.repeat(np.arange(len(found)), [len(one.ids) for one in found])
+    spans = np.concatenate([(one.frames - [1, 0]) / fps for one in found])
+    spans += np.asarray(starts or [0.0] * len(found))[camera, None]
+    impossible = cannot_link(camera, spans, travel_times) & constraints
+    features = np.concatenate([one.features for one in found])
+    linked = link_tracks(features, impossible, threshold)
+    names = names or [f'c{number}' for number in range(1, len(found) + 1)]
+    return LinkedCameras(names, tracks, found, camera, spans, linked.people + 1, linked.threshold)
 
 
 def _groups(keys: np.ndarray) -> list[np.ndarray]:

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
-from passreid.apis.track_features import extract_tracks
+from passreid.apis.track_features import extract_tracks, link_cameras
 from passreid.rendering import Scene, write_scene
-from passreid.tracks.linking import cannot_link, link_tracks
 from passreid.tracks.mot import read_tracks
 from passreid.tracks.scores import score_tracks
 
@@ -34,42 +34,48 @@ def tracks(scene):
     return [read_tracks(scene / f'c{camera + 1}' / 'tracks.txt') for camera in CAMERAS]
 
 
-@pytest.fixture(scope='module')
-def cameras(scene, tracks):
+def link(scene, tracks, **options):
+    """Link them, and score what was found."""
     folders = [scene / f'c{camera + 1}' / 'img1' for camera in CAMERAS]
-    return [extract_tracks(Colors(), *pair) for pair in zip(tracks, folders, strict=True)]
-
-
-def linked(scene, tracks, cameras, impossible):
-    """Number of people, and scores of the tracks with their numbers."""
-    camera = np.repeat(CAMERAS, [len(one.ids) for one in cameras])
-    people = link_tracks(np.concatenate([one.features for one in cameras]), impossible).people
-    found = [
-        one._replace(ids=people[camera == number][np.searchsorted(cameras[number].ids, one.ids)])
-        for number, one in enumerate(tracks)
-    ]
+    linked = link_cameras(Colors(), tracks, folders, fps=SCENE.fps, **options)
+    found = [one._replace(ids=linked.ids(camera)) for camera, one in enumerate(tracks)]
     truth = [read_tracks(scene / f'c{camera + 1}' / 'gt' / 'gt.txt') for camera in CAMERAS]
-    return people.max() + 1, score_tracks(truth, found)
+    return linked, score_tracks(truth, found)
 
 
-def test_tracks(tracks, cameras):
-    for one, found in zip(tracks, cameras, strict=True):
+@pytest.fixture(scope='module')
+def bound(scene, tracks):
+    return link(scene, tracks, travel_times=3 * (1 - np.eye(SCENE.cameras)), starts=[0, 0, 0])
+
+
+def test_tracks(tracks, bound):
+    for one, found in zip(tracks, bound[0].features, strict=True):
         assert found.ids.tolist() == sorted({*one.ids.tolist()})
         np.testing.assert_allclose(np.linalg.norm(found.features, axis=1), 1, rtol=1e-6)
         for number, (first, last) in zip(found.ids, found.frames, strict=True):
             own = one.frames[one.ids == number]
             assert (first, last) == (own[0], own[-1])
-    assert all(crop.shape[0] > crop.shape[1] for one in cameras for crop in one.crops)
+        assert all(crop.shape[0] > crop.shape[1] for crop in found.crops)
 
 
-def test_people_are_found_better_with_constraints(scene, tracks, cameras):
-    camera = np.repeat(CAMERAS, [len(one.ids) for one in cameras])
-    spans = np.concatenate([(one.frames - [1, 0]) / SCENE.fps for one in cameras])
-    impossible = cannot_link(camera, spans, 3 * (1 - np.eye(SCENE.cameras)))
-    _, free = linked(scene, tracks, cameras, np.zeros_like(impossible))
-    count, bound = linked(scene, tracks, cameras, impossible)
-    assert count == SCENE.people
-    assert 70 < free['IDF1'] < bound['IDF1'] < 95
+def test_people_are_found_better_with_constraints(scene, tracks, bound):
+    linked, scores = bound
+    assert linked.people.max() == SCENE.people
+    _, free = link(scene, tracks, constraints=False)
+    assert 70 < free['IDF1'] < scores['IDF1'] < 95
+    # Nobody is at two places at a time.
+    for person in range(1, SCENE.people + 1):
+        visits = linked.spans[linked.people == person]
+        visits = visits[visits[:, 0].argsort()]
+        assert (visits[1:, 0] >= visits[:-1, 1]).all()
+
+
+def test_clocks_of_cameras(scene, tracks, bound):
+    late, _ = link(scene, tracks, starts=[0, 10, 0], names=['a', 'b', 'c'])
+    expected = np.where(late.camera == 1, 10, 0)[:, None] + bound[0].spans
+    np.testing.assert_allclose(late.spans, expected)
+    texts = [text.get_text() for text in late.timeline(1).findobj(Text)]
+    assert 'Person 1' in texts and {'a', 'b', 'c'} <= {*texts}
 
 
 def test_errors_name_frame_and_track(scene, tracks):
