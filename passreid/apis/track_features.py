@@ -119,8 +119,9 @@ class LinkedCameras(NamedTuple):
         crops = [crop for one in self.features for crop in one.crops]
         ids = np.concatenate([one.ids for one in self.features])
         visits = [
-            Visit(int(self.camera[t]), *self.spans[t].tolist(), str(ids[t]), crops[t][..., ::-1])
-            for t in np.flatnonzero(self.people == person)
+            Visit(self.camera[t], start, end, str(ids[t]), crops[t][..., ::-1])
+            for t, (start, end) in enumerate(self.spans)
+            if self.people[t] == person
         ]
         return draw_timeline(f'Person {person}', visits, self.names, float(self.spans.max()))
 
