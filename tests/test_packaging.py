@@ -26,6 +26,8 @@ TWINS = {
     'onedl-mmengine': 'mmengine',
     'onedl-mmpretrain': 'mmpretrain',
 }
+# Of the AGPL: they stay in an environment of their own.
+TRACKERS = 'boxmot', 'ultralytics'
 PROVIDERS = {
     module: {TWINS.get(name, name) for name in (p.lower().replace('_', '-') for p in packages)}
     for module, packages in packages_distributions().items()
@@ -53,12 +55,12 @@ def imported(*folders, at_once=False):
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 found.add(node.module.split('.')[0])
     own = {path.stem for part in ('tests', 'tools') for path in (ROOT / part).rglob('*.py')}
-    return found - own - {'passreid'} - set(sys.stdlib_module_names)
+    return found - own - {'passreid', *TRACKERS} - set(sys.stdlib_module_names)
 
 
 def test_what_is_imported_is_installed_and_the_other_way_round():
     core = requirements('mminstall', 'runtime')
-    extras = core | requirements('search', 'export', 'demo', 'optional')
+    extras = core | requirements('search', 'export', 'tracks', 'demo', 'optional')
     for modules, packages in (
         (imported('passreid', 'tools', at_once=True), core),
         (imported('passreid', 'tools'), extras),
