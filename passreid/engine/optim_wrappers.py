@@ -63,13 +63,7 @@ class PerParameterClip:
 
 
 class PerParameterOptimWrapper(PerParameterClip, OptimWrapper):
-    """Wrapper for float32, and for bfloat16 autocast, which needs no loss scaling, on any device.
-
-    Args:
-        *args: Of :class:`mmengine.optim.OptimWrapper`.
-        bfloat16 (bool): Whether the forward pass is under autocast. Defaults to False.
-        **kwargs: Of :class:`mmengine.optim.OptimWrapper`.
-    """
+    """Wrapper for float32, and for ``bfloat16`` autocast, which needs no loss scaling."""
 
     def __init__(self, *args, bfloat16: bool = False, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -99,14 +93,7 @@ def AutoAmpOptimWrapper(  # noqa: N802  (a type of the registry)
         optimizer (torch.optim.Optimizer): The optimizer.
         amp (str | bool, optional): ``'float16'`` (or True), ``'bfloat16'``, or None (or False) for
             float32.
-        **kwargs: Of :class:`mmengine.optim.OptimWrapper`; ``clip_grad`` also as
-            :class:`PerParameterClip` has it.
-
-    Returns:
-        OptimWrapper: The wrapper.
-
-    Raises:
-        ValueError: When ``amp`` is something else.
+        **kwargs: Of mmengine's; ``clip_grad`` also as :class:`PerParameterClip` has it.
     """
     if amp not in (None, True, False, 'float16', 'bfloat16'):
         raise ValueError(f"amp must be 'float16', 'bfloat16' or None, not {amp!r}")

@@ -22,14 +22,7 @@ class WarmupCosineLR(_ParamScheduler):
 
     Source: the released recipe of `PASS <https://arxiv.org/abs/2203.03931>`_.
 
-    Args:
-        optimizer (Optimizer | OptimWrapper): The optimiser.
-        T_max (int): Length of the cosine, warm-up included, in epochs or iterations.
-        warmup (int): Length of the warm-up. Defaults to 0.
-        start_factor (float): First rate, relative to that of the first group.
-            Defaults to 0.01.
-        end_factor (float): Last rate, likewise. Defaults to 0.002.
-        **kwargs: Of mmengine's schedulers, such as ``by_epoch``.
+    Lengths are in epochs or iterations, as mmengine's ``by_epoch`` says.
     """
 
     def __init__(

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from mmengine.dist import all_reduce, get_world_size, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
 from passreid.registry import HOOKS
@@ -46,7 +45,7 @@ class SafeCheckpointHook(CheckpointHook):
     def after_train_iter(self, runner: Runner, *args, **kwargs) -> None:
         """Save a checkpoint that is due, or that was due within the step; see mmengine."""
         super().after_train_iter(runner, *args, **kwargs)
-        if self._is_due and not _is_within_step(runner):
+        if self._is_due and runner.optim_wrapper.should_update():
             done = runner.iter + 1
             step = runner.epoch if self.by_epoch else done
             self._save_checkpoint_with_step(runner, step, dict(epoch=runner.epoch, iter=done))
@@ -56,7 +55,9 @@ class SafeCheckpointHook(CheckpointHook):
         self._save(runner, _PREEMPTED, dict(epoch=runner.epoch, iter=iteration))
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
-        self._is_due = _is_within_step(runner) and can_resume_at(runner, meta['iter'] + 1)
+        # Gradients that the optimizer has not used yet are in no checkpoint.
+        steps = runner.optim_wrapper.should_update()
+        self._is_due = not steps and can_resume_at(runner, meta['iter'] + 1)
         if self._is_due:
             return
         outdated = [_PREEMPTED]
@@ -74,13 +75,10 @@ class SafeCheckpointHook(CheckpointHook):
         """Write a checkpoint and make it the one to resume from."""
         self.last_ckpt = str(Path(self.out_dir) / name)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
-        runner.save_checkpoint(
-            self.out_dir,
-            name,
-            save_optimizer=self.save_optimizer,
-            save_param_scheduler=self.save_param_scheduler,
-            meta=meta,
+        parts = dict(
+            save_optimizer=self.save_optimizer, save_param_scheduler=self.save_param_scheduler
         )
+        runner.save_checkpoint(self.out_dir, name, meta=meta, **parts)
         if is_main_process():
             write_last_checkpoint(runner.work_dir, self.last_ckpt)
 
@@ -101,13 +99,6 @@ class SafeCheckpointHook(CheckpointHook):
         if is_main_process():
             with suppress(FileNotFoundError):
                 os.remove(Path(self.out_dir) / name)
-
-
-def _is_within_step(runner: Runner) -> bool:
-    """Return whether gradients are accumulated that the optimizer has not used yet."""
-    wrapper = runner.optim_wrapper
-    # Several optimizers step as their model wants, so of them this is not known.
-    return not isinstance(wrapper, OptimWrapperDict) and not wrapper.should_update()
 
 
 class Preempted(SystemExit):
@@ -151,26 +142,19 @@ class PreemptionHook(Hook):
             flag = torch.tensor(float(self._received or self._agreed))
             all_reduce(flag, 'max')
             self._agreed = bool(flag)
-        if not self._agreed or _is_within_step(runner):
+        if not (self._agreed and runner.optim_wrapper.should_update()):
             return
         iteration = runner.iter + 1
-        outcome = 'Nothing was saved: that takes SafeCheckpointHook and ResumableEpochLoop'
+        outcome = 'Nothing was saved: that takes SafeCheckpointHook and ResumableEpochLoop.'
         for hook in runner.hooks:
             if isinstance(hook, SafeCheckpointHook) and can_resume_at(runner, iteration):
                 hook.save_preempted(runner, iteration)
-                outcome = f'Saved {hook.last_ckpt}'
-        runner.logger.warning(
-            f'Received SIGTERM: training ends after iteration {iteration}. {outcome}. The same '
-            'command with --resume goes on.'
-        )
+                outcome = f'Saved {hook.last_ckpt}: the same command with --resume goes on.'
+        runner.logger.warning(f'SIGTERM ends training after iteration {iteration}. {outcome}')
         raise Preempted
 
-    def after_train(self, runner: Runner) -> None:
-        """Restore the former handler of the signal."""
-        self.after_train_or_failure(runner)
-
     def after_train_or_failure(self, runner: Runner) -> None:
-        """Restore the former handler of the signal."""
+        """Restore the former handler of the signal, as :class:`SafeRunner` asks at its end."""
         if self._former is not None:
             signal.signal(signal.SIGTERM, self._former)
             self._former = None

@@ -17,12 +17,8 @@ _BEFORE, _AFTER = 'figures_before_training', 'figures_after_training'
 class EvaluationGainHook(Hook):
     """Validate the weights that training starts from, and report at its end what it gained.
 
-    A fresh run is validated before its first epoch, as epoch 0; a resumed run takes the figures
-    from its checkpoint. Each later validation gives ``gain/NAME``; the log ends with a table.
-
-    Args:
-        figures (Sequence[str]): Which figures of the validation, in percent.
-            Defaults to mAP, Rank-1 and mINP of :class:`ReIDMetric`.
+    A fresh run is validated as epoch 0; a resumed run has those figures in its checkpoint. Each
+    later validation gives ``gain/NAME`` of all ``figures``; the log ends with a table.
     """
 
     # After the hooks that prepare the model, the log and the checkpoints for a validation.
@@ -68,8 +64,8 @@ class EvaluationGainHook(Hook):
     def _select(self, metrics: Mapping[str, float]) -> dict[str, float]:
         if missing := [name for name in self.figures if name not in metrics]:
             raise ValueError(
-                f'EvaluationGainHook: the validation gives no {", ".join(missing)}; it gives '
-                f'{", ".join(metrics)}. Name them in figures=[...]'
+                f'The validation gives {", ".join(metrics)} but not {", ".join(missing)}: change '
+                'figures=[...] of EvaluationGainHook'
             )
         return {name: float(metrics[name]) for name in self.figures}
 

@@ -26,8 +26,8 @@ from passreid.utils.distributed import run_in_first, unwrap_model
 from ..feature_extraction import extract_features
 
 _KEY = 'pseudo_labels'
-# Share of the clusters.
-_MANY = 0.8
+# What loading for features has in common with loading for training.
+_SAME = ('num_workers', 'pin_memory', 'collate_fn', 'worker_init_fn', 'multiprocessing_context')
 
 
 @HOOKS.register_module()
@@ -94,12 +94,8 @@ class PseudoLabelHook(Hook):
             dataset,
             batch_size=self.batch_size or loader.batch_size,
             sampler=DefaultSampler(dataset, shuffle=False, round_up=False),
-            num_workers=loader.num_workers,
             persistent_workers=loader.num_workers > 0,
-            pin_memory=loader.pin_memory,
-            collate_fn=loader.collate_fn,
-            worker_init_fn=loader.worker_init_fn,
-            multiprocessing_context=loader.multiprocessing_context,
+            **{name: getattr(loader, name) for name in _SAME},
         )
 
     def before_train_epoch(self, runner: Runner) -> None:
@@ -123,12 +119,8 @@ class PseudoLabelHook(Hook):
     def _cluster(self, runner: Runner, people: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Return labels (N,) and centers (K, D); log what was found, and check it."""
         start = time.perf_counter()
-        found = cluster_pseudo_labels(
-            people.features,
-            **self.settings,
-            device=array_device(),
-            progress=ProgressLog('neighbors'),
-        )
+        options = dict(device=array_device(), progress=ProgressLog('neighbors'), **self.settings)
+        found = cluster_pseudo_labels(people.features, **options)
         dataset: Any = self._loader.dataset
         labels = np.full(len(dataset), -1)
         labels[people.sample_ids] = found
@@ -139,33 +131,35 @@ class PseudoLabelHook(Hook):
         runner.logger.info(f'Epoch {runner.epoch + 1}: {text}; {seconds:.1f} s')
         figures = {f'clusters/{k}': v for k, v in statistics._asdict().items() if v is not None}
         runner.visualizer.add_scalars(figures, step=runner.epoch + 1)
-        if (statistics.one_camera or 0) > _MANY:
+        if (statistics.one_camera or 0) > 0.8:
             runner.logger.warning(
                 'Most clusters hold the images of one camera: training on them teaches the model '
                 'to tell cameras apart. Start from weights that know people better'
             )
         if statistics.num_clusters < 2:
-            outcome = 'No image has a cluster: raise eps, lower min_samples'
-            if statistics.num_clusters:
-                outcome = 'All images with a cluster are in one: lower eps, raise min_samples'
+            outcomes = (
+                'No image has a cluster: raise eps, lower min_samples',
+                'All images with a cluster are in one: lower eps, raise min_samples',
+            )
             raise ValueError(
-                f'{outcome} ({self.settings}), or start from weights that know people better'
+                f'{outcomes[statistics.num_clusters]} ({self.settings}), or start from weights '
+                'that know people better'
             )
         centers = cluster_centers(people.features, found)
         return torch.from_numpy(labels), torch.from_numpy(centers)
 
 
 def _summary(found: ClusterStatistics, num_images: int, num_unreadable: int) -> str:
-    parts = [
+    text = (
         f'{found.num_clusters} clusters of {found.smallest} to {found.largest} images (median '
         f'{found.median:g}), {found.num_outliers} of {num_images} images in none'
-    ]
-    if num_unreadable:
-        parts[0] += f' ({num_unreadable} of them cannot be read)'
-    if found.moved is not None:
-        parts.append(f'{found.moved:.1%} moved')
-    if found.one_camera is not None:
-        parts.append(f'{found.one_camera:.0%} of the clusters hold one camera')
-    if found.ari is not None:
-        parts.append(f'true ids, not used in training: ARI {found.ari:.3f}, NMI {found.nmi:.3f}')
-    return '; '.join(parts)
+    )
+    for value, words in (
+        (num_unreadable or None, ' ({} of them cannot be read)'),
+        (found.moved, '; {:.1%} moved'),
+        (found.one_camera, '; {:.0%} of the clusters hold one camera'),
+        (found.ari, '; true ids, not used in training: ARI {:.3f}'),
+        (found.nmi, ', NMI {:.3f}'),
+    ):
+        text += '' if value is None else words.format(value)
+    return text

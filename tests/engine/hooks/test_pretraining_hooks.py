@@ -106,8 +106,6 @@ def run_in(folder, name, **changes):
     for hook in cfg.custom_hooks:
         if 'interval' in hook:
             hook.interval = 1
-        if hook.type == 'ViewsPictureHook':
-            hook.update(num_images=3, height=32)
     watch = Watch()
     return train(cfg, watch), watch
 
@@ -139,10 +137,10 @@ def test_bad_images_are_summed_up_after_an_epoch(run):
 
 def test_picture_shows_the_views(run):
     picture = cv2.imread(str(Path(run[0].work_dir) / 'views.png'))
-    # Rows of 32 pixels and a gap; two global views of 16, three local views of 16, and gaps.
-    assert picture.shape == (3 * 36, 5 * 20, 3)
-    assert np.all(picture[32:36] == 255)
-    assert picture[:32, :16].std() > 10
+    # Rows of 128 pixels and a gap; two global views of 64, three local views of 64, and gaps.
+    assert picture.shape == (4 * 132, 5 * 68, 3)
+    assert np.all(picture[128:132] == 255)
+    assert picture[:128, :64].std() > 10
 
 
 def test_picture_draws_no_random_number_of_training(run):
