@@ -2,7 +2,6 @@
 
 import mmpretrain.engine  # noqa: F401  (parents never import lazily)
 
-from .feature_extraction import extract_features as extract_features
 from .hooks import *  # noqa: F403
 from .loops import MultiTestLoop as MultiTestLoop
 from .loops import ResumableEpochLoop as ResumableEpochLoop

@@ -93,7 +93,7 @@ def AutoAmpOptimWrapper(  # noqa: N802  (a type of the registry)
         optimizer (torch.optim.Optimizer): The optimizer.
         amp (str | bool, optional): ``'float16'`` (or True), ``'bfloat16'``, or None (or False) for
             float32.
-        **kwargs: Of mmengine's; ``clip_grad`` also as :class:`PerParameterClip` has it.
+        **kwargs: Of :class:`PerParameterClip` and mmengine's wrappers.
     """
     if amp not in (None, True, False, 'float16', 'bfloat16'):
         raise ValueError(f"amp must be 'float16', 'bfloat16' or None, not {amp!r}")
@@ -111,9 +111,9 @@ def AutoAmpOptimWrapper(  # noqa: N802  (a type of the registry)
 class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """Like mmengine's default, with one group for all parameters treated alike.
 
-    One group for each parameter would keep foreach and fused optimizers from working on many at
-    once. Parameters without gradient are left out. One that several modules share enters once;
-    where they have other options for it, ``bypass_duplicate`` chooses the first.
+    So foreach and fused optimizers work on many at once. Parameters without gradient are left out.
+    One that several modules share enters once; should they treat it in different ways,
+    ``bypass_duplicate`` chooses the first.
     """
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
@@ -133,9 +133,9 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             return
         groups: dict[str, dict] = {}
         for group in params:
-            options = {key: value for key, value in group.items() if key != 'params'}
-            alike = groups.setdefault(str(sorted(options.items())), {'params': [], **options})
-            alike['params'] += group['params']
+            own = group.pop('params')
+            alike = groups.setdefault(str(sorted(group.items())), group | {'params': []})
+            alike['params'] += own
         for group in groups.values():
             # Of several modules with one parameter each has named it.
             group['params'] = list(dict.fromkeys(group['params']))

@@ -4,16 +4,20 @@ import difflib
 import os
 import threading
 import time
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import mmengine
+import numpy as np
+import torch
 from mmengine.dist import all_reduce_params, broadcast_object_list, is_main_process
+from mmengine.logging import HistoryBuffer
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.runner.checkpoint import weights_to_cpu
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from passreid.registry import RUNNERS, TASK_UTILS
@@ -21,12 +25,10 @@ from passreid.utils.atomic_file import save_atomically
 from passreid.utils.checkpoint_loading import read_checkpoint
 from passreid.utils.distributed import unwrap_model
 
-from .checkpoint_content import restore_histories, to_plain
-
 # What a run is resumed from, and the entries of a config that differ from start to start.
 _PARTS = ('state_dict', 'optimizer', 'message_hub', 'meta')
 _PASSING = ('work_dir', 'load_from', 'resume', 'launcher')
-_SHOWN = 16
+_HISTORY = 'history_buffer'
 
 
 @RUNNERS.register_module()
@@ -87,7 +89,7 @@ class SafeRunner(Runner):
             content['param_schedulers'] = [one.state_dict() for one in self.param_schedulers]
         content['state_dict'] = weights_to_cpu(unwrap_model(self.model).state_dict())
         self.call_hook('before_save_checkpoint', checkpoint=content)
-        content = {k: v if k == 'state_dict' else to_plain(v) for k, v in content.items()}
+        content = {k: v if k == 'state_dict' else _to_plain(v) for k, v in content.items()}
         save_atomically(content, Path(out_dir) / filename)
 
     def load_or_resume(self) -> None:
@@ -110,12 +112,7 @@ class SafeRunner(Runner):
             ) from error
 
     def load_checkpoint(self, filename: str, *args, **kwargs) -> dict:
-        """Load a checkpoint of whatever kind into the model, and log what it got.
-
-        Raises:
-            RuntimeError: When less than three quarters of the backbone were loaded.
-            ValueError: When it cannot be one of the model, or of the run that is resumed.
-        """
+        """Load a checkpoint of whatever kind that fits into the model, and log what it got."""
         checkpoint = dict(read_checkpoint(filename))
         resumes = self._resume and not self._has_loaded
         if resumes:
@@ -123,7 +120,7 @@ class SafeRunner(Runner):
         # mmengine would run the config that a file brings along.
         if isinstance(meta := checkpoint.get('meta'), dict):
             meta.pop('config', None)
-        restore_histories(checkpoint)
+        _restore_histories(checkpoint)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = unwrap_model(self.model)
         report = TASK_UTILS.get('fill_model')(model, checkpoint, filename)
@@ -150,9 +147,8 @@ class SafeRunner(Runner):
         lines = difflib.unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm='')
         changes = [x for x in list(lines)[2:] if x[0] in '+-' and not x[1:].startswith(_PASSING)]
         if old and changes:
-            text = 'The config has changed since the checkpoint was written, as follows. '
-            text += 'Optimizer and schedules go on with the values of the checkpoint.'
-            self.logger.warning('\n'.join([text, *changes[:_SHOWN]]))
+            text = 'Optimizer and schedules go on as in the checkpoint; the config has changed:'
+            self.logger.warning('\n'.join([text, *changes[:16]]))
 
     @staticmethod
     def build_dataloader(*args, **kwargs) -> DataLoader:
@@ -160,6 +156,32 @@ class SafeRunner(Runner):
         loader = Runner.build_dataloader(*args, **kwargs)
         loader.worker_init_fn = partial(_start_worker, loader.worker_init_fn)
         return loader
+
+
+def _to_plain(value: Any) -> Any:
+    """Return nested values as dicts, lists, tuples, tensors on the CPU and Python values."""
+    if isinstance(value, HistoryBuffer):
+        histories = tuple(torch.from_numpy(np.array(history)) for history in value.data)
+        return {_HISTORY: histories, 'max_length': value.max_length}
+    if isinstance(value, Tensor):
+        return value.cpu()
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, dict):
+        kind = type(value) if isinstance(value, OrderedDict | Counter) else dict
+        return kind({key: _to_plain(child) for key, child in value.items()})
+    if type(value) in (list, tuple):
+        return type(value)(_to_plain(child) for child in value)
+    return value
+
+
+def _restore_histories(checkpoint: dict[str, Any]) -> None:
+    """Make the log histories of a checkpoint what mmengine's message hub expects, in place."""
+    scalars = (checkpoint.get('message_hub') or {}).get('log_scalars', {})
+    for name, value in scalars.items():
+        if isinstance(value, dict) and _HISTORY in value:
+            values, counts = (history.cpu().numpy() for history in value[_HISTORY])
+            scalars[name] = HistoryBuffer(values, counts, value['max_length'])
 
 
 def _start_worker(init: Callable[[int], None] | None, worker_id: int) -> None:

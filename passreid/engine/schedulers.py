@@ -17,12 +17,9 @@ class WarmupCosineLR(_ParamScheduler):
         t < warmup    start_factor * b + t / warmup * (r - start_factor * b)
         then          end_factor * b + (r - end_factor * b) * (1 + cos(pi t / T_max)) / 2
 
-    Both ends are the same for all groups, also for biases with a rate of their own. mmengine's
-    schedules scale each group by itself and start the cosine after the warm-up.
-
-    Source: the released recipe of `PASS <https://arxiv.org/abs/2203.03931>`_.
-
-    Lengths are in epochs or iterations, as mmengine's ``by_epoch`` says.
+    Both ends are the same for all groups, as in the released recipe of `PASS
+    <https://arxiv.org/abs/2203.03931>`_. mmengine's schedules scale each group by itself and start
+    the cosine after the warm-up.
     """
 
     def __init__(

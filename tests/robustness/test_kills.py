@@ -9,7 +9,7 @@ WORKERS = dict(train_dataloader__num_workers=2, train_dataloader__persistent_wor
 KILLS = {
     'checkpoint half written': ('pre-training', dict(before='torch.save', number=2)),
     'checkpoint without its name': ('pre-training', dict(before='os.replace', suffix='iter_6.pth')),
-    'oldest checkpoint not removed': ('pre-training', dict(before='os.remove', suffix='.pth')),
+    'oldest checkpoint not removed': ('pre-training', dict(before='os.unlink', suffix='.pth')),
     'last_checkpoint not changed': (
         'fine-tuning',
         dict(before='os.replace', suffix='last_checkpoint', number=2),

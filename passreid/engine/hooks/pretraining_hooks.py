@@ -3,12 +3,11 @@
 from math import cos, pi
 from pathlib import Path
 
-import cv2
-import numpy as np
 import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -29,10 +28,6 @@ class TeacherHook(Hook):
 
     The momentum follows a cosine over the iterations, as in `DINO
     <https://arxiv.org/abs/2104.14294>`_, section 3.1.
-
-    Args:
-        base_momentum (float): Momentum of the first iteration. Defaults to 0.996.
-        end_momentum (float): What the cosine goes to. Defaults to 1.
     """
 
     def __init__(self, base_momentum: float = 0.996, end_momentum: float = 1.0) -> None:
@@ -90,13 +85,9 @@ class ExportTeacherHook(Hook):
 class PretrainMonitorHook(Hook):
     """Log how far the [PART] tokens differ from [CLS] and where they look; warn of a collapse.
 
-    Measured on the global views of the current batch, without augmentation, by the model's
-    ``part_separation(views)``. A collapse is when the assignments to prototypes say nothing about
+    Measured every ``interval`` iterations on the global views, without augmentation. A collapse,
+    warned of after ``warmup`` iterations, is when the assignments to prototypes say nothing about
     the image, or each [PART] token equals [CLS] but for a constant.
-
-    Args:
-        interval (int): Iterations between measurements. Defaults to 50.
-        warmup (int): Iterations before the first warning. Defaults to 500.
     """
 
     # After the hook that notes the losses, before the logger (BELOW_NORMAL).
@@ -162,7 +153,6 @@ class ViewsPictureHook(Hook):
             framed = F.pad(pixels, (0, _GAP, 0, _GAP), value=255)
             columns += framed.unflatten(0, (-1, batch)).unbind()
         sheet = torch.cat(columns, dim=3).permute(0, 2, 3, 1).flatten(0, 1)
-        rgb = sheet.round().byte().cpu().numpy()
         path = Path(runner.work_dir) / 'views.png'
-        cv2.imencode('.png', np.ascontiguousarray(rgb[..., ::-1]))[1].tofile(path)
+        Image.fromarray(sheet.round().byte().cpu().numpy()).save(path)
         runner.logger.info(f'The views of {batch} images are in {path}')
