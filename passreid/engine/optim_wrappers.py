@@ -87,13 +87,8 @@ def AutoAmpOptimWrapper(  # noqa: N802  (a type of the registry)
 ) -> OptimWrapper:
     """Build the optimizer wrapper for the device that the parameters are on.
 
-    float16 needs a GPU and becomes float32 on a CPU, with a warning; bfloat16 works on both.
-
-    Args:
-        optimizer (torch.optim.Optimizer): The optimizer.
-        amp (str | bool, optional): ``'float16'`` (or True), ``'bfloat16'``, or None (or False) for
-            float32.
-        **kwargs: Of :class:`PerParameterClip` and mmengine's wrappers.
+    ``amp`` is 'float16' (or True), which becomes float32 on a CPU, with a warning; 'bfloat16'; or
+    None (or False) for float32. ``clip_grad`` may be that of :class:`PerParameterClip`.
     """
     if amp not in (None, True, False, 'float16', 'bfloat16'):
         raise ValueError(f"amp must be 'float16', 'bfloat16' or None, not {amp!r}")

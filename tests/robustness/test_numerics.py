@@ -114,7 +114,7 @@ def test_pictures_smaller_than_a_patch(config, pictures, task, size):
 
 
 def test_pictures_that_all_look_alike_have_no_clusters(config, pictures):
-    with pytest.raises(ValueError, match='in one|No image has'):
+    with pytest.raises(ValueError, match='eps'):
         train(config('USL', pictures(np.zeros_like)))
 
 

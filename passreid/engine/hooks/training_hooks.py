@@ -14,9 +14,6 @@ from torch import Tensor
 from passreid.registry import HOOKS
 from passreid.utils.distributed import unwrap_model
 
-# Each update copies the whole history, which in a long run would cost more than the step.
-_HISTORY_LENGTH = 10_000
-
 
 @HOOKS.register_module()
 class RandomStateHook(Hook):
@@ -64,7 +61,8 @@ class TrainingInfoHook(RuntimeInfoHook):
         """Start the clock; the time between epochs does not count."""
         super().before_train_epoch(runner)
         for history in runner.message_hub.log_scalars.values():
-            history.max_length = _HISTORY_LENGTH
+            # Each update copies all of it, which in a long run would cost more than the step.
+            history.max_length = 10_000
         self._last = time.perf_counter()
 
     def after_train_iter(
@@ -78,13 +76,10 @@ class TrainingInfoHook(RuntimeInfoHook):
         hub.update_scalar('train/weight_decay', max(g.get('weight_decay', 0) for g in groups))
         self._last = now
         self._waiting += [(name, value.detach()) for name, value in (outputs or {}).items()]
-        is_due = all(value.device.type == 'cpu' for _, value in self._waiting)
-        is_due |= self.end_of_epoch(runner.train_dataloader, batch_idx)
-        for hook in runner.hooks:
-            is_due |= isinstance(hook, LoggerHook) and self.every_n_train_iters(
-                runner, hook.interval
-            )
-        if is_due:
+        on_cpu = all(value.device.type == 'cpu' for _, value in self._waiting)
+        intervals = [hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)]
+        is_logged = any(self.every_n_train_iters(runner, interval) for interval in intervals)
+        if on_cpu or is_logged or self.end_of_epoch(runner.train_dataloader, batch_idx):
             self.before_save_checkpoint(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict | None = None) -> None:

@@ -170,8 +170,8 @@ def test_other_images_than_those_of_the_checkpoint(watched, people, tmp_path):
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        (dict(eps=1e-4), r'No image has a cluster.*0\.0001'),
-        (dict(eps=0.99, k1=30, k2=6), r'are in one.*0\.99'),
+        (dict(eps=1e-4), r'0 clusters .*0\.0001.*raise eps'),
+        (dict(eps=0.99, k1=30, k2=6), r'1 clusters .*0\.99.*lower eps'),
     ],
 )
 def test_nothing_to_tell_apart(people, tmp_path, changes, message):
