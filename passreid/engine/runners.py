@@ -69,8 +69,7 @@ class SafeRunner(Runner):
         self.call_hook('before_save_checkpoint_in_all')
         # Otherwise the statistics of the first process would be those of a resumed run.
         statistics = [v for name, v in self.model.named_buffers() if '.running_' in name]
-        if statistics:
-            all_reduce_params(statistics, op='mean')
+        all_reduce_params(statistics, op='mean')
         if not is_main_process():
             return
         meta = dict(epoch=self.epoch + by_epoch, iter=self.iter + (not by_epoch)) | (meta or {})

@@ -61,9 +61,8 @@ class FreezePrototypesHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Choose what the optimizer leaves out in this epoch."""
-        frozen = runner.epoch < self.epochs
-        parameters = unwrap_model(runner.model).prototype_parameters() if frozen else ()
-        runner.optim_wrapper.skip(parameters)
+        prototypes = unwrap_model(runner.model).prototype_parameters()
+        runner.optim_wrapper.skip(prototypes if runner.epoch < self.epochs else ())
 
 
 @HOOKS.register_module()

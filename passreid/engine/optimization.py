@@ -1,17 +1,18 @@
-"""Optimizer wrappers: mixed precision by device, clipping by parameter, and few groups."""
+"""Mixed precision by device, clipping by parameter, few groups of parameters, and a schedule."""
 
-import logging
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import torch
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger
 from mmengine.optim import AmpOptimWrapper, DefaultOptimWrapperConstructor, OptimWrapper
+from mmengine.optim.scheduler import _ParamScheduler
 from torch import Tensor, nn
 
-from passreid.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
+from passreid.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, PARAM_SCHEDULERS
 
 
 class PerParameterClip:
@@ -97,8 +98,9 @@ def AutoAmpOptimWrapper(  # noqa: N802  (a type of the registry)
             return AmpPerParameterOptimWrapper(
                 optimizer=optimizer, dtype='float16', loss_scale='dynamic', **kwargs
             )
-        text = "amp='float16' needs a GPU: training in float32; amp='bfloat16' works here too"
-        print_log(text, logger='current', level=logging.WARNING)
+        MMLogger.get_current_instance().warning(
+            "amp='float16' needs a GPU: training in float32; amp='bfloat16' works here too"
+        )
     return PerParameterOptimWrapper(optimizer=optimizer, bfloat16=amp == 'bfloat16', **kwargs)
 
 
@@ -110,14 +112,6 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     One that several modules share enters once; should they treat it in different ways,
     ``bypass_duplicate`` chooses the first.
     """
-
-    def __call__(self, model: nn.Module) -> OptimWrapper:
-        """Build the optimizer wrapper of a model and log its groups."""
-        wrapper = super().__call__(model)
-        for group in wrapper.optimizer.param_groups:
-            options = {key: group[key] for key in ('lr', 'weight_decay') if key in group}
-            print_log(f'{len(group["params"])} parameters with {options}', logger='current')
-        return wrapper
 
     def add_params(self, params: list[dict], module: nn.Module, prefix: str = '', **kwargs) -> None:
         """Collect the groups of a module and of those inside it, in place; see mmengine."""
@@ -135,3 +129,43 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             # Of several modules with one parameter each has named it.
             group['params'] = list(dict.fromkeys(group['params']))
         params[:] = groups.values()
+
+
+@PARAM_SCHEDULERS.register_module()
+class WarmupCosineLR(_ParamScheduler):
+    """Linear warm-up into a cosine that has been running since the start.
+
+    With the rate ``r`` of a parameter group, the rate ``b`` of the first group, and
+    ``t`` epochs (or iterations) done::
+
+        t < warmup    start_factor * b + t / warmup * (r - start_factor * b)
+        then          end_factor * b + (r - end_factor * b) * (1 + cos(pi t / T_max)) / 2
+
+    Both ends are the same for all groups, as in the released recipe of `PASS
+    <https://arxiv.org/abs/2203.03931>`_. mmengine's schedules scale each group by itself and start
+    the cosine after the warm-up.
+    """
+
+    def __init__(
+        self,
+        optimizer,
+        T_max: int,  # noqa: N803  (mmengine's name)
+        warmup: int = 0,
+        start_factor: float = 0.01,
+        end_factor: float = 0.002,
+        **kwargs,
+    ) -> None:
+        self.T_max = T_max
+        self.warmup = warmup
+        self.start_factor = start_factor
+        self.end_factor = end_factor
+        super().__init__(optimizer, param_name='lr', **kwargs)
+
+    def _get_value(self) -> list[float]:
+        step = min(self.last_step, self.T_max)
+        if step < self.warmup:
+            edge, share = self.start_factor * self.base_values[0], step / self.warmup
+        else:
+            edge = self.end_factor * self.base_values[0]
+            share = (1 + math.cos(math.pi * step / self.T_max)) / 2
+        return [edge + share * (rate - edge) for rate in self.base_values]
