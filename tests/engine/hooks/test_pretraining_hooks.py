@@ -11,12 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import MessageHub
 from tiny_runs import pass_config, train, write_crops
 
-from passreid.engine import (
-    FreezePrototypesHook,
-    PretrainMonitorHook,
-    TeacherHook,
-    ViewsPictureHook,
-)
+from passreid.engine import PretrainMonitorHook, TeacherHook, ViewsPictureHook
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,16 +21,6 @@ def test_momentum_equals_the_recorded_schedule(reference):
     found = torch.tensor([hook.momentum(i, 5000) for i in range(5000)])
     expected = reference('schedules')['pretrain/momentum']
     torch.testing.assert_close(found, expected, atol=1e-7, rtol=0)
-
-
-def test_prototypes_are_frozen_in_the_first_epochs():
-    model = SimpleNamespace(prototype_parameters=lambda: ['weight', 'bias'])
-    for epoch, expected in ((0, ['weight', 'bias']), (1, ['weight', 'bias']), (2, [])):
-        skipped = []
-        wrapper = SimpleNamespace(skip=skipped.extend)
-        runner = SimpleNamespace(model=model, epoch=epoch, optim_wrapper=wrapper)
-        FreezePrototypesHook(epochs=2).before_train_epoch(runner)
-        assert skipped == expected
 
 
 @pytest.fixture

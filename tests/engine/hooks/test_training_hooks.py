@@ -1,11 +1,14 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from mmengine.hooks import Hook
 from tiny_runs import SeenImages, pass_config, without_randomness, write_crops
+from torch.utils.data import ConcatDataset
 
 from passreid.apis import build_runner
+from passreid.engine import RandomStateHook
 
 ROOT = Path(__file__).parents[3]
 
@@ -79,3 +82,26 @@ def test_bad_gradient_is_named_and_not_applied(run):
     assert 'in gradients' in message and 'gradient of backbone.cls_token' in message
     for name, parameter in runner.model.named_parameters():
         assert torch.equal(parameter, before[name]), name
+
+
+class Dataset:
+    """Remembers what it is told; a data set and a sampler in one."""
+
+    def set_seed(self, seed):
+        self.seed = seed
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+
+    def __len__(self):
+        return 1
+
+
+def test_sampler_and_wrapped_data_sets_hear_of_seed_and_epoch():
+    """What follows from it is in ``test_runs.py``."""
+    parts = [Dataset(), Dataset()]
+    loader = SimpleNamespace(dataset=ConcatDataset(parts), sampler=Dataset())
+    runner = SimpleNamespace(seed=5, epoch=2, train_dataloader=loader)
+    RandomStateHook().before_train_epoch(runner)
+    assert [(part.seed, part.epoch) for part in parts] == [(5, 2), (5, 2)]
+    assert loader.sampler.epoch == 2
