@@ -103,6 +103,9 @@ class SafeRunner(Runner):
         self._resume = True
         try:
             super().resume(filename, *args, **kwargs)
+            optimizer = self.optim_wrapper.optimizer
+            if lacking := optimizer.defaults.keys() - optimizer.param_groups[0].keys():
+                raise ValueError(f'its optimizer has no {", ".join(sorted(lacking))}.')
         except ValueError as error:  # torch's, too, of groups of parameters that do not fit.
             raise ValueError(
                 f'{filename} cannot be resumed: {error}\nTo start a new run from its weights, set '

@@ -1,7 +1,6 @@
 """Ways to clip, groups of parameters, and the rates and decays of the published recipes."""
 
 import copy
-import math
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ import torch
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 
-from passreid.engine import AutoAmpOptimWrapper, GroupedOptimWrapperConstructor, WarmupCosineLR
+from passreid.engine import AutoAmpOptimWrapper, GroupedOptimWrapperConstructor
 from passreid.models.converters import from_pass_checkpoint
 from passreid.registry import MODELS, PARAM_SCHEDULERS
 from passreid.utils import register_all_modules
@@ -97,17 +96,6 @@ def groups_of(model, **paramwise_cfg):
     return GroupedOptimWrapperConstructor(wrapper, paramwise_cfg)(model).optimizer.param_groups
 
 
-def test_two_groups_decayed_and_not():
-    first, norm, second, frozen = model = torch.nn.Sequential(
-        torch.nn.Linear(3, 4), torch.nn.LayerNorm(4), torch.nn.Linear(4, 2), torch.nn.Linear(2, 2)
-    )
-    frozen.requires_grad_(False)
-    decayed, other = groups_of(model, bias_decay_mult=0.0, norm_decay_mult=0.0, flat_decay_mult=0.0)
-    assert (decayed['weight_decay'], other['weight_decay']) == (0.04, 0)
-    assert_same(decayed['params'], [first.weight, second.weight])
-    assert_same(other['params'], [first.bias, norm.weight, norm.bias, second.bias])
-
-
 class Shared(torch.nn.Module):
     """Two layers with one weight, and each its bias."""
 
@@ -127,29 +115,6 @@ def test_shared_parameter_enters_once(bypass):
         options = dict(bias_lr_mult=3.0, custom_keys={'second.weight': dict(lr_mult=2.0)})
         first, second = groups_of(Shared(), bypass_duplicate=True, **options)
         assert [first['lr'], len(first['params']), len(second['params'])] == [0.1, 1, 2]
-
-
-def run(rates, steps, **options):
-    parameters = [torch.nn.Parameter(torch.zeros(1)) for _ in rates]
-    optimizer = torch.optim.SGD(
-        [{'params': [p], 'lr': rate} for p, rate in zip(parameters, rates, strict=True)], lr=9.0
-    )
-    scheduler = WarmupCosineLR(optimizer, **options)
-    rows = []
-    for _ in range(steps):
-        rows.append([group['lr'] for group in optimizer.param_groups])
-        optimizer.step()
-        scheduler.step()
-    return rows
-
-
-def test_ends_are_the_same_for_all_groups():
-    rows = run([1.0, 2.0], 12, T_max=8, warmup=2, start_factor=0.1, end_factor=0.01)
-    assert rows[0] == pytest.approx([0.1, 0.1])
-    assert rows[1] == pytest.approx([0.55, 1.05])
-    share = (1 + math.cos(math.pi * 2 / 8)) / 2
-    assert rows[2] == pytest.approx([0.01 + 0.99 * share, 0.01 + 1.99 * share])
-    assert rows[8:] == [pytest.approx([0.01, 0.01])] * 4
 
 
 def test_pre_training(reference):

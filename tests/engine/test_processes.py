@@ -52,7 +52,7 @@ def run(name):
         error = str(raised)
     before = runner.message_hub.runtime_info.get('figures_before_training')
     history = runner.message_hub.log_scalars.get('val/reid/mAP')
-    gain = [before, history and history.current()]
+    gain = [before, history and float(history.current())]
     seen = dict(images=images.batches, starts=clusters.starts, ends=clusters.ends)
     seen |= dict(error=error, weights=runner.model.module.state_dict(), gain=gain)
     torch.save(seen, f'{name}_{get_rank()}.pth')

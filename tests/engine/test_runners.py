@@ -75,7 +75,9 @@ def test_checkpoint_that_cannot_be_resumed(toy, checkpoint, parts, named):
 
 
 def test_run_that_cannot_be_resumed(toy, checkpoint):
-    """With other groups of parameters, or other epochs."""
+    """With another optimizer, other groups of parameters, or other epochs."""
+    sgd = {'type': 'OptimWrapper', 'optimizer': {'type': 'SGD', 'lr': 0.05}}
+    assert 'momentum' in refusal(toy('second', optim_wrapper=sgd), checkpoint())
     two = adam(0.05, paramwise_cfg={'norm_decay_mult': 0.0})
     assert 'parameter groups' in refusal(toy('second', optim_wrapper=two), checkpoint())
     cfg = toy('third')

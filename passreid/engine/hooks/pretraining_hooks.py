@@ -24,10 +24,9 @@ _MAX_VIEWS, _MIN_INFORMATION, _MAX_PART_COSINE = 128, 0.1, 0.98
 
 @HOOKS.register_module()
 class TeacherHook(Hook):
-    """Move the teacher after each optimizer step.
+    """Move the teacher after each optimizer step; its momentum follows a cosine.
 
-    The momentum follows a cosine over the iterations, as in `DINO
-    <https://arxiv.org/abs/2104.14294>`_, section 3.1.
+    Source: `DINO <https://arxiv.org/abs/2104.14294>`_, section 3.1.
     """
 
     def __init__(self, base_momentum: float = 0.996, end_momentum: float = 1.0) -> None:

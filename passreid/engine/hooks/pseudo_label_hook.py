@@ -21,7 +21,6 @@ from passreid.registry import HOOKS
 from passreid.utils.device import array_device
 from passreid.utils.distributed import run_in_first, unwrap_model
 
-_KEY = 'pseudo_labels'
 # What loading for features has in common with loading for training.
 _SAME = 'batch_size num_workers pin_memory collate_fn worker_init_fn multiprocessing_context'
 
@@ -82,15 +81,15 @@ class PseudoLabelHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Take over the labels of a run that is resumed."""
         if runner._resume:
-            self._state = checkpoint.get(_KEY)
+            self._state = checkpoint.get('pseudo_labels')
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add labels and memory; before the first epoch there are none."""
         if self._state is None:
             return
         state = unwrap_model(runner.model).pseudo_label_state()
-        checkpoint[_KEY] = {name: value.cpu() for name, value in state.items()}
-        checkpoint[_KEY]['epoch'] = self._state['epoch']
+        labels = {name: value.cpu() for name, value in state.items()}
+        checkpoint['pseudo_labels'] = labels | {'epoch': self._state['epoch']}
 
     def before_train(self, runner: Runner) -> None:
         """Check the settings and the checkpoint, and prepare the loader of the features."""

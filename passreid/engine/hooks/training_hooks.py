@@ -54,7 +54,6 @@ class TrainingInfoHook(RuntimeInfoHook):
     """
 
     def __init__(self) -> None:
-        # Names and values that are not in the message hub yet.
         self._waiting: list[tuple[str, Tensor]] = []
 
     def before_train_epoch(self, runner: Runner) -> None:

@@ -63,7 +63,7 @@ def watched(people, tmp_path_factory):
         train_dataloader__num_workers=1,
         train_dataloader__persistent_workers=True,
     )
-    seen = dict(clusters=SeenClusters(), images=SeenImages(), literal=LiteralClusters())
+    seen = dict(clusters=SeenClusters(), literal=LiteralClusters())
     return SimpleNamespace(runner=train(cfg, *seen.values()), **seen)
 
 
@@ -77,17 +77,6 @@ def test_labels_and_memory_are_those_of_the_features(watched):
         assert not torch.equal(start['centers'], end['centers'])
     # The clusters follow the weights, or the test would say little.
     assert len({tuple(start['labels'].tolist()) for start in starts}) == 3
-
-
-def test_batches_hold_clusters(watched):
-    """Two images of each of four clusters, and none that belongs to no cluster."""
-    dataset = watched.runner.train_dataloader.dataset
-    names = [Path(dataset.image_name(index)).name for index in range(32)]
-    assert any((start['labels'] == -1).any() for start in watched.clusters.starts)
-    for number, batch in enumerate(watched.images.batches):
-        labels = watched.clusters.starts[number // 3]['labels']
-        found = [int(labels[names.index(name)]) for name in batch]
-        assert found[::2] == found[1::2] and len(set(found)) == 4 and min(found) >= 0
 
 
 def test_workers_stay_and_change_no_figure(watched, people, tmp_path):
