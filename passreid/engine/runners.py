@@ -28,7 +28,6 @@ from passreid.utils.distributed import unwrap_model
 # What a run is resumed from, and the entries of a config that differ from start to start.
 _PARTS = ('state_dict', 'optimizer', 'message_hub', 'meta')
 _PASSING = ('work_dir', 'load_from', 'resume', 'launcher')
-_HISTORY = 'history_buffer'
 
 
 @RUNNERS.register_module()
@@ -164,7 +163,7 @@ def _to_plain(value: Any) -> Any:
     """Return nested values as dicts, lists, tuples, tensors on the CPU and Python values."""
     if isinstance(value, HistoryBuffer):
         histories = tuple(torch.from_numpy(np.array(history)) for history in value.data)
-        return {_HISTORY: histories, 'max_length': value.max_length}
+        return {'history_buffer': histories, 'max_length': value.max_length}
     if isinstance(value, Tensor):
         return value.cpu()
     if isinstance(value, np.ndarray | np.generic):
@@ -181,8 +180,8 @@ def _restore_histories(checkpoint: dict[str, Any]) -> None:
     """Make the log histories of a checkpoint what mmengine's message hub expects, in place."""
     scalars = (checkpoint.get('message_hub') or {}).get('log_scalars', {})
     for name, value in scalars.items():
-        if isinstance(value, dict) and _HISTORY in value:
-            values, counts = (history.cpu().numpy() for history in value[_HISTORY])
+        if isinstance(value, dict) and 'history_buffer' in value:
+            values, counts = (history.cpu().numpy() for history in value['history_buffer'])
             scalars[name] = HistoryBuffer(values, counts, value['max_length'])
 
 
