@@ -17,7 +17,7 @@ from mmengine.optim import OptimWrapper
 from torch.utils.data import DataLoader
 
 from passreid.apis import build_runner
-from passreid.engine.optim_wrappers import AmpPerParameterOptimWrapper
+from passreid.engine.optimization import AmpPerParameterOptimWrapper
 from passreid.registry import OPTIM_WRAPPERS
 
 ARCH = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32)

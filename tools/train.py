@@ -8,7 +8,6 @@ from torch.distributed.elastic.multiprocessing.errors import record
 
 from passreid.apis import build_runner, load_config
 from passreid.apis.fit_config import enable_mixed_precision
-from passreid.engine import Preempted
 from passreid.utils import close_process_group
 from passreid.utils.config import add_run_options, apply_run_options
 
@@ -44,8 +43,8 @@ def main() -> None:
     try:
         runner.train()
         runner.logger.info(f'Finished. Logs and checkpoints are in {runner.work_dir}')
-    except Preempted as preempted:
-        status = preempted.code
+    except SystemExit as told:
+        status = told.code
     close_process_group(runner)
     if status:
         sys.exit(status)

@@ -2,13 +2,10 @@
 
 import mmpretrain.engine  # noqa: F401  (parents never import lazily)
 
-from .feature_extraction import extract_features as extract_features
 from .hooks import *  # noqa: F403
 from .loops import MultiTestLoop as MultiTestLoop
 from .loops import ResumableEpochLoop as ResumableEpochLoop
-from .optim_wrappers import AmpPerParameterOptimWrapper as AmpPerParameterOptimWrapper
-from .optim_wrappers import AutoAmpOptimWrapper as AutoAmpOptimWrapper
-from .optim_wrappers import GroupedOptimWrapperConstructor as GroupedOptimWrapperConstructor
-from .optim_wrappers import PerParameterOptimWrapper as PerParameterOptimWrapper
+from .optimization import AutoAmpOptimWrapper as AutoAmpOptimWrapper
+from .optimization import GroupedOptimWrapperConstructor as GroupedOptimWrapperConstructor
+from .optimization import WarmupCosineLR as WarmupCosineLR
 from .runners import SafeRunner as SafeRunner
-from .schedulers import WarmupCosineLR as WarmupCosineLR

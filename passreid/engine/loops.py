@@ -47,28 +47,13 @@ def can_resume_at(runner: Runner, iteration: int) -> bool:
 
 @LOOPS.register_module()
 class MultiTestLoop(BaseLoop):
-    """Test one model on several sets, one after the other.
+    """Test one model on several sets with an evaluator for each, or one config for all.
 
     Figures carry the name of their set in front: ``msmt17/reid/mAP``.
-
-    Args:
-        runner (Runner): The runner.
-        dataloader (Sequence[DataLoader | dict]): Data loaders or their configs.
-        evaluator (Evaluator | dict | Sequence): One for each set, or one config for all.
-        names (Sequence[str]): What the sets are called, each once.
-        **kwargs: Of :class:`mmengine.runner.TestLoop`, such as ``fp16``.
-
-    Raises:
-        ValueError: When there are not as many names, or evaluators, as data loaders.
     """
 
     def __init__(
-        self,
-        runner: Runner,
-        dataloader: Sequence[Any],
-        evaluator: Any,
-        names: Sequence[str],
-        **kwargs,
+        self, runner: Runner, dataloader: Sequence, evaluator: Any, names: Sequence[str], **kwargs
     ) -> None:
         if not isinstance(evaluator, list | tuple):
             evaluator = [copy.deepcopy(evaluator) for _ in dataloader]

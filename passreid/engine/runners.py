@@ -1,18 +1,23 @@
 """The runner of every run of this package."""
 
+import difflib
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import mmengine
+import numpy as np
+import torch
 from mmengine.dist import all_reduce_params, broadcast_object_list, is_main_process
+from mmengine.logging import HistoryBuffer
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.runner.checkpoint import weights_to_cpu
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from passreid.registry import RUNNERS, TASK_UTILS
@@ -20,19 +25,9 @@ from passreid.utils.atomic_file import save_atomically
 from passreid.utils.checkpoint_loading import read_checkpoint
 from passreid.utils.distributed import unwrap_model
 
-from .checkpoint_content import restore_histories, to_plain
-
-# What states hold besides settings: names, how fast an optimizer is, where a schedule is, and what
-# Adam has since torch 2.7 only.
-_NO_SETTINGS = {
-    *('params', 'param_names', 'foreach', 'fused', 'capturable', 'differentiable'),
-    *('decoupled_weight_decay', 'base_values', 'last_step', 'verbose'),
-    *('best', 'num_bad_epochs', 'cooldown_counter'),
-}
-# What cannot change within a run.
-_SIZES = 'parameters of each group'
-_EPOCH = 'iterations an epoch (keep the images and batch_size x processes)'
-_SHOWN = 8
+# What a run is resumed from, and the entries of a config that differ from start to start.
+_PARTS = ('state_dict', 'optimizer', 'message_hub', 'meta')
+_PASSING = ('work_dir', 'load_from', 'resume', 'launcher')
 
 
 @RUNNERS.register_module()
@@ -73,8 +68,7 @@ class SafeRunner(Runner):
         self.call_hook('before_save_checkpoint_in_all')
         # Otherwise the statistics of the first process would be those of a resumed run.
         statistics = [v for name, v in self.model.named_buffers() if '.running_' in name]
-        if statistics:
-            all_reduce_params(statistics, op='mean')
+        all_reduce_params(statistics, op='mean')
         if not is_main_process():
             return
         meta = dict(epoch=self.epoch + by_epoch, iter=self.iter + (not by_epoch)) | (meta or {})
@@ -90,14 +84,10 @@ class SafeRunner(Runner):
         if save_optimizer:
             content['optimizer'] = self.optim_wrapper.state_dict()
         if save_param_scheduler and self.param_schedulers is not None:
-            if isinstance(schedulers := self.param_schedulers, dict):  # Of several optimizers.
-                states: Any = {k: [one.state_dict() for one in v] for k, v in schedulers.items()}
-            else:
-                states = [one.state_dict() for one in schedulers]
-            content['param_schedulers'] = states
+            content['param_schedulers'] = [one.state_dict() for one in self.param_schedulers]
         content['state_dict'] = weights_to_cpu(unwrap_model(self.model).state_dict())
         self.call_hook('before_save_checkpoint', checkpoint=content)
-        content = {k: v if k == 'state_dict' else to_plain(v) for k, v in content.items()}
+        content = {k: v if k == 'state_dict' else _to_plain(v) for k, v in content.items()}
         save_atomically(content, Path(out_dir) / filename)
 
     def load_or_resume(self) -> None:
@@ -108,73 +98,58 @@ class SafeRunner(Runner):
         super().load_or_resume()
 
     def resume(self, filename: str, *args, **kwargs) -> None:
-        """Resume a run; see :meth:`load_checkpoint`."""
+        """Resume a run from a checkpoint that fits it; the error names the file."""
         self._resume = True
-        super().resume(filename, *args, **kwargs)
+        try:
+            super().resume(filename, *args, **kwargs)
+            optimizer = self.optim_wrapper.optimizer
+            if lacking := optimizer.defaults.keys() - optimizer.param_groups[0].keys():
+                raise ValueError(f'its optimizer has no {", ".join(sorted(lacking))}.')
+        except ValueError as error:  # torch's, too, of groups of parameters that do not fit.
+            raise ValueError(
+                f'{filename} cannot be resumed: {error}\nTo start a new run from its weights, set '
+                f"load_from='{filename}' and resume=False (tools/train.py: --cfg-options "
+                f'load_from={filename}, without --resume).'
+            ) from error
 
     def load_checkpoint(self, filename: str, *args, **kwargs) -> dict:
-        """Load a checkpoint of whatever kind into the model, and log what it got.
-
-        Raises:
-            RuntimeError: When less than three quarters of the backbone were loaded.
-            ValueError: When its weights cannot be those of the model; names the file. To resume
-                from it, also when it lacks a part, or has another optimizer, schedule or length
-                of an epoch. What else the config has changed is warned of.
-        """
+        """Load a checkpoint of whatever kind that fits into the model, and log what it got."""
         checkpoint = dict(read_checkpoint(filename))
         resumes = self._resume and not self._has_loaded
         if resumes:
-            self._check_settings(checkpoint, filename)
+            self._check_run(checkpoint)
         # mmengine would run the config that a file brings along.
         if isinstance(meta := checkpoint.get('meta'), dict):
             meta.pop('config', None)
-        restore_histories(checkpoint)
+        _restore_histories(checkpoint)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = unwrap_model(self.model)
         report = TASK_UTILS.get('fill_model')(model, checkpoint, filename)
         if resumes and (report.resized or report.initialised):
-            raise ValueError(f'{_refusal(filename)}\n{report.table()}')
+            raise ValueError(report.table())
         report.check(0.75 if hasattr(model, 'backbone') else 0.0)
         log = self.logger.info if report.clean else self.logger.warning
         log(report.table())
         return checkpoint
 
-    def _check_settings(self, checkpoint: dict[str, Any], filename: str) -> None:
-        """Refuse what is not a checkpoint of this run, and warn of what its config has changed."""
-        # These are still configs when somebody resumes before the training begins.
-        self.optim_wrapper = self.build_optim_wrapper(self.optim_wrapper)
-        own: dict[str, Any] = dict(optimizer=self.optim_wrapper.state_dict())
-        if self.param_schedulers:
-            self.param_schedulers = self.build_param_scheduler(self.param_schedulers)
-            own['param_schedulers'] = [one.state_dict() for one in self.param_schedulers]
-        missing = [k for k in ('state_dict', 'message_hub', *own) if not checkpoint.get(k)]
-        if not {'epoch', 'iter'} <= set(checkpoint.get('meta') or ()):
-            missing.append('meta with epoch and iter')
-        if missing:
-            raise ValueError(f'{_refusal(filename)}\nIt has no {", ".join(missing)}.')
-        saved, wanted = (_settings(parts, [*own]) for parts in (checkpoint, own))
-        planned = checkpoint['message_hub']['runtime_info']
-        if 'param_schedulers' in own:
-            saved['max_iters'], wanted['max_iters'] = planned['max_iters'], self.max_iters
+    def _check_run(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse what is no checkpoint of this run, and warn of what its config has changed."""
+        if missing := [part for part in _PARTS if not checkpoint.get(part)]:
+            raise ValueError(f'it has no {", ".join(missing)}.')
         if isinstance(self.train_loop, EpochBasedTrainLoop):
-            saved[_EPOCH] = planned['max_iters'] // planned['max_epochs']
-            wanted[_EPOCH] = len(self.train_dataloader)
-        misfits: list[str] = []
-        changes: list[str] = []
-        for name in dict.fromkeys([*wanted, *saved]):
-            values = [one.get(name, 'nothing') for one in (saved, wanted)]
-            if values[0] != values[1]:
-                fits = 'nothing' not in values and name not in (_SIZES, _EPOCH)
-                text = f'{name}: {values[0]} in the checkpoint, {values[1]} by the config'
-                (changes if fits else misfits).append(text)
-        if misfits:
-            raise ValueError('\n- '.join([_refusal(filename), *misfits[:_SHOWN]]))
-        if changes:
-            note = (
-                f'The config has changed since {filename} was written. The values of the '
-                'checkpoint are kept, except for max_iters:'
-            )
-            self.logger.warning('\n- '.join([note, *changes[:_SHOWN]]))
+            planned = checkpoint['message_hub']['runtime_info']
+            length, own = planned['max_iters'] // planned['max_epochs'], len(self.train_dataloader)
+            if length != own:
+                raise ValueError(
+                    f'its epochs have {length} iterations, those of the config {own}. Keep the '
+                    'images and batch_size x processes.'
+                )
+        old, new = checkpoint['meta'].get('cfg', ''), self.cfg.pretty_text
+        lines = difflib.unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm='')
+        changes = [x for x in list(lines)[2:] if x[0] in '+-' and not x[1:].startswith(_PASSING)]
+        if old and changes:
+            text = 'Optimizer and schedules go on as in the checkpoint; the config has changed:'
+            self.logger.warning('\n'.join([text, *changes[:16]]))
 
     @staticmethod
     def build_dataloader(*args, **kwargs) -> DataLoader:
@@ -184,30 +159,30 @@ class SafeRunner(Runner):
         return loader
 
 
-def _refusal(filename: str) -> str:
-    return (
-        f'{filename} cannot be resumed. To start a new run from its weights, set '
-        f"load_from='{filename}' and resume=False (tools/train.py: --cfg-options "
-        f'load_from={filename}, without --resume).'
-    )
+def _to_plain(value: Any) -> Any:
+    """Return nested values as dicts, lists, tuples, tensors on the CPU and Python values."""
+    if isinstance(value, HistoryBuffer):
+        histories = tuple(torch.from_numpy(np.array(history)) for history in value.data)
+        return {'history_buffer': histories, 'max_length': value.max_length}
+    if isinstance(value, Tensor):
+        return value.cpu()
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, dict):
+        kind = type(value) if isinstance(value, OrderedDict | Counter) else dict
+        return kind({key: _to_plain(child) for key, child in value.items()})
+    if type(value) in (list, tuple):
+        return type(value)(_to_plain(child) for child in value)
+    return value
 
 
-def _settings(checkpoint: Mapping[str, Any], parts: list[str]) -> dict[str, Any]:
-    """Return what the config sets in the states of optimizer and schedules, by dotted name."""
-    if 'param_groups' not in checkpoint['optimizer']:  # Of several optimizers.
-        return {}
-    groups = checkpoint['optimizer']['param_groups']
-    found: dict[str, Any] = {_SIZES: [len(group['params']) for group in groups]}
-    lists = {'optimizer.param_groups': groups}
-    if 'param_schedulers' in parts:
-        lists['param_schedulers'] = checkpoint['param_schedulers']
-    for name, states in lists.items():
-        for index, state in enumerate(states):
-            for key, value in state.items():
-                if key not in _NO_SETTINGS and not key.startswith(('_', 'initial_')):
-                    # Where a schedule started counts, not where it is.
-                    found[f'{name}.{index}.{key}'] = state.get(f'initial_{key}', value)
-    return found
+def _restore_histories(checkpoint: dict[str, Any]) -> None:
+    """Make the log histories of a checkpoint what mmengine's message hub expects, in place."""
+    scalars = (checkpoint.get('message_hub') or {}).get('log_scalars', {})
+    for name, value in scalars.items():
+        if isinstance(value, dict) and 'history_buffer' in value:
+            values, counts = (history.cpu().numpy() for history in value['history_buffer'])
+            scalars[name] = HistoryBuffer(values, counts, value['max_length'])
 
 
 def _start_worker(init: Callable[[int], None] | None, worker_id: int) -> None:

@@ -5,31 +5,15 @@ from passreid.apis import build_runner
 from passreid.registry import METRICS
 
 
-@pytest.mark.parametrize(
-    ('iteration', 'changes', 'error', 'named'),
-    [
-        (
-            2,
-            dict(sampler={'type': 'DefaultSampler', 'shuffle': True}),
-            TypeError,
-            'ResumableSampler',
-        ),
-        # Images would be left out, and schedules go by iterations.
-        (6, dict(batch_size=8), ValueError, r'iterations an epoch.*batch_size.*: 4 .*, 2 '),
-    ],
-)
-def test_loaders_that_do_not_fit_are_refused(
-    toy_config, tmp_path, iteration, changes, error, named
-):
+def test_sampler_that_cannot_start_within_an_epoch(toy_config, tmp_path):
     """That images are neither missed nor seen twice is in ``test_runs.py``."""
     cfg = toy_config(train_cfg={'type': 'ResumableEpochLoop', 'max_epochs': 2})
     cfg['train_dataloader']['sampler'] = {'type': 'ResumableSampler'}
     cfg['default_hooks']['checkpoint'] |= {'by_epoch': False, 'max_keep_ckpts': -1}
     build_runner(cfg).train()
-    path = str(tmp_path / 'run' / f'iter_{iteration}.pth')
-    cfg |= {'resume': True, 'load_from': path}
-    cfg['train_dataloader'] |= changes
-    with pytest.raises(error, match=named):
+    cfg |= {'resume': True, 'load_from': str(tmp_path / 'run' / 'iter_2.pth')}
+    cfg['train_dataloader']['sampler'] = {'type': 'DefaultSampler', 'shuffle': True}
+    with pytest.raises(TypeError, match='ResumableSampler'):
         build_runner(cfg).train()
 
 

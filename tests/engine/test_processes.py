@@ -50,8 +50,9 @@ def run(name):
         runner.train()
     except (FloatingPointError, ValueError) as raised:
         error = str(raised)
-    info = runner.message_hub.runtime_info
-    gain = [info.get(f'figures_{when}_training') for when in ('before', 'after')]
+    before = runner.message_hub.runtime_info.get('figures_before_training')
+    history = runner.message_hub.log_scalars.get('val/reid/mAP')
+    gain = [before, history and float(history.current())]
     seen = dict(images=images.batches, starts=clusters.starts, ends=clusters.ends)
     seen |= dict(error=error, weights=runner.model.module.state_dict(), gain=gain)
     torch.save(seen, f'{name}_{get_rank()}.pth')

@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.hooks import Hook
 from processes import assert_equal
 from tiny_runs import (
-    NUM_TRAIN_IDS,
     Kill,
     KilledError,
     SeenClusters,
@@ -108,17 +106,6 @@ def test_killed_and_resumed_equals_uninterrupted(
         assert_equal(resumed.clusters.ends, expected.clusters.ends[start // 3 :])
 
 
-@pytest.mark.parametrize('task', CONFIGS)
-def test_another_seed_gives_another_run(config, whole, tmp_path, task):
-    other = Watched(config(task, tmp_path, randomness__seed=1, train_cfg__max_epochs=1))
-    batches = whole(task).images.batches
-    assert other.images.batches != batches[: len(other.images.batches)]
-    if task == 'USL':
-        # Or the tests above would not notice labels of another epoch.
-        labels = [start['labels'] for start in whole(task).clusters.starts]
-        assert not torch.equal(labels[0], labels[1]) and not torch.equal(labels[1], labels[2])
-
-
 VARIANTS = {
     'stem': ('pre-training', dict(model__backbone__stem='ics')),
     'no parts': (
@@ -129,15 +116,6 @@ VARIANTS = {
             train_dataloader__dataset__pipeline__1__num_local_whole=4,
         ),
     ),
-    'two parts': (
-        'pre-training',
-        dict(
-            model__backbone__num_parts=2,
-            train_dataloader__dataset__pipeline__1__num_parts=2,
-            train_dataloader__dataset__pipeline__1__local_per_part=2,
-        ),
-    ),
-    'one neck': ('fine-tuning', dict(model__head__fusion='mean', model__head__multi_neck=False)),
     'no parts or metric loss': (
         'fine-tuning',
         dict(model__backbone__num_parts=0, model__head__num_parts=0, model__head__metric_loss=None),
@@ -152,8 +130,8 @@ def test_variants(config, tmp_path, name):
     changes = changes | dict(train_cfg__max_epochs=1)
     run = Watched(config(task, tmp_path, **changes, **(NO_VALIDATION if task != 'USL' else {})))
     assert all(isfinite(loss) for loss in run.figures['train/loss'])
-    assert ('train/loss_part' in run.figures) == (name in ('stem', 'two parts'))
-    assert ('train/loss_triplet' in run.figures) == (name == 'one neck')
+    assert ('train/loss_part' in run.figures) == (name == 'stem')
+    assert 'train/loss_triplet' not in run.figures
     model = run.runner.model
     if name == 'stem':
         # The teacher's statistics are its own: it saw the global views, once a step.
@@ -163,53 +141,20 @@ def test_variants(config, tmp_path, name):
         )
         assert student.num_batches_tracked == 2 * teacher.num_batches_tracked > 0
         assert not torch.equal(student.running_mean, teacher.running_mean)
-    elif name == 'one neck':
-        assert model.head.classifier.weight.shape == (NUM_TRAIN_IDS, 16)
     elif task == 'USL':
         (end,) = run.clusters.ends
         assert end['centers'].shape == (end['labels'].max() + 1, 16)
         torch.testing.assert_close(end['centers'].norm(dim=1), torch.ones(len(end['centers'])))
 
 
-def test_joint_training(config, tmp_path):
-    other = write_people(tmp_path / 'other', seed=1)
-    cfg = config('fine-tuning', tmp_path / 'run', train_cfg__max_epochs=1)
-    first = cfg.train_dataloader.dataset
-    second = dict(first, data_root=str(other))
-    cfg.train_dataloader.dataset = dict(type='ReIDConcatDataset', datasets=[first, second])
-    runner = train(cfg)
-    assert len(runner.model.head.classifier.weight) == 2 * NUM_TRAIN_IDS
-    assert runner.iter == 8
-
-
-class Start(Hook):
-    """Remember the weights that training begins with."""
-
-    priority = 'HIGHEST'
-
-    def before_train(self, runner):
-        state = runner.model.state_dict()
-        self.weights = {name: value.clone() for name, value in state.items()}
-
-
-def test_adaptation_starts_from_what_was_learned_with_labels(config, whole, tmp_path):
-    """The backbone alone; what the run that goes on needs is all in its own checkpoint."""
+def test_resumed_run_does_not_need_the_weights_it_began_with(config, whole, tmp_path):
     own = tmp_path / 'weights.pth'
     own.write_bytes((Path(whole('fine-tuning').runner.work_dir) / 'epoch_2.pth').read_bytes())
-    weights = torch.load(own, weights_only=True)['state_dict']
     changes = dict(resume='auto', model__neck__multi_neck=True, train_cfg__max_epochs=2)
     cfg = config('USL', tmp_path / 'run', **changes)
-    init_cfg = dict(type='Pretrained', checkpoint=str(own), prefix='backbone.')
-    cfg.model.backbone.init_cfg = init_cfg
-    start = Start()
+    cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=str(own), prefix='backbone.')
     with pytest.raises(KilledError):
-        train(cfg, start, Kill(4))
-    for name, value in start.weights.items():
-        if name.startswith('backbone.'):
-            assert torch.equal(value, weights[name]), name
-    # The necks are fresh.
-    assert not start.weights['neck.norms.3.running_mean'].any()
-    assert weights['head.neck.norms.3.running_mean'].any()
+        train(cfg, Kill(4))
     own.unlink()
     assert train(cfg).iter == 6
 

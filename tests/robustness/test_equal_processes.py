@@ -52,14 +52,3 @@ def test_two_processes(tiny_run, task):
             rtol=0,
             msg=lambda text, name=name: f'{name}: {text}',
         )
-
-
-def test_recomputed_activations_change_nothing(tiny_run):
-    """With the statistics of batch normalization in the stem, and with dropped paths."""
-    changes = dict(train_cfg__max_epochs=1, model__backbone__stem='ics')
-    savers = ({}, dict(model__backbone__with_cp=True))
-    runs = [tiny_run('pre-training', **changes, **saver) for saver in savers]
-    for run in runs:
-        ended = run.go(number=2)
-        assert ended.status == 0, ended.output + ended.report
-    runs[1].assert_ends_as(runs[0])

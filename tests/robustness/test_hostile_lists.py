@@ -71,12 +71,6 @@ READERS = {
     'keys': lambda root: LUPerson(str(root)),
     'LMDB': lambda root: LUPerson(str(root), pipeline=[LoadPersonImage()])[0],
 }
-LINES = {
-    'CRLF': '{}\r\n{}\r\n',
-    'byte order mark': '\ufeff{}\n{}\n',
-    'blank lines': '\n\n{}\n\n\n{}\n\n',
-    'no line break at the end': '{}\n{}',
-}
 
 
 def write(path, data=None):
@@ -127,15 +121,6 @@ def test_programs(root, program):
     write(root / 'keys.pkl', program)
     with pytest.raises(ValueError, match=r'keys\.pkl'):
         LUPerson(str(root))
-
-
-@pytest.mark.parametrize('case', LINES)
-def test_lists_of_other_programs_are_read(root, case):
-    for kind, lines in (('crops', (A, B)), ('people', (f'{A} 0', f'{B}\t  7'))):
-        write(root / FILES[kind], LINES[case].format(*lines).encode())
-        dataset = READERS[kind](root)
-        paths = [dataset[index]['img_path'] for index in range(len(dataset))]
-        assert paths == [str(root / 'train' / name) for name in (A, B)]
 
 
 @pytest.mark.parametrize('key', ['lost', '', 'k' * 600, 'a\nb\x1b'])

@@ -3,14 +3,12 @@
 import os
 import signal
 import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.dist import all_reduce, get_world_size, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
 from passreid.registry import HOOKS
@@ -31,9 +29,6 @@ class SafeCheckpointHook(CheckpointHook):
     """
 
     _is_due = False
-    # mmengine's, which names other types.
-    last_ckpt: Any
-    best_ckpt_path: Any
 
     def before_train(self, runner: Runner) -> None:
         """Prepare the folder and remove the halves of files that a killed run left."""
@@ -47,17 +42,15 @@ class SafeCheckpointHook(CheckpointHook):
     def after_train_iter(self, runner: Runner, *args, **kwargs) -> None:
         """Save a checkpoint that is due, or that was due within the step; see mmengine."""
         super().after_train_iter(runner, *args, **kwargs)
-        if self._is_due and not _is_within_step(runner):
+        if self._is_due and runner.optim_wrapper.should_update():
             done = runner.iter + 1
             step = runner.epoch if self.by_epoch else done
             self._save_checkpoint_with_step(runner, step, dict(epoch=runner.epoch, iter=done))
 
-    def save_preempted(self, runner: Runner, iteration: int) -> None:
-        """Save a checkpoint, in all processes, that the next regular one replaces."""
-        self._save(runner, _PREEMPTED, dict(epoch=runner.epoch, iter=iteration))
-
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
-        self._is_due = _is_within_step(runner) and can_resume_at(runner, meta['iter'] + 1)
+        # Gradients that the optimizer has not used yet are in no checkpoint.
+        steps = runner.optim_wrapper.should_update()
+        self._is_due = not steps and can_resume_at(runner, meta['iter'] + 1)
         if self._is_due:
             return
         outdated = [_PREEMPTED]
@@ -67,21 +60,16 @@ class SafeCheckpointHook(CheckpointHook):
             if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
                 outdated.append(self.filename_tmpl.format(self.keep_ckpt_ids[0]))
             self.keep_ckpt_ids.append(step)
-        self._save(runner, self.filename_tmpl.format(step), meta)
+        self.save(runner, self.filename_tmpl.format(step), meta)
         for name in outdated:
             self._remove(name)
 
-    def _save(self, runner: Runner, name: str, meta: dict) -> None:
-        """Write a checkpoint and make it the one to resume from."""
+    def save(self, runner: Runner, name: str, meta: dict) -> None:
+        """Write a checkpoint, in all processes, and make it the one to resume from."""
         self.last_ckpt = str(Path(self.out_dir) / name)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
-        runner.save_checkpoint(
-            self.out_dir,
-            name,
-            save_optimizer=self.save_optimizer,
-            save_param_scheduler=self.save_param_scheduler,
-            meta=meta,
-        )
+        parts = self.save_optimizer, self.save_param_scheduler
+        runner.save_checkpoint(self.out_dir, name, None, *parts, meta)
         if is_main_process():
             with atomic_file(Path(runner.work_dir) / 'last_checkpoint') as file:
                 file.write(self.last_ckpt.encode())
@@ -90,33 +78,17 @@ class SafeCheckpointHook(CheckpointHook):
         if not hasattr(self, 'file_backend'):  # A validation on its own.
             return
         # mmengine would remove the best one before the next best stands.
-        former = getattr(self, 'best_ckpt_path', None)
+        former: Any = getattr(self, 'best_ckpt_path', None)
         self.best_ckpt_path = None
         super()._save_best_checkpoint(runner, metrics)
-        if former and self.best_ckpt_path is None:
-            self.best_ckpt_path = former
-        elif former and Path(former).name != Path(self.best_ckpt_path).name:
+        best = self.best_ckpt_path = self.best_ckpt_path or former
+        if former and Path(former).name != Path(best).name:
             # Of a copied work directory, the original's stays.
             self._remove(Path(former).name)
 
     def _remove(self, name: str) -> None:
         if is_main_process():
-            with suppress(FileNotFoundError):
-                os.remove(Path(self.out_dir) / name)
-
-
-def _is_within_step(runner: Runner) -> bool:
-    """Return whether gradients are accumulated that the optimizer has not used yet."""
-    wrapper = runner.optim_wrapper
-    # Several optimizers step as their model wants, so of them this is not known.
-    return not isinstance(wrapper, OptimWrapperDict) and not wrapper.should_update()
-
-
-class Preempted(SystemExit):
-    """The end of a training that received SIGTERM, with its exit status, 143."""
-
-    def __init__(self) -> None:
-        super().__init__(128 + signal.SIGTERM)
+            Path(self.out_dir, name).unlink(missing_ok=True)
 
 
 @HOOKS.register_module()
@@ -124,11 +96,8 @@ class PreemptionHook(Hook):
     """Save a checkpoint and exit when the process receives SIGTERM, as schedulers send it.
 
     After the current optimizer step all processes save one checkpoint, from which
-    ``resume='auto'`` goes on within the epoch, and raise :class:`Preempted`. It is enough that one
-    of them received the signal; a training in a side thread does not.
-
-    Args:
-        interval (int): Iterations after which several processes ask each other. Defaults to 10.
+    ``resume='auto'`` goes on within the epoch, and raise :class:`SystemExit` with status 143. It is
+    enough that one of them received the signal; every ``interval`` iterations they ask each other.
     """
 
     # After everything else that belongs to an iteration, the regular checkpoint included.
@@ -146,33 +115,26 @@ class PreemptionHook(Hook):
             self._former = signal.signal(signal.SIGTERM, self._receive) or signal.SIG_DFL
 
     def after_train_iter(self, runner: Runner, *args, **kwargs) -> None:
-        """Save and raise :class:`Preempted`, if any process received the signal."""
+        """Save and exit if any process received the signal."""
         if get_world_size() == 1:
             self._agreed = self._received
         elif self.every_n_train_iters(runner, self.interval):
             flag = torch.tensor(float(self._received or self._agreed))
             all_reduce(flag, 'max')
             self._agreed = bool(flag)
-        if not self._agreed or _is_within_step(runner):
+        if not (self._agreed and runner.optim_wrapper.should_update()):
             return
         iteration = runner.iter + 1
-        outcome = 'Nothing was saved: that takes SafeCheckpointHook and ResumableEpochLoop'
+        outcome = 'Nothing was saved: that takes SafeCheckpointHook and ResumableEpochLoop.'
         for hook in runner.hooks:
             if isinstance(hook, SafeCheckpointHook) and can_resume_at(runner, iteration):
-                hook.save_preempted(runner, iteration)
-                outcome = f'Saved {hook.last_ckpt}'
-        runner.logger.warning(
-            f'Received SIGTERM: training ends after iteration {iteration}. {outcome}. The same '
-            'command with --resume goes on.'
-        )
-        raise Preempted
-
-    def after_train(self, runner: Runner) -> None:
-        """Restore the former handler of the signal."""
-        self.after_train_or_failure(runner)
+                hook.save(runner, _PREEMPTED, dict(epoch=runner.epoch, iter=iteration))
+                outcome = f'Saved {hook.last_ckpt}: the same command with --resume goes on.'
+        runner.logger.warning(f'SIGTERM ends training after iteration {iteration}. {outcome}')
+        raise SystemExit(128 + signal.SIGTERM)
 
     def after_train_or_failure(self, runner: Runner) -> None:
-        """Restore the former handler of the signal."""
+        """Restore the former handler of the signal, as :class:`SafeRunner` asks at its end."""
         if self._former is not None:
             signal.signal(signal.SIGTERM, self._former)
             self._former = None

@@ -3,12 +3,11 @@
 from math import cos, pi
 from pathlib import Path
 
-import cv2
-import numpy as np
 import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -16,21 +15,18 @@ from passreid.registry import HOOKS
 from passreid.utils.atomic_file import save_atomically
 from passreid.utils.distributed import unwrap_model
 
-_GAP = 4
+# Of the picture of the views: rows, height of a row and gap between views, in pixels.
+_ROWS, _HEIGHT, _GAP = 6, 128, 4
+# Of the monitor: views that are looked at; and what is a collapse below so many nats of information
+# about the image, or above such a centered cosine of every [PART] token to [CLS].
+_MAX_VIEWS, _MIN_INFORMATION, _MAX_PART_COSINE = 128, 0.1, 0.98
 
 
 @HOOKS.register_module()
 class TeacherHook(Hook):
-    """Move the teacher after each optimizer step.
-
-    The momentum follows a cosine over the iterations. The model offers ``set_epoch(epoch)`` and
-    ``update_teacher(momentum)``.
+    """Move the teacher after each optimizer step; its momentum follows a cosine.
 
     Source: `DINO <https://arxiv.org/abs/2104.14294>`_, section 3.1.
-
-    Args:
-        base_momentum (float): Momentum of the first iteration. Defaults to 0.996.
-        end_momentum (float): What the cosine goes to. Defaults to 1.
     """
 
     def __init__(self, base_momentum: float = 0.996, end_momentum: float = 1.0) -> None:
@@ -57,34 +53,20 @@ class TeacherHook(Hook):
 
 @HOOKS.register_module()
 class FreezePrototypesHook(Hook):
-    """Give the prototypes no gradient during the first epochs.
-
-    The optimizer wrapper offers ``skip(parameters)``, the model ``prototype_parameters()``.
-
-    Args:
-        epochs (int): Number of epochs. Defaults to 1.
-    """
+    """Give the prototypes no gradient during the first ``epochs``."""
 
     def __init__(self, epochs: int = 1) -> None:
         self.epochs = epochs
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Choose what the optimizer leaves out in this epoch."""
-        frozen = runner.epoch < self.epochs
-        parameters = unwrap_model(runner.model).prototype_parameters() if frozen else ()
-        runner.optim_wrapper.skip(parameters)
+        prototypes = unwrap_model(runner.model).prototype_parameters()
+        runner.optim_wrapper.skip(prototypes if runner.epoch < self.epochs else ())
 
 
 @HOOKS.register_module()
 class ExportTeacherHook(Hook):
-    """Write the teacher's backbone after training, for ``init_cfg`` of type 'Pretrained'.
-
-    Args:
-        filename (str): Name in the work directory. Defaults to ``'teacher_backbone.pth'``.
-    """
-
-    def __init__(self, filename: str = 'teacher_backbone.pth') -> None:
-        self.filename = filename
+    """Write ``teacher_backbone.pth`` after training, for ``init_cfg`` of type 'Pretrained'."""
 
     @master_only
     def after_train(self, runner: Runner) -> None:
@@ -92,7 +74,7 @@ class ExportTeacherHook(Hook):
         backbone = unwrap_model(runner.model).teacher['backbone']
         weights = {name: value.cpu() for name, value in backbone.state_dict().items()}
         meta = {'epoch': runner.epoch, 'pos_embed_grid': tuple(backbone.patch_resolution)}
-        path = Path(runner.work_dir) / self.filename
+        path = Path(runner.work_dir) / 'teacher_backbone.pth'
         save_atomically({'state_dict': weights, 'meta': meta}, path)
         runner.logger.info(f"The teacher's backbone is in {path}")
 
@@ -101,81 +83,54 @@ class ExportTeacherHook(Hook):
 class PretrainMonitorHook(Hook):
     """Log how far the [PART] tokens differ from [CLS] and where they look; warn of a collapse.
 
-    Measured on the global views of the current batch, without augmentation, by the model's
-    ``part_separation(views)``. A collapse is when the assignments to prototypes say nothing about
-    the image, and when each [PART] token equals [CLS] but for a constant.
-
-    Args:
-        interval (int): Iterations between measurements. Defaults to 50.
-        max_images (int): Views that are looked at. Defaults to 128.
-        warmup (int): Iterations before the first warning. Defaults to 500.
-        min_information (float): In nats; below is a collapse. Defaults to 0.1.
-        max_part_cosine (float): Centered cosine of every [PART] to [CLS]; above is a collapse.
-            Defaults to 0.98.
+    Measured every ``interval`` iterations on the global views, without augmentation. A collapse,
+    warned of after ``warmup`` iterations, is when the assignments to prototypes say nothing about
+    the image, or each [PART] token equals [CLS] but for a constant.
     """
 
     # After the hook that notes the losses, before the logger (BELOW_NORMAL).
     priority = 'NORMAL'
 
-    def __init__(
-        self,
-        interval: int = 50,
-        max_images: int = 128,
-        warmup: int = 500,
-        min_information: float = 0.1,
-        max_part_cosine: float = 0.98,
-    ) -> None:
+    def __init__(self, interval: int = 50, warmup: int = 500) -> None:
         self.interval = interval
-        self.max_images = max_images
         self.warmup = warmup
-        self.min_information = min_information
-        self.max_part_cosine = max_part_cosine
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, **kwargs) -> None:
         """Measure, log and judge at each interval."""
         if not self.every_n_train_iters(runner, self.interval):
             return
         model, hub = unwrap_model(runner.model), runner.message_hub
-        cosines = []
+        cosine = 0.0
         if model.backbone.num_parts:
             views = model.data_preprocessor(data_batch, training=False)['inputs']['global_views']
-            for name, value in model.part_separation(views[: self.max_images]).items():
+            figures = model.part_separation(views[:_MAX_VIEWS])
+            for name, value in figures.items():
                 hub.update_scalar(f'train/{name}', value)
-                if name.startswith('part_cosine_'):
-                    cosines.append(float(value))
+            cosine = min(float(v) for k, v in figures.items() if k.startswith('part_cosine_'))
         if runner.iter < self.warmup:
             return
         information = hub.get_scalar('train/teacher_information').mean(self.interval)
-        if information < self.min_information:
+        if information < _MIN_INFORMATION:
             runner.logger.warning(
                 f'Collapse: assignments carry {information:.3f} nats about the image (healthy: '
-                'about 2 or more). Lower the learning rate or the teacher temperature, raise '
-                'the batch size, or check that images are not all alike.'
+                '2 or more). Lower the learning rate or the teacher temperature, raise the batch '
+                'size, or check that images are not all alike.'
             )
-        if cosines and min(cosines) > self.max_part_cosine:
+        if cosine > _MAX_PART_COSINE:
             runner.logger.warning(
-                'Collapse of the parts: the centered cosine of each [PART] token to [CLS] is '
-                f'above {min(cosines):.3f}; the parts say nothing that [CLS] does not.'
+                f'Collapse of the parts: their centered cosine to [CLS] is above {cosine:.3f}; '
+                'they say nothing that [CLS] does not.'
             )
 
 
 @HOOKS.register_module()
 class ViewsPictureHook(Hook):
-    """Write the augmented views of some images when a run starts or goes on.
+    """Write the augmented views of some images to ``views.png`` when a run starts or goes on.
 
     One row an image: its global views, then its local views, enlarged to the same height.
-
-    Args:
-        filename (str): Name in the work directory. Defaults to ``'views.png'``.
-        num_images (int): Rows. Defaults to 6.
-        height (int): Height of a row in pixels. Defaults to 128.
     """
 
-    def __init__(self, filename: str = 'views.png', num_images: int = 6, height: int = 128) -> None:
-        self.filename = filename
-        self.num_images = num_images
-        self.height = height
-        self._drawn = False
+    _drawn = False
 
     @master_only
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
@@ -184,19 +139,18 @@ class ViewsPictureHook(Hook):
             return
         self._drawn = True
         preprocessor = unwrap_model(runner.model).data_preprocessor
-        kinds = {kind: views[: self.num_images] for kind, views in data_batch['inputs'].items()}
+        kinds = {kind: views[:_ROWS] for kind, views in data_batch['inputs'].items()}
         batch = len(kinds['global_views'])
         with torch.random.fork_rng(devices=[]):
             views = preprocessor({'inputs': kinds}, training=True)['inputs']
         columns: list[Tensor] = []
         for normalized in views.values():
             pixels = (normalized * preprocessor.std + preprocessor.mean).clamp(0, 255)
-            width = round(self.height * pixels.shape[3] / pixels.shape[2])
-            pixels = F.interpolate(pixels, (self.height, width), mode='bilinear', antialias=True)
+            width = round(_HEIGHT * pixels.shape[3] / pixels.shape[2])
+            pixels = F.interpolate(pixels, (_HEIGHT, width), mode='bilinear', antialias=True)
             framed = F.pad(pixels, (0, _GAP, 0, _GAP), value=255)
             columns += framed.unflatten(0, (-1, batch)).unbind()
         sheet = torch.cat(columns, dim=3).permute(0, 2, 3, 1).flatten(0, 1)
-        rgb = sheet.round().byte().cpu().numpy()
-        path = Path(runner.work_dir) / self.filename
-        cv2.imencode('.png', np.ascontiguousarray(rgb[..., ::-1]))[1].tofile(path)
+        path = Path(runner.work_dir) / 'views.png'
+        Image.fromarray(sheet.round().byte().cpu().numpy()).save(path)
         runner.logger.info(f'The views of {batch} images are in {path}')

@@ -1,4 +1,4 @@
-"""Labels by clustering, anew before each epoch."""
+"""Features of all images, and labels by clustering them anew before each epoch."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,26 +8,45 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dataset import DefaultSampler
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
+from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-from passreid.clustering import (
-    ClusterStatistics,
-    cluster_centers,
-    cluster_pseudo_labels,
-    cluster_statistics,
-)
+from passreid import clustering
+from passreid.evaluation.metrics import person_features
 from passreid.evaluation.metrics.progress_log import ProgressLog
 from passreid.registry import HOOKS
 from passreid.utils.device import array_device
 from passreid.utils.distributed import run_in_first, unwrap_model
 
-from ..feature_extraction import extract_features
+# What loading for features has in common with loading for training.
+_SAME = 'batch_size num_workers pin_memory collate_fn worker_init_fn multiprocessing_context'
 
-_KEY = 'pseudo_labels'
-# Share of the clusters.
-_MANY = 0.8
+
+@torch.no_grad()
+def extract_features(
+    model: BaseModel, dataloader: DataLoader, what: str = 'extracting features'
+) -> person_features.PersonFeatures | None:
+    """Run a model in test mode over images, each process over its own; all must call this.
+
+    Returns:
+        PersonFeatures | None: In the first process the features of all images, each once, in the
+        order of the data set; None in the others.
+    """
+    was_training = model.training
+    model.eval()
+    progress = ProgressLog(what)
+    parts = []
+    for number, batch in enumerate(dataloader, start=1):
+        parts.append(person_features.read_batch(model.test_step(batch)))
+        progress(number, len(dataloader))
+    model.train(was_training)
+    people = person_features.gather_features(person_features.concatenate(parts) if parts else None)
+    if people is None and is_main_process():
+        raise ValueError(f'there are no images in {dataloader.dataset}')
+    return people
 
 
 @HOOKS.register_module()
@@ -44,8 +63,6 @@ class PseudoLabelHook(Hook):
 
     Args:
         pipeline (Sequence[dict | Callable]): Transforms of the test.
-        batch_size (int, optional): Images of a process to extract features of at once. Defaults
-            to that of the training.
         timeout (float): Seconds that the other processes wait for the clusters of the first.
             Defaults to 21600, 6 hours.
         **settings: Of :func:`cluster_pseudo_labels`: ``eps``, ``min_samples``, ``k1``, ``k2`` and
@@ -53,14 +70,9 @@ class PseudoLabelHook(Hook):
     """
 
     def __init__(
-        self,
-        pipeline: Sequence[dict | Callable],
-        batch_size: int | None = None,
-        timeout: float = 21600.0,
-        **settings: Any,
+        self, pipeline: Sequence[dict | Callable], timeout: float = 21600.0, **settings: Any
     ) -> None:
         self.pipeline = pipeline
-        self.batch_size = batch_size
         self.timeout = timeout
         self.settings = settings
         # Epoch and labels (N,) of the last clustering; from a checkpoint the memory as well.
@@ -69,20 +81,20 @@ class PseudoLabelHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Take over the labels of a run that is resumed."""
         if runner._resume:
-            self._state = checkpoint.get(_KEY)
+            self._state = checkpoint.get('pseudo_labels')
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add labels and memory; before the first epoch there are none."""
         if self._state is None:
             return
         state = unwrap_model(runner.model).pseudo_label_state()
-        checkpoint[_KEY] = {name: value.cpu() for name, value in state.items()}
-        checkpoint[_KEY]['epoch'] = self._state['epoch']
+        labels = {name: value.cpu() for name, value in state.items()}
+        checkpoint['pseudo_labels'] = labels | {'epoch': self._state['epoch']}
 
     def before_train(self, runner: Runner) -> None:
         """Check the settings and the checkpoint, and prepare the loader of the features."""
         # Two images show what is wrong with the settings before the features of all are extracted.
-        cluster_pseudo_labels(np.eye(2, dtype=np.float32), **self.settings)
+        clustering.cluster_pseudo_labels(np.eye(2, dtype=np.float32), **self.settings)
         loader = runner.train_dataloader
         if self._state is not None and len(self._state['labels']) != len(loader.dataset):
             raise ValueError(
@@ -92,14 +104,9 @@ class PseudoLabelHook(Hook):
         dataset = loader.dataset.with_pipeline(self.pipeline)
         self._loader = DataLoader(
             dataset,
-            batch_size=self.batch_size or loader.batch_size,
             sampler=DefaultSampler(dataset, shuffle=False, round_up=False),
-            num_workers=loader.num_workers,
             persistent_workers=loader.num_workers > 0,
-            pin_memory=loader.pin_memory,
-            collate_fn=loader.collate_fn,
-            worker_init_fn=loader.worker_init_fn,
-            multiprocessing_context=loader.multiprocessing_context,
+            **{name: getattr(loader, name) for name in _SAME.split()},
         )
 
     def before_train_epoch(self, runner: Runner) -> None:
@@ -123,49 +130,44 @@ class PseudoLabelHook(Hook):
     def _cluster(self, runner: Runner, people: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Return labels (N,) and centers (K, D); log what was found, and check it."""
         start = time.perf_counter()
-        found = cluster_pseudo_labels(
-            people.features,
-            **self.settings,
-            device=array_device(),
-            progress=ProgressLog('neighbors'),
-        )
+        options = dict(device=array_device(), progress=ProgressLog('neighbors'), **self.settings)
+        found = clustering.cluster_pseudo_labels(people.features, **options)
         dataset: Any = self._loader.dataset
         labels = np.full(len(dataset), -1)
         labels[people.sample_ids] = found
         previous = None if self._state is None else self._state['labels'].cpu()
-        statistics = cluster_statistics(labels, previous, dataset.pids, dataset.cam_ids)
+        statistics = clustering.cluster_statistics(labels, previous, dataset.pids, dataset.cam_ids)
         text = _summary(statistics, len(labels), len(labels) - len(found))
         seconds = time.perf_counter() - start
         runner.logger.info(f'Epoch {runner.epoch + 1}: {text}; {seconds:.1f} s')
         figures = {f'clusters/{k}': v for k, v in statistics._asdict().items() if v is not None}
         runner.visualizer.add_scalars(figures, step=runner.epoch + 1)
-        if (statistics.one_camera or 0) > _MANY:
+        if (statistics.one_camera or 0) > 0.8:
             runner.logger.warning(
                 'Most clusters hold the images of one camera: training on them teaches the model '
                 'to tell cameras apart. Start from weights that know people better'
             )
         if statistics.num_clusters < 2:
-            outcome = 'No image has a cluster: raise eps, lower min_samples'
-            if statistics.num_clusters:
-                outcome = 'All images with a cluster are in one: lower eps, raise min_samples'
+            change = 'lower eps' if statistics.num_clusters else 'raise eps or lower min_samples'
             raise ValueError(
-                f'{outcome} ({self.settings}), or start from weights that know people better'
+                f'There are {statistics.num_clusters} clusters by {self.settings}: {change}, or '
+                'start from weights that know people better'
             )
-        centers = cluster_centers(people.features, found)
+        centers = clustering.cluster_centers(people.features, found)
         return torch.from_numpy(labels), torch.from_numpy(centers)
 
 
-def _summary(found: ClusterStatistics, num_images: int, num_unreadable: int) -> str:
-    parts = [
+def _summary(found: clustering.ClusterStatistics, num_images: int, num_unreadable: int) -> str:
+    text = (
         f'{found.num_clusters} clusters of {found.smallest} to {found.largest} images (median '
         f'{found.median:g}), {found.num_outliers} of {num_images} images in none'
-    ]
-    if num_unreadable:
-        parts[0] += f' ({num_unreadable} of them cannot be read)'
-    if found.moved is not None:
-        parts.append(f'{found.moved:.1%} moved')
-    if found.one_camera is not None:
-        parts.append(f'{found.one_camera:.0%} of the clusters hold one camera')
-    if found.ari is not None:
-        parts.append(f'true ids, not used in training: ARI {found.ari:.3f}, NMI {found.nmi:.3f}')
-    return '; '.join(parts)
+    )
+    for value, words in (
+        (num_unreadable or None, ' ({} of them cannot be read)'),
+        (found.moved, '; {:.1%} moved'),
+        (found.one_camera, '; {:.0%} of the clusters hold one camera'),
+        (found.ari, '; true ids, not used in training: ARI {:.3f}'),
+        (found.nmi, ', NMI {:.3f}'),
+    ):
+        text += '' if value is None else words.format(value)
+    return text

@@ -67,11 +67,6 @@ def test_resumed_run_keeps_the_figures(measured, people, tmp_path):
     assert table_in(resumed)['reid/mAP'][0] == table_in(measured)['reid/mAP'][0]
 
 
-def test_without_validation_data(people, tmp_path):
-    nothing = dict(val_dataloader=None, val_evaluator=None, val_cfg=None)
-    assert not table_in(train(config(people, tmp_path, GAIN, train_cfg__max_epochs=1, **nothing)))
-
-
 def test_unknown_figure_is_named_before_training(people, tmp_path):
     runner = build_runner(config(people, tmp_path, GAIN | dict(figures=['reid/mAP', 'reid/R2'])))
     with pytest.raises(ValueError, match='reid/R2'):

@@ -1,17 +1,18 @@
-"""Optimizer wrappers: mixed precision by device, clipping by parameter, and few groups."""
+"""Mixed precision by device, clipping by parameter, few groups of parameters, and a schedule."""
 
-import logging
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import torch
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger
 from mmengine.optim import AmpOptimWrapper, DefaultOptimWrapperConstructor, OptimWrapper
+from mmengine.optim.scheduler import _ParamScheduler
 from torch import Tensor, nn
 
-from passreid.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
+from passreid.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, PARAM_SCHEDULERS
 
 
 class PerParameterClip:
@@ -63,13 +64,7 @@ class PerParameterClip:
 
 
 class PerParameterOptimWrapper(PerParameterClip, OptimWrapper):
-    """Wrapper for float32, and for bfloat16 autocast, which needs no loss scaling, on any device.
-
-    Args:
-        *args: Of :class:`mmengine.optim.OptimWrapper`.
-        bfloat16 (bool): Whether the forward pass is under autocast. Defaults to False.
-        **kwargs: Of :class:`mmengine.optim.OptimWrapper`.
-    """
+    """Wrapper for float32, and for ``bfloat16`` autocast, which needs no loss scaling."""
 
     def __init__(self, *args, bfloat16: bool = False, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -93,20 +88,8 @@ def AutoAmpOptimWrapper(  # noqa: N802  (a type of the registry)
 ) -> OptimWrapper:
     """Build the optimizer wrapper for the device that the parameters are on.
 
-    float16 needs a GPU and becomes float32 on a CPU, with a warning; bfloat16 works on both.
-
-    Args:
-        optimizer (torch.optim.Optimizer): The optimizer.
-        amp (str | bool, optional): ``'float16'`` (or True), ``'bfloat16'``, or None (or False) for
-            float32.
-        **kwargs: Of :class:`mmengine.optim.OptimWrapper`; ``clip_grad`` also as
-            :class:`PerParameterClip` has it.
-
-    Returns:
-        OptimWrapper: The wrapper.
-
-    Raises:
-        ValueError: When ``amp`` is something else.
+    ``amp`` is 'float16' (or True), which becomes float32 on a CPU, with a warning; 'bfloat16'; or
+    None (or False) for float32. ``clip_grad`` may be that of :class:`PerParameterClip`.
     """
     if amp not in (None, True, False, 'float16', 'bfloat16'):
         raise ValueError(f"amp must be 'float16', 'bfloat16' or None, not {amp!r}")
@@ -115,8 +98,9 @@ def AutoAmpOptimWrapper(  # noqa: N802  (a type of the registry)
             return AmpPerParameterOptimWrapper(
                 optimizer=optimizer, dtype='float16', loss_scale='dynamic', **kwargs
             )
-        text = "amp='float16' needs a GPU: training in float32; amp='bfloat16' works here too"
-        print_log(text, logger='current', level=logging.WARNING)
+        MMLogger.get_current_instance().warning(
+            "amp='float16' needs a GPU: training in float32; amp='bfloat16' works here too"
+        )
     return PerParameterOptimWrapper(optimizer=optimizer, bfloat16=amp == 'bfloat16', **kwargs)
 
 
@@ -124,18 +108,10 @@ def AutoAmpOptimWrapper(  # noqa: N802  (a type of the registry)
 class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """Like mmengine's default, with one group for all parameters treated alike.
 
-    One group for each parameter would keep foreach and fused optimizers from working on many at
-    once. Parameters without gradient are left out. One that several modules share enters once;
-    where they have other options for it, ``bypass_duplicate`` chooses the first.
+    So foreach and fused optimizers work on many at once. Parameters without gradient are left out.
+    One that several modules share enters once; should they treat it in different ways,
+    ``bypass_duplicate`` chooses the first.
     """
-
-    def __call__(self, model: nn.Module) -> OptimWrapper:
-        """Build the optimizer wrapper of a model and log its groups."""
-        wrapper = super().__call__(model)
-        for group in wrapper.optimizer.param_groups:
-            options = {key: group[key] for key in ('lr', 'weight_decay') if key in group}
-            print_log(f'{len(group["params"])} parameters with {options}', logger='current')
-        return wrapper
 
     def add_params(self, params: list[dict], module: nn.Module, prefix: str = '', **kwargs) -> None:
         """Collect the groups of a module and of those inside it, in place; see mmengine."""
@@ -146,10 +122,50 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             return
         groups: dict[str, dict] = {}
         for group in params:
-            options = {key: value for key, value in group.items() if key != 'params'}
-            alike = groups.setdefault(str(sorted(options.items())), {'params': [], **options})
-            alike['params'] += group['params']
+            own = group.pop('params')
+            alike = groups.setdefault(str(sorted(group.items())), group | {'params': []})
+            alike['params'] += own
         for group in groups.values():
             # Of several modules with one parameter each has named it.
             group['params'] = list(dict.fromkeys(group['params']))
         params[:] = groups.values()
+
+
+@PARAM_SCHEDULERS.register_module()
+class WarmupCosineLR(_ParamScheduler):
+    """Linear warm-up into a cosine that has been running since the start.
+
+    With the rate ``r`` of a parameter group, the rate ``b`` of the first group, and
+    ``t`` epochs (or iterations) done::
+
+        t < warmup    start_factor * b + t / warmup * (r - start_factor * b)
+        then          end_factor * b + (r - end_factor * b) * (1 + cos(pi t / T_max)) / 2
+
+    Both ends are the same for all groups, as in the released recipe of `PASS
+    <https://arxiv.org/abs/2203.03931>`_. mmengine's schedules scale each group by itself and start
+    the cosine after the warm-up.
+    """
+
+    def __init__(
+        self,
+        optimizer,
+        T_max: int,  # noqa: N803  (mmengine's name)
+        warmup: int = 0,
+        start_factor: float = 0.01,
+        end_factor: float = 0.002,
+        **kwargs,
+    ) -> None:
+        self.T_max = T_max
+        self.warmup = warmup
+        self.start_factor = start_factor
+        self.end_factor = end_factor
+        super().__init__(optimizer, param_name='lr', **kwargs)
+
+    def _get_value(self) -> list[float]:
+        step = min(self.last_step, self.T_max)
+        if step < self.warmup:
+            edge, share = self.start_factor * self.base_values[0], step / self.warmup
+        else:
+            edge = self.end_factor * self.base_values[0]
+            share = (1 + math.cos(math.pi * step / self.T_max)) / 2
+        return [edge + share * (rate - edge) for rate in self.base_values]

@@ -1,11 +1,15 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
-from mmengine.hooks import Hook
+from mmengine.hooks import Hook, LoggerHook
+from mmengine.logging import MessageHub
 from tiny_runs import SeenImages, pass_config, without_randomness, write_crops
+from torch.utils.data import ConcatDataset, DataLoader
 
 from passreid.apis import build_runner
+from passreid.engine import RandomStateHook, TrainingInfoHook
 
 ROOT = Path(__file__).parents[3]
 
@@ -79,3 +83,49 @@ def test_bad_gradient_is_named_and_not_applied(run):
     assert 'in gradients' in message and 'gradient of backbone.cls_token' in message
     for name, parameter in runner.model.named_parameters():
         assert torch.equal(parameter, before[name]), name
+
+
+class Dataset:
+    """Remembers what it is told; a data set and a sampler in one."""
+
+    def set_seed(self, seed):
+        self.seed = seed
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+
+    def __len__(self):
+        return 1
+
+
+def test_sampler_and_wrapped_data_sets_hear_of_seed_and_epoch():
+    """What follows from it is in ``test_runs.py``."""
+    parts = [Dataset(), Dataset()]
+    loader = SimpleNamespace(dataset=ConcatDataset(parts), sampler=Dataset())
+    runner = SimpleNamespace(seed=5, epoch=2, train_dataloader=loader)
+    RandomStateHook().before_train_epoch(runner)
+    assert [(part.seed, part.epoch) for part in parts] == [(5, 2), (5, 2)]
+    assert loader.sampler.epoch == 2
+
+
+class OnGPU(torch.Tensor):
+    """A value that has to be waited for."""
+
+    device = torch.device('cuda')
+
+
+def test_losses_on_a_gpu_are_read_when_they_are_logged():
+    """At each interval, and at the end of an epoch."""
+    hub = MessageHub.get_instance('losses on a GPU')
+    runner = SimpleNamespace(message_hub=hub, epoch=0, hooks=[LoggerHook(interval=3)])
+    runner.train_dataloader = DataLoader(range(20), batch_size=4)
+    runner.optim_wrapper = SimpleNamespace(param_groups=[{}])
+    hook, seen = TrainingInfoHook(), []
+    hook.before_train_epoch(runner)
+    for runner.iter in range(5):
+        loss = torch.tensor(float(runner.iter)).as_subclass(OnGPU)
+        hook.after_train_iter(runner, runner.iter, outputs={'loss': loss})
+        history = hub.log_scalars.get('train/loss')
+        seen.append(0 if history is None else len(history.data[0]))
+    assert seen == [0, 0, 3, 3, 5]
+    assert history.data[0].tolist() == [0, 1, 2, 3, 4]
