@@ -1,14 +1,12 @@
 import inspect
 import json
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 import torch
 import toy_models  # noqa: F401  (registers the data set)
 from mmengine.config import Config
-from mmengine.model import MMDistributedDataParallel, PretrainedInit
+from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny_runs import (
@@ -204,32 +202,6 @@ def test_tensorboard(toy_config, tmp_path):
     assert losses == pytest.approx(logged, rel=1e-6)
 
 
-def test_base_of_learning_rates_counts_accumulation():
-    cfg = Config(
-        {
-            'auto_scale_lr': {'enable': True, 'base_batch_size': 256},
-            'optim_wrapper': {'accumulative_counts': 4},
-        }
-    )
-    fit_config.count_accumulated_batches(cfg)
-    assert cfg.auto_scale_lr.base_batch_size == 64
-    cfg.auto_scale_lr.enable = False
-    fit_config.count_accumulated_batches(cfg)
-    assert cfg.auto_scale_lr.base_batch_size == 64
-
-
-def test_weights_that_are_not_needed():
-    pretrained = dict(type='Pretrained', checkpoint='gone.pth')
-    by_class = dict(type=PretrainedInit, checkpoint='gone.pth')
-    normal = dict(type='Normal', layer='Linear', std=0.001)
-    model = dict(
-        backbone=dict(init_cfg=pretrained), head=dict(init_cfg=normal), init_cfg=[normal, by_class]
-    )
-    fit_config.drop_pretrained(model)
-    expected = dict(backbone=dict(init_cfg=None), head=dict(init_cfg=normal), init_cfg=[normal])
-    assert model == expected
-
-
 @pytest.fixture
 def graphs():
     """Count what was traced."""
@@ -296,13 +268,3 @@ def test_tests_run_compiled(config, graphs, flip):
             figures.append(runner.test())
         assert (graphs() > 0) == (name == 'traced')
     assert figures[0] == pytest.approx(figures[1], abs=1e-6)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not shutil.which(os.environ.get('CXX', 'g++')), reason='needs a C++ compiler')
-def test_training_compiled_for_this_machine_stays_the_same(config):
-    plain = build_runner(config('pass', 'plain'))
-    plain.train()
-    compiled = build_runner(config('pass', 'compiled', compile=True))
-    compiled.train()
-    assert_equal_losses(plain, compiled)

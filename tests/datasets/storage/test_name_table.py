@@ -1,8 +1,5 @@
 import os
 import pickle
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -57,23 +54,6 @@ def test_damaged_cache_is_made_anew(source, reader):
         cached_names(str(source), reader)
         next(cache_folder(source).glob(part)).write_text('[]')
         assert list(cached_names(str(source), reader)) == ['a.jpg', 'b.jpg']
-
-
-def test_one_of_many_does_the_work(source, reader):
-    barrier = threading.Barrier(4)
-
-    def ask():
-        barrier.wait(10)
-        return list(cached_names(str(source), slow, rescan=True))
-
-    def slow(path):
-        time.sleep(0.2)
-        return reader(path)
-
-    with ThreadPoolExecutor(4) as pool:
-        tables = [job.result() for job in [pool.submit(ask) for _ in range(4)]]
-    assert tables == [['a.jpg', 'b.jpg']] * 4
-    assert reader.call_count == 1
 
 
 def test_changes_of_a_folder_are_noticed(tmp_path, write_images):

@@ -1,6 +1,5 @@
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from passreid.evaluation import ReIDMetric, load_result
 from passreid.evaluation.functional import evaluate_rank
 from passreid.registry import METRICS
 
-ROOT = Path(__file__).parents[3]
 # A query of id 7 under camera 0, and the gallery by distance from it.
 SMALL = [
     (0.0, 7, 0, True),
@@ -113,6 +111,27 @@ def test_samples_that_a_sampler_repeats_count_once_in_any_order():
     for order in ([3, 1, 0, 2, 5, 4, 1], range(6)):  # It starts anew after each evaluation.
         metric.process(None, [samples[index] for index in order])
         assert metric.evaluate(6) == expected
+
+
+def test_joined_data_sets_number_their_samples_each_by_itself():
+    samples = samples_of(SMALL)
+    joined = [sample | dict(sample_idx=index // 2) for index, sample in enumerate(samples)]
+    assert evaluate(joined) == evaluate(samples)
+
+
+@pytest.mark.parametrize(
+    ('change', 'named'),
+    [
+        (dict(feature=None), 'feature.*img_path'),
+        (dict(cam_id=None), 'cam_id'),
+        (dict(feature=torch.tensor([math.nan, 1.0])), r'4\.jpg'),
+    ],
+)
+def test_samples_that_cannot_be_ranked(change, named):
+    samples = samples_of(SMALL)
+    samples[4] = {k: v for k, v in (samples[4] | change).items() if v is not None}
+    with pytest.raises(ValueError, match=named):
+        evaluate(samples)
 
 
 @pytest.mark.parametrize('size', [5, 7])

@@ -33,19 +33,6 @@ def test_what_is_saved_is_loaded(arrays, tmp_path):
     assert json.loads((tmp_path / 'new' / 'metrics.json').read_text()) == {'mAP': 50.0}
 
 
-def test_failure_leaves_the_old_file(arrays, tmp_path, monkeypatch):
-    save_result(tmp_path, arrays, {})
-
-    def fail(file, **arrays):
-        file.write(b'half')
-        raise OSError(28, 'disk full')
-
-    monkeypatch.setattr(np, 'savez', fail)
-    with pytest.raises(OSError, match='result.npz'):
-        save_result(tmp_path, arrays, {})
-    assert len(load_result(tmp_path).query_pids) == 2
-
-
 def test_reranked_lists(arrays, tmp_path):
     ranking = ('indices', 'distances', 'average_precision')
     save_result(tmp_path, arrays | {f'rerank_{name}': -arrays[name] for name in ranking}, {})

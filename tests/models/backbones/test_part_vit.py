@@ -3,7 +3,6 @@ from functools import partial
 import pytest
 import torch
 from plain_vits import ARCH, part_vit, without
-from torch._dynamo.testing import CompileCounter
 from torch.nn import functional as F
 
 from passreid.models import PartViT
@@ -115,14 +114,6 @@ class TestImageSize:
         model(torch.randn(2, 3, 32, 16), torch.tensor([0, 2]) if num_parts else None)
         assert not warnings()
 
-    def test_costs_a_compiled_graph_nothing(self):
-        model = tiny()
-        frames = CompileCounter()
-        model.compile(backend=frames, fullgraph=True)
-        for size in (2, 2):
-            model(torch.randn(size, 3, 64, 32))
-        assert frames.frame_count == 1
-
 
 def test_parts_start_from_cls_each_its_own():
     plain, model = part_vit(), tiny()
@@ -200,17 +191,3 @@ def test_layer_depth_of_tokens():
         assert model.get_layer_depth(f'backbone.{name}', 'backbone.') == (0, 4)
     assert model.get_layer_depth('backbone.layers.1.ln1.weight', 'backbone.') == (2, 4)
     assert model.get_layer_depth('head.centers', 'backbone.') == (3, 4)
-
-
-def test_with_a_file_layers_alone_are_drawn(tmp_path):
-    torch.save({'state_dict': tiny().state_dict()}, tmp_path / 'weights.pth')
-    init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'weights.pth'))
-    model = PartViT(ARCH, (64, 32), patch_size=16, init_cfg=init_cfg)
-    other = PartViT(ARCH, (64, 32), patch_size=16)
-    before = torch.get_rng_state()
-    for layer in other.layers:
-        layer.init_weights()
-    after_layers = torch.get_rng_state()
-    torch.set_rng_state(before)
-    model.init_weights()
-    assert torch.equal(torch.get_rng_state(), after_layers)
