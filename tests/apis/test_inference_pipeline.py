@@ -183,5 +183,5 @@ def test_unit_features():
     assert unit_features(half).dtype == features.dtype == np.float32
     with pytest.raises(ValueError, match=r'1\.jpg'):
         unit_features(samples([1.0, 0.0], [1.0, float('inf')]))
-    with pytest.raises(ValueError, match='"feature".*img_path, pred_label'):
+    with pytest.raises(ValueError, match='"feature".*img_path.*pred_label'):
         unit_features([DataSample(metainfo=dict(img_path='a.jpg')).set_pred_label(3)])
