@@ -181,6 +181,8 @@ def test_a_prefix_chooses():
     assert report.unused == ('head.weight', 'head.bias')
     with pytest.raises(ValueError, match=r"'base_encoder\.', 'momentum\.'.*prefix"):
         fill_model(model, content)
+    with pytest.raises(ValueError, match=r"'other.'.*\['base_encoder', 'momentum'\]"):
+        fill_model(model, content, prefix='other')
 
 
 class TestLoadWeights:
