@@ -70,15 +70,9 @@ class ImageBatch(NamedTuple):
 
 
 def list_inputs(inputs: ImageInput | Sequence) -> list[str | np.ndarray]:
-    """Return one entry for each image.
+    """Return one entry for each image: files as they were named, and images ``(H, W, 3)``.
 
-    Args:
-        inputs (str | Path | np.ndarray | Sequence): A file, a folder (all images in it and its
-            folders), an image ``(H, W, 3)`` uint8 in BGR, as OpenCV and mmpretrain have it, a batch
-            of such ``(N, H, W, 3)``, or a list or tuple of these.
-
-    Returns:
-        list[str | np.ndarray]: Files as they were named, and images.
+    Of a folder these are all images in it and its folders, of an array ``(N, H, W, 3)`` its N.
     """
     if isinstance(inputs, list | tuple):
         if not inputs:
@@ -168,7 +162,7 @@ def model_fingerprint(
     """
     digest = hashlib.sha256()
     described = dict(model=_of_tests(settings), pipeline=_of_tests(pipeline), flip=flip)
-    digest.update(json.dumps(described, sort_keys=True, default=_named).encode())
+    digest.update(json.dumps(described, sort_keys=True, default=repr).encode())
     for name, tensor in sorted(model.state_dict().items()):
         if isinstance(tensor, torch.Tensor):
             flat = tensor.detach().cpu().contiguous().reshape(-1)
@@ -182,8 +176,3 @@ def _of_tests(node: Any) -> Any:
         kept = {key for key in node if not _TRAINING_ALONE.fullmatch(key)}
         return {key: _of_tests(node[key]) for key in kept}
     return [_of_tests(value) for value in node] if isinstance(node, list | tuple) else node
-
-
-def _named(value: Any) -> str:
-    """Stand for what JSON does not know: types by name, arrays and tensors by their values."""
-    return f'{value.__module__}.{value.__qualname__}' if isinstance(value, type) else repr(value)
