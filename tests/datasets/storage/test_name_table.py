@@ -1,5 +1,7 @@
 import os
 import pickle
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -54,6 +56,13 @@ def test_damaged_cache_is_made_anew(source, reader):
         cached_names(str(source), reader)
         next(cache_folder(source).glob(part)).write_text('[]')
         assert list(cached_names(str(source), reader)) == ['a.jpg', 'b.jpg']
+
+
+def test_one_of_many_does_the_work(source, reader):
+    slow = lambda path: time.sleep(0.2) or reader(path)  # noqa: E731
+    with ThreadPoolExecutor(4) as pool:
+        tables = pool.map(lambda _: list(cached_names(str(source), slow, rescan=True)), range(4))
+    assert [*tables] == [['a.jpg', 'b.jpg']] * 4 and reader.call_count == 1
 
 
 def test_changes_of_a_folder_are_noticed(tmp_path, write_images):
