@@ -191,3 +191,17 @@ def test_layer_depth_of_tokens():
         assert model.get_layer_depth(f'backbone.{name}', 'backbone.') == (0, 4)
     assert model.get_layer_depth('backbone.layers.1.ln1.weight', 'backbone.') == (2, 4)
     assert model.get_layer_depth('head.centers', 'backbone.') == (3, 4)
+
+
+def test_with_a_file_layers_alone_are_drawn(tmp_path):
+    torch.save({'state_dict': tiny().state_dict()}, tmp_path / 'weights.pth')
+    init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'weights.pth'))
+    model = PartViT(ARCH, (64, 32), patch_size=16, init_cfg=init_cfg)
+    other = PartViT(ARCH, (64, 32), patch_size=16)
+    before = torch.get_rng_state()
+    for layer in other.layers:
+        layer.init_weights()
+    after_layers = torch.get_rng_state()
+    torch.set_rng_state(before)
+    model.init_weights()
+    assert torch.equal(torch.get_rng_state(), after_layers)
