@@ -10,21 +10,17 @@ Example:
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import measure
 import torch
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from plain_pass import PlainPASS
 from torch import Tensor
 
 from passreid.models import PASS
-from passreid.registry import MODELS
-from passreid.utils import register_all_modules
 
-CONFIG = Path(__file__).parents[2] / 'configs' / 'pass' / 'pass_vit-s16_lup.py'
+CONFIG = 'pass/pass_vit-s16_lup.py'
 PARTS = {'step': 'whole step', 'head': 'head, loss, clipping, teacher'}
 CHECKED_BATCH = 2
 TOLERANCE = 1e-3
@@ -45,16 +41,12 @@ class Setting:
 
     def model(self) -> PASS:
         """Build the model of the published recipe, changed accordingly, the same at each call."""
-        MMLogger.get_current_instance().setLevel('WARNING')
-        register_all_modules()
-        torch.manual_seed(0)
-        settings = Config.fromfile(CONFIG).model
-        settings.backbone.update(arch=self.arch, drop_path_rate=self.drop_path)
-        settings.neck.out_channels = self.prototypes
-        settings.pop('data_preprocessor')
-        model = MODELS.build(settings)
-        model.init_weights()
-        return model.train().to(self.device)
+        options = {
+            'backbone.arch': self.arch,
+            'backbone.drop_path_rate': self.drop_path,
+            'neck.out_channels': self.prototypes,
+        }
+        return measure.build_model(CONFIG, self.device, options)
 
     def views(self) -> dict[str, Tensor]:
         """Draw augmented views of the published sizes."""
@@ -85,7 +77,7 @@ def build_step(setting: Setting, side: str, part: str) -> Callable[[], None]:
         optimizer, clip = model.build_optimizer(), model.clip_gradients
         backbone, neck = model.student['backbone'], model.student['neck']
     else:
-        settings = Config.fromfile(CONFIG).optim_wrapper
+        settings = Config.fromfile(measure.CONFIGS / CONFIG).optim_wrapper
         settings.amp = setting.dtype if half else None
         optimizer = build_optim_wrapper(model, settings)
         backbone, neck, clip = model.backbone, model.neck, optimizer._clip_grad

@@ -1,14 +1,22 @@
-"""What all benchmarks share: sides timed in turn, peak memory, and the lines of a table."""
+"""What all benchmarks share: models, sides timed in turn, peak memory, and lines of a table."""
 
 import argparse
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from torch import nn
 
+from passreid.registry import MODELS
+from passreid.utils import register_all_modules
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
 SIDES = ('plain', 'ours')
 WIDTH = 44
 
@@ -18,6 +26,18 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+
+
+def build_model(config: str, device: str, options: dict[str, Any]) -> nn.Module:
+    """Build the model of a recipe with entries overridden, with the same weights at each call."""
+    MMLogger.get_current_instance().setLevel('WARNING')
+    register_all_modules()
+    torch.manual_seed(0)
+    settings = Config(dict(Config.fromfile(CONFIGS / config).model, data_preprocessor=None))
+    settings.merge_from_dict(options)
+    model = MODELS.build(settings)
+    model.init_weights()
+    return model.train().to(device)
 
 
 def best_rounds(
