@@ -19,7 +19,7 @@ import json
 import os
 import re
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,10 +31,9 @@ from passreid.apis.inference_pipeline import list_inputs
 from passreid.datasets.folder_reid import parse_id
 from passreid.search import FieldValue, Gallery, GalleryRecord, SearchFilter, open_store
 from passreid.utils.atomic_file import write_text_atomically
-from passreid.utils.messages import printable
+from passreid.utils.messages import name_some, printable
 from passreid.visualization import QueryResult, Table, match_page, similarity_text, time_text
 
-NAMES_SHOWN = 5
 MODEL_OPTIONS = ('device', 'flip', 'batch_size', 'num_workers')
 # Gives the record of a path, or None when nothing is known about it.
 Find = Callable[[str], GalleryRecord | None]
@@ -127,10 +126,7 @@ def make_record(path: str, texts: Mapping[str, str], camera_key: str, where: str
 def records_of_names(folder: Path, pattern: str) -> Find:
     """Return what reads camera, time and fields out of file names, or paths below the folder."""
     root = os.path.realpath(folder)
-    try:
-        regex = re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f'--pattern {pattern!r} is no regular expression: {error}') from error
+    regex = re.compile(pattern)
     if not regex.groupindex:
         raise ValueError(f'--pattern {pattern!r} has no named group such as (?P<camera>...)')
 
@@ -185,8 +181,11 @@ def run_index(args: Namespace) -> None:
     with open_store(args.store, *origin, **args.store_options) as store:
         summary = inferencer.index(args.folder, store, record)
         print(f'{args.folder}: {summary}; {len(store)} images in {store.where}')
-    print_some('Nothing known about', sorted(unknown))
-    print_some('Unreadable:', [f'{path} ({why})' for path, why in summary.failed.items()])
+    if unknown:
+        print('Nothing known about', name_some(sorted(unknown)))
+    if summary.failed:
+        failed = name_some([f'{path} ({why})' for path, why in summary.failed.items()])
+        print('Unreadable:', failed)
 
 
 def run_query(args: Namespace) -> None:
@@ -219,7 +218,8 @@ def run_delete(args: Namespace) -> None:
         names = {path: {path, record_path(path)} & known.keys() for path in args.paths}
         number = store.delete(set().union(*names.values()))
         print(f'{number} images deleted; {len(store)} in {store.where}')
-    print_some('Not in the gallery:', [path for path, found in names.items() if not found])
+    if absent := [path for path, found in names.items() if not found]:
+        print('Not in the gallery:', name_some(absent))
 
 
 def run_info(args: Namespace) -> None:
@@ -257,14 +257,6 @@ def asked(args: Namespace) -> str:
     parts |= {'Cameras': cameras, 'Cameras left out': others, 'Since': since, 'Until': until}
     parts |= {name: json.dumps(value, ensure_ascii=False) for name, value in args.field}
     return ' '.join(f'{name}: {text}.' for name, text in parts.items() if text not in (None, ''))
-
-
-def print_some(heading: str, names: Sequence[str]) -> None:
-    """Name some of what may be many, if there are any."""
-    if names:
-        more = len(names) - NAMES_SHOWN
-        first = ', '.join(map(printable, names[:NAMES_SHOWN]))
-        print(heading, first + (f' and {more} others' if more > 0 else ''))
 
 
 def main() -> None:

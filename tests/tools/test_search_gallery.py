@@ -192,9 +192,8 @@ def test_names(tool):
     find = tool.records_of_names(Path('/crops'), r'cam(?P<camera>\d+)/(?P<day>\w+)/')
     path = '/crops/cam4/monday/a.jpg'
     assert find(path) == GalleryRecord(path, 4, None, dict(day='monday'))
-    for pattern in ('(', r'c(\d)'):
-        with pytest.raises(ValueError, match='--pattern'):
-            tool.records_of_names(Path('/crops'), pattern)
+    with pytest.raises(ValueError, match='--pattern'):
+        tool.records_of_names(Path('/crops'), r'c(\d)')
 
 
 @pytest.fixture

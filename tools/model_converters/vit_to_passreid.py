@@ -16,8 +16,7 @@ from passreid.models.converters import from_vit_checkpoint
 from passreid.models.converters.names import is_part_vit_key
 from passreid.models.converters.positions import stated_grid
 from passreid.models.converters.vit_checkpoint import vit_weights
-
-MAX_NAMES = 5
+from passreid.utils.messages import name_some
 
 
 def convert(content: Content, args: Namespace) -> tuple[Content, str]:
@@ -26,8 +25,7 @@ def convert(content: Content, args: Namespace) -> tuple[Content, str]:
     weights = from_vit_checkpoint(content, args.prefix, grid)
     vit = vit_weights(content, args.prefix)
     if others := [name for name in vit if not is_part_vit_key(name)]:
-        more = f', and {len(others) - MAX_NAMES} more' if len(others) > MAX_NAMES else ''
-        print(f'Left out {len(others)} beside the ViT: {", ".join(others[:MAX_NAMES])}{more}')
+        print(f'Left out {len(others)} beside the ViT: {name_some(others)}')
     return {'state_dict': weights}, 'backbone'
 
 
