@@ -23,6 +23,7 @@ from passreid.clustering import cluster_pseudo_labels, cluster_statistics
 from passreid.datasets.transforms import LoadPersonImage
 from passreid.engine import extract_features
 from passreid.evaluation.metrics.progress_log import ProgressLog
+from passreid.utils.config import dataloader_configs
 from passreid.utils.config_options import ConfigOptions, merge_options
 from passreid.utils.device import array_device
 from passreid.utils.messages import name_some
@@ -59,9 +60,7 @@ def parse_args() -> Namespace:
 
 def read_from_folder(cfg: Config, folder: Path) -> None:
     """Let the test of a config be one of the images of a folder, in place."""
-    loaders = [cfg.get(f'{name}_dataloader') for name in ('test', 'val', 'train')]
-    test, val, train = (entry[0] if isinstance(entry, list) else entry for entry in loaders)
-    template = test or val or train
+    *_, template = dataloader_configs(cfg)
     cfg.test_dataloader = dict(
         {key: template[key] for key in LOADER_KEYS if key in template},
         sampler=dict(type='DefaultSampler', shuffle=False),

@@ -24,15 +24,8 @@ from quickstart_report import write_report
 
 ROOT = Path(__file__).resolve().parent.parent
 # Figures of the log that are shown while it runs.
-SHOWN = (
-    'eta:',
-    'loss:',
-    'accuracy:',
-    'teacher_information:',
-    'reid/mAP:',
-    'reid/R1:',
-    'reid/mINP:',
-)
+SHOWN = ('eta:', 'loss:', 'accuracy:', 'teacher_information:')
+SHOWN += ('reid/mAP:', 'reid/R1:', 'reid/mINP:')
 PRE_TRAINED = {'pass': 'pass_vit-t8_synthetic.py', 'cls': 'pass_vit-t8-cls_synthetic.py'}
 NAMES = {'scratch': 'a fresh network', 'cls': 'the control', 'pass': 'the PASS weights'}
 # Fewer pictures, people and iterations: shows that everything works, not how well.
@@ -56,10 +49,7 @@ def parse_args() -> Namespace:
     text = 'where everything is kept (default: work_dirs/quickstart, or quickstart-fast)'
     option('--work-dir', type=Path, help=text)
     option('--data-root', default='data/synthetic', help='where pictures are rendered')
-    args = parser.parse_args()
-    name = 'quickstart-fast' if args.fast else 'quickstart'
-    args.work_dir = args.work_dir or Path('work_dirs') / name
-    return args
+    return parser.parse_args()
 
 
 @dataclass(frozen=True)
@@ -154,20 +144,18 @@ def run(step: Step, folder: Path, heading: str) -> float:
     """Run a step, unless its folder tells that it was run; return how many seconds it took."""
     logs = ROOT / folder / 'logs'
     logs.mkdir(parents=True, exist_ok=True)
-    started, done = logs / f'{step.name}.command.json', logs / f'{step.name}.done.json'
-    resume: tuple[str, ...] = ()
-    if started.is_file():
-        if json.loads(started.read_text()) != list(step.command):
-            sys.exit(
-                f'{folder} holds results of other settings ({started}): remove it, or choose '
-                'another folder with --work-dir'
-            )
-        if step.command[0] == 'tools/train.py':
-            resume = ('--resume',)
-    if done.is_file():
+    record = logs / f'{step.name}.json'
+    known = json.loads(record.read_text()) if record.is_file() else {}
+    if known and known['command'] != list(step.command):
+        sys.exit(
+            f'{folder} holds results of other settings ({record}): remove it, or choose '
+            'another folder with --work-dir'
+        )
+    if 'seconds' in known:
         print(f'{heading} {step.title}: done before')
-        return json.loads(done.read_text())['seconds']
-    started.write_text(json.dumps(step.command))
+        return known['seconds']
+    resume = ('--resume',) if known and step.command[0] == 'tools/train.py' else ()
+    record.write_text(json.dumps(dict(command=step.command)))
     print(f'\n{heading} {step.title}\n    python {shlex.join(step.command)}', flush=True)
     begin = time.monotonic()
     log = logs / f'{step.name}.log'
@@ -179,7 +167,7 @@ def run(step: Step, folder: Path, heading: str) -> float:
         lines = log.read_text().splitlines()[-15:]
         sys.exit('\n'.join([*lines, f'\n{step.title}: failed. The whole log is in {log}']))
     seconds = time.monotonic() - begin
-    done.write_text(json.dumps({'seconds': seconds}))
+    record.write_text(json.dumps(dict(command=step.command, seconds=seconds)))
     return seconds
 
 
@@ -246,7 +234,8 @@ def _from_root(path: Path) -> Path:
 def main() -> None:
     """Run all steps and write the report."""
     args = parse_args()
-    folder, data_root = _from_root(args.work_dir), str(_from_root(Path(args.data_root)))
+    folder = args.work_dir or Path('work_dirs', 'quickstart-fast' if args.fast else 'quickstart')
+    folder, data_root = _from_root(folder), str(_from_root(Path(args.data_root)))
     os.chdir(ROOT)
     steps = [
         (folder / f'seed-{seed}', step)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePath
+from typing import Any
 
 import jinja2
 
@@ -82,7 +83,7 @@ def match_page(results: Sequence[QueryResult], gallery: Sequence[str]) -> str:
 
 def match_cards(matches: Sequence[Match]) -> tuple[str, str]:
     """Return cards of what was found, for an element of the class "found", and their CSS."""
-    module = _PAGES.get_template('cards.html').module
+    module: Any = _PAGES.get_template('cards.html').module
     return module.cards(matches), module.card_style()
 
 

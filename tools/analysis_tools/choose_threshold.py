@@ -9,7 +9,7 @@ Example:
 """
 
 import math
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import numpy as np
@@ -29,21 +29,6 @@ _NUM_BARS = 120
 _TAIL = 0.001
 # Okabe and Ito's colours, told apart by everyone.
 _MATCHING, _OTHERS, _THRESHOLD = '#0072b2', '#d55e00', '#333333'
-
-
-def parse_args() -> Namespace:
-    """Read the command line."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    option = parser.add_argument
-    option('result', metavar='RESULT_DIR', help='folder of result.npz')
-    text = 'share of the pairs of two people that may be accepted (default: 0.001)'
-    option('--false-match-rate', type=float, metavar='RATE', default=0.001, help=text)
-    option('--out', type=Path, help='picture to write (default: none)')
-    option('--dpi', type=int, default=100, help='resolution of the picture')
-    args = parser.parse_args()
-    if not 0 <= args.false_match_rate <= 1:
-        parser.error('--false-match-rate must lie between 0 and 1')
-    return args
 
 
 def count_similarities(folder: str | Path) -> SimilarityCurve:
@@ -123,7 +108,16 @@ def draw(curve: SimilarityCurve, point: SimilarityThreshold) -> Figure:
 
 def main() -> None:
     """Print the thresholds, and write the picture."""
-    args = parse_args()
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    option = parser.add_argument
+    option('result', metavar='RESULT_DIR', help='folder of result.npz')
+    text = 'share of the pairs of two people that may be accepted (default: 0.001)'
+    option('--false-match-rate', type=float, metavar='RATE', default=0.001, help=text)
+    option('--out', type=Path, help='picture to write (default: none)')
+    option('--dpi', type=int, default=100, help='resolution of the picture')
+    args = parser.parse_args()
+    if not 0 <= args.false_match_rate <= 1:
+        parser.error('--false-match-rate must lie between 0 and 1')
     curve = count_similarities(args.result)
     print(table(curve, args.false_match_rate))
     if args.out:

@@ -7,29 +7,12 @@ Example:
     python tools/analysis_tools/plot_curves.py work_dirs/a work_dirs/b --keys loss --out curves.png
 """
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import numpy as np
 
 from passreid.visualization import Curve, draw_curves, read_run_log, write_png
-
-
-def parse_args() -> Namespace:
-    """Read the command line."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    option = parser.add_argument
-    option('logs', nargs='+', metavar='LOG', help='work directory, folder or file')
-    option('--keys', nargs='+', default=['loss'], help='figures to draw (default: loss)')
-    option('--out', type=Path, default=Path('curves.png'), help='picture to write')
-    option('--legend', nargs='+', help='name of each run (default: what tells paths apart)')
-    option('--by', choices=('iter', 'epoch'), default='iter', help='what to count')
-    option('--title', help='heading of the picture')
-    option('--dpi', type=int, default=100, help='resolution of the picture')
-    args = parser.parse_args()
-    if args.legend and len(args.legend) != len(args.logs):
-        parser.error(f'{len(args.legend)} names in --legend for {len(args.logs)} logs')
-    return args
 
 
 def short_names(paths: list[str]) -> list[str]:
@@ -44,7 +27,18 @@ def short_names(paths: list[str]) -> list[str]:
 
 def main() -> None:
     """Write the picture."""
-    args = parse_args()
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    option = parser.add_argument
+    option('logs', nargs='+', metavar='LOG', help='work directory, folder or file')
+    option('--keys', nargs='+', default=['loss'], help='figures to draw (default: loss)')
+    option('--out', type=Path, default=Path('curves.png'), help='picture to write')
+    option('--legend', nargs='+', help='name of each run (default: what tells paths apart)')
+    option('--by', choices=('iter', 'epoch'), default='iter', help='what to count')
+    option('--title', help='heading of the picture')
+    option('--dpi', type=int, default=100, help='resolution of the picture')
+    args = parser.parse_args()
+    if args.legend and len(args.legend) != len(args.logs):
+        parser.error(f'{len(args.legend)} names in --legend for {len(args.logs)} logs')
     logs = [read_run_log(path) for path in args.logs]
     labels = args.legend or short_names(args.logs)
     panels: dict[str, list[Curve]] = {}

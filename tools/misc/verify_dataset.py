@@ -10,7 +10,7 @@ Example:
 import hashlib
 import json
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import combinations
@@ -35,18 +35,6 @@ from passreid.visualization import Table
 _BATCH = 64
 _SHOWN = 10
 _HEADER = ('data set', 'images', 'ids', 'cameras', 'queries', 'unreadable', 'same id', 'across ids')
-
-
-def parse_args() -> Namespace:
-    """Read the command line."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    option = parser.add_argument
-    option('config', help='config file of a run, or of a data set alone')
-    option('--out', metavar='JSON', type=Path, help='file for all that was found')
-    workers = dict(type=int, default=num_usable_cpus(), help='processes that read images')
-    option('--num-workers', **workers)
-    add_config_options(parser)
-    return parser.parse_args()
 
 
 def dataset_configs(cfg: Config) -> dict[str, ConfigDict]:
@@ -180,7 +168,14 @@ def report(found: Sequence[dict[str, Any]], common: dict[str, list[list[str]]]) 
 
 def main() -> None:
     """Verify."""
-    args = parse_args()
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    option = parser.add_argument
+    option('config', help='config file of a run, or of a data set alone')
+    option('--out', metavar='JSON', type=Path, help='file for all that was found')
+    workers = dict(type=int, default=num_usable_cpus(), help='processes that read images')
+    option('--num-workers', **workers)
+    add_config_options(parser)
+    args = parser.parse_args()
     cfg = load_config(args.config)
     apply_config_options(cfg, args)
     register_all_modules()

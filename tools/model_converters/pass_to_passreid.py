@@ -25,17 +25,12 @@ def convert(content: Content, args: Namespace) -> tuple[Content, str]:
     return {'state_dict': from_pass_checkpoint(content, kind)}, kind
 
 
-def parse_args() -> Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Convert."""
     parser = make_parser(__doc__, 'state_dict and meta', config=True)
     text = 'which of their programs wrote SRC (default: told by its content)'
     parser.add_argument('--kind', choices=('pretrain', 'supervised', 'usl'), help=text)
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Convert."""
-    run(parse_args(), convert)
+    run(parser, convert)
 
 
 if __name__ == '__main__':

@@ -29,19 +29,14 @@ def convert(content: Content, args: Namespace) -> tuple[Content, str]:
     return {'state_dict': weights}, 'backbone'
 
 
-def parse_args() -> Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Convert."""
     parser = make_parser(__doc__, 'state_dict with backbone.*, and meta', config=True)
     text = 'beginning of the names of the ViT (default: found by its cls_token)'
     parser.add_argument('--prefix', help=text)
     text = 'grid of the positions, if SRC does not tell it and several are plausible'
     parser.add_argument('--grid', nargs=2, type=int, metavar=('H', 'W'), help=text)
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Convert."""
-    run(parse_args(), convert)
+    run(parser, convert)
 
 
 if __name__ == '__main__':

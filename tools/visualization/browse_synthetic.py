@@ -13,8 +13,16 @@ import numpy as np
 from passreid.rendering import DOMAINS, Picture, render
 
 
-def parse_args() -> Namespace:
-    """Read the command line."""
+def draw(domain: str, person: int, index: int, args: Namespace) -> np.ndarray:
+    """Render a picture (128, 64, 3) uint8 BGR; the cameras take turns."""
+    network = 'pool' if args.split == 'unlabelled' else 'labelled'
+    who = dict(seed=args.seed, domain=domain, split=args.split, person=person, index=index)
+    where = dict(network=network, camera=index % args.cameras, num_cameras=args.cameras)
+    return render(Picture(**who, **where, size=(128, 64)))[0]
+
+
+def main() -> None:
+    """Write the contact sheet."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument('--out', type=Path, default=Path('synthetic.png'), help='picture to write')
     parser.add_argument(
@@ -27,20 +35,7 @@ def parse_args() -> Namespace:
     parser.add_argument('--pictures', type=int, default=8, help='number of pictures of each')
     parser.add_argument('--cameras', type=int, default=4, help='cameras of the network')
     parser.add_argument('--zoom', type=float, default=1.5, help='enlargement')
-    return parser.parse_args()
-
-
-def draw(domain: str, person: int, index: int, args: Namespace) -> np.ndarray:
-    """Render a picture (128, 64, 3) uint8 BGR; the cameras take turns."""
-    network = 'pool' if args.split == 'unlabelled' else 'labelled'
-    who = dict(seed=args.seed, domain=domain, split=args.split, person=person, index=index)
-    where = dict(network=network, camera=index % args.cameras, num_cameras=args.cameras)
-    return render(Picture(**who, **where, size=(128, 64)))[0]
-
-
-def main() -> None:
-    """Write the contact sheet."""
-    args = parse_args()
+    args = parser.parse_args()
     domains = DOMAINS if args.domain == 'both' else (args.domain,)
     people, pictures = range(args.first, args.first + args.people), range(args.pictures)
     rows = [[draw(d, person, n, args) for d in domains for n in pictures] for person in people]

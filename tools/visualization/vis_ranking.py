@@ -7,34 +7,13 @@ Example:
     python tools/visualization/vis_ranking.py results/market1501 --which worst --out worst.png
 """
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path, PurePath
 
 import numpy as np
 
 from passreid.evaluation import SavedResult, load_result
 from passreid.visualization import RankedItem, RankedQuery, draw_rank_list, write_png
-
-
-def parse_args() -> Namespace:
-    """Read the command line."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    option = parser.add_argument
-    option('result', metavar='RESULT_DIR', help='folder of result.npz')
-    option('--out', type=Path, default=Path('ranking.png'), help='picture to write')
-    text = 'which queries, by average precision (default: both the best and the worst)'
-    option('--which', choices=('best', 'worst', 'random', 'both'), default='both', help=text)
-    option('-n', '--num', type=int, default=8, help='number of queries')
-    option('--query', nargs='+', metavar='NAME', help='draw these instead: ends of paths')
-    option('--topk', type=int, default=10, help='gallery images of each query')
-    option('--rerank', action='store_true', help='draw the re-ranked lists')
-    option('--data-root', type=Path, help='where the images are now')
-    option('--seed', type=int, default=0, help='chooses the random queries')
-    option('--dpi', type=int, default=100, help='resolution of the picture')
-    args = parser.parse_args()
-    if args.num < 1 or args.topk < 1:
-        parser.error('--num and --topk must be at least 1')
-    return args
 
 
 def choose_queries(result: SavedResult, which: str, number: int, seed: int) -> np.ndarray:
@@ -93,7 +72,22 @@ def rows_of(
 
 def main() -> None:
     """Write the picture."""
-    args = parse_args()
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    option = parser.add_argument
+    option('result', metavar='RESULT_DIR', help='folder of result.npz')
+    option('--out', type=Path, default=Path('ranking.png'), help='picture to write')
+    text = 'which queries, by average precision (default: both the best and the worst)'
+    option('--which', choices=('best', 'worst', 'random', 'both'), default='both', help=text)
+    option('-n', '--num', type=int, default=8, help='number of queries')
+    option('--query', nargs='+', metavar='NAME', help='draw these instead: ends of paths')
+    option('--topk', type=int, default=10, help='gallery images of each query')
+    option('--rerank', action='store_true', help='draw the re-ranked lists')
+    option('--data-root', type=Path, help='where the images are now')
+    option('--seed', type=int, default=0, help='chooses the random queries')
+    option('--dpi', type=int, default=100, help='resolution of the picture')
+    args = parser.parse_args()
+    if args.num < 1 or args.topk < 1:
+        parser.error('--num and --topk must be at least 1')
     result = load_result(args.result, args.rerank)
     if args.topk > (saved := result.indices.shape[1]):
         raise ValueError(
