@@ -132,19 +132,6 @@ def write_sheets(
     return len(pages)
 
 
-def advise(num_clusters: int, args: Namespace) -> str:
-    """Return what to do about an outcome that sorts nothing."""
-    if num_clusters == 0:
-        return (
-            f'Every image is an outlier: none has {args.min_samples} images, itself counted, '
-            f'within --eps {args.eps}. Raise --eps, or lower --min-samples'
-        )
-    return (
-        f'All images that have a cluster are in one: with --eps {args.eps} they hang '
-        'together. Lower --eps, or lower --k1 when each person has few images'
-    )
-
-
 def main() -> None:
     """Write the clusters of a folder."""
     args = parse_args()
@@ -185,8 +172,16 @@ def main() -> None:
     read = lambda index: load(dataset.get_data_info(index))['img'][..., ::-1]  # noqa: E731
     number = write_sheets(args.out, dataset.data_list, sheets, read, args.max_tiles)
     facts = cluster_statistics(found)
-    if facts.num_clusters < 2:
-        runner.logger.warning(advise(facts.num_clusters, args))
+    if facts.num_clusters == 0:
+        runner.logger.warning(
+            f'Every image is an outlier: none has {args.min_samples} images, itself counted, '
+            f'within --eps {args.eps}. Raise --eps, or lower --min-samples'
+        )
+    elif facts.num_clusters == 1:
+        runner.logger.warning(
+            f'All images that have a cluster are in one: with --eps {args.eps} they hang '
+            'together. Lower --eps, or lower --k1 when each person has few images'
+        )
     outliers = f'{facts.num_outliers} outliers ({facts.num_outliers / len(found):.1%})'
     print(f'{len(found)} images: {facts.num_clusters} clusters, {outliers}')
     if facts.num_clusters:

@@ -8,12 +8,13 @@ import gc
 import io
 import json
 import os
+import re
 import runpy
 import shlex
 import sys
 import time
 import traceback
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -24,8 +25,9 @@ from quickstart_report import write_report
 
 ROOT = Path(__file__).resolve().parent.parent
 # Figures of the log that are shown while it runs.
-SHOWN = ('eta:', 'loss:', 'accuracy:', 'teacher_information:')
-SHOWN += ('reid/mAP:', 'reid/R1:', 'reid/mINP:')
+SHOWN = re.compile(
+    r'Epoch\(.*\d\]|\b(?:eta|loss|accuracy|teacher_information|reid/(?:mAP|R1|mINP)): \S+'
+)
 PRE_TRAINED = {'pass': 'pass_vit-t8_synthetic.py', 'cls': 'pass_vit-t8-cls_synthetic.py'}
 NAMES = {'scratch': 'a fresh network', 'cls': 'the control', 'pass': 'the PASS weights'}
 # Fewer pictures, people and iterations: shows that everything works, not how well.
@@ -37,19 +39,6 @@ FAST_PRE_TRAINING = (
 )
 FAST_EPOCHS = 10
 FINE_TUNING_KEYS = ('train_cfg.max_epochs', 'param_scheduler.0.T_max')
-
-
-def parse_args() -> Namespace:
-    """Read the command line."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    option = parser.add_argument
-    option('--fast', action='store_true', help='two minutes: all steps, little data')
-    text = 'repeat pre-training and fine-tuning with these seeds (default: 0)'
-    option('--seeds', type=int, nargs='+', default=[0], help=text)
-    text = 'where everything is kept (default: work_dirs/quickstart, or quickstart-fast)'
-    option('--work-dir', type=Path, help=text)
-    option('--data-root', default='data/synthetic', help='where pictures are rendered')
-    return parser.parse_args()
 
 
 @dataclass(frozen=True)
@@ -215,14 +204,9 @@ class Progress(io.TextIOBase):
 
 def _worth_showing(line: str) -> str:
     """Return what of a line of the log tells about progress, or nothing."""
-    _, _, message = line.rstrip().partition(' - INFO - ')
-    if message.startswith('Epoch('):
-        place, figures = message.partition(']  ')[::2]
-        shown = [one for one in figures.split('  ') if one.strip().startswith(SHOWN)]
-        return '  '.join([f'{place}]', *shown])
-    if ' - WARNING - ' in line or line.startswith('Rendering'):
-        return line.rstrip()
-    return ''
+    if ' - INFO - Epoch(' in line:
+        return '  '.join(SHOWN.findall(line))
+    return line.rstrip() if ' - WARNING - ' in line or line.startswith('Rendering') else ''
 
 
 def _from_root(path: Path) -> Path:
@@ -233,7 +217,15 @@ def _from_root(path: Path) -> Path:
 
 def main() -> None:
     """Run all steps and write the report."""
-    args = parse_args()
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    option = parser.add_argument
+    option('--fast', action='store_true', help='two minutes: all steps, little data')
+    text = 'repeat pre-training and fine-tuning with these seeds (default: 0)'
+    option('--seeds', type=int, nargs='+', default=[0], help=text)
+    text = 'where everything is kept (default: work_dirs/quickstart, or quickstart-fast)'
+    option('--work-dir', type=Path, help=text)
+    option('--data-root', default='data/synthetic', help='where pictures are rendered')
+    args = parser.parse_args()
     folder = args.work_dir or Path('work_dirs', 'quickstart-fast' if args.fast else 'quickstart')
     folder, data_root = _from_root(folder), str(_from_root(Path(args.data_root)))
     os.chdir(ROOT)

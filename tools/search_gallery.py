@@ -39,70 +39,13 @@ MODEL_OPTIONS = ('device', 'flip', 'batch_size', 'num_workers')
 Find = Callable[[str], GalleryRecord | None]
 
 
-def parse_args() -> Namespace:
-    """Read the command line."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(required=True, metavar='COMMAND')
-    store = ArgumentParser(add_help=False)
-    store.add_argument('--store', metavar='WHERE', required=True, help='the gallery')
-    text = 'arguments of the store, such as collection=NAME for Milvus'
-    pairs = dict(nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
-    store.add_argument('--store-options', help=text, **pairs)
-    model = ArgumentParser(add_help=False)
-    option = model.add_argument
-    option('config', help='config file of the model, or its name in the model zoo')
-    option('checkpoint', help='its weights')
-    option('--flip', action='store_true', help='average in the mirror image')
-    option('--batch-size', type=int, default=32, help='images at a time')
-    option('--num-workers', type=int, default=0, help='processes that load images')
-    option('--device', help='where the model runs (default: the accelerator, if any)')
-
-    text = 'add the images of a folder, renew those that have changed, take out those that are gone'
-    index = commands.add_parser('index', parents=[model, store], help=text)
-    index.set_defaults(run=run_index)
-    index.add_argument('folder', metavar='FOLDER', type=Path, help='the images')
-    option = index.add_mutually_exclusive_group().add_argument
-    text = 'named groups find camera, time and other fields in file names, or, with a "/", in paths'
-    option('--pattern', metavar='REGEX', help=text)
-    option('--records', metavar='CSV', type=Path, help='list: path, cam_id, time, other fields')
-    text = 'add images that do not match or are not listed too, with nothing known about them'
-    index.add_argument('--ignore-unmatched', action='store_true', help=text)
-
-    query = commands.add_parser('query', parents=[model, store], help='look for people')
-    query.set_defaults(run=run_query)
-    option, cameras = query.add_argument, dict(type=int, nargs='+', metavar='ID')
-    option('queries', metavar='QUERY', nargs='+', help='images, or folders of them')
-    option('--topk', type=int, default=10, help='most images to find for each')
-    option('--threshold', type=float, metavar='COSINE', help='least similarity')
-    option('--camera', help='search these cameras alone', **cameras)
-    option('--not-camera', default=(), help='leave these out', **cameras)
-    text = 'earliest time, in seconds or as 2024-05-01T17:30:00'
-    option('--since', type=parse_time, metavar='TIME', help=text)
-    option('--until', type=parse_time, metavar='TIME', help='latest time')
-    text = 'fields and the text they must equal; NAME:=VALUE for a number, true or false'
-    option('--field', type=parse_field, nargs='+', default=(), metavar='NAME=TEXT', help=text)
-    option('--out', metavar='HTML', type=Path, help='page of the results')
-    option('--json', metavar='JSON', type=Path, help='file of the results')
-
-    delete = commands.add_parser('delete', parents=[store], help='take images out')
-    delete.set_defaults(run=run_delete)
-    delete.add_argument('paths', metavar='PATH', nargs='+', help='which; the files stay')
-    info = commands.add_parser('info', parents=[store], help='tell what is in a gallery')
-    info.set_defaults(run=run_info)
-    return parser.parse_args()
-
-
 def parse_time(text: str) -> float:
     """Read a time in seconds, or a date and time of ISO 8601, of UTC where it does not say."""
     try:
         return float(text)
     except ValueError:
-        pass
-    try:
-        date = datetime.fromisoformat(text.strip().upper())
-    except ValueError:
-        raise ValueError(f'{text!r} is no time: seconds, or such as 2024-05-01T17:30') from None
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+        date = datetime.fromisoformat(text)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def parse_field(text: str) -> tuple[str, FieldValue]:
@@ -159,22 +102,22 @@ def records_of_list(folder: Path, file: Path) -> Find:
 
 def run_index(args: Namespace) -> None:
     """Bring a gallery up to date."""
-    find, unknown = GalleryRecord, set()
+    unknown: set[str] = set()
+    find: Find = GalleryRecord
     if args.pattern:
         find = records_of_names(args.folder, args.pattern)
     elif args.records:
         find = records_of_list(args.folder, args.records)
 
     def record(path: str) -> GalleryRecord:
-        if found := find(path):
-            return found
-        if not args.ignore_unmatched:
+        found = find(path)
+        if not (found or args.ignore_unmatched):
             raise ValueError(
                 f'{path} does not match {args.pattern or args.records}. Change that, or let '
                 'nothing be known about such images with --ignore-unmatched'
             )
-        unknown.add(path)
-        return GalleryRecord(path)
+        unknown.update([] if found else [path])
+        return found or GalleryRecord(path)
 
     inferencer = build_inferencer(args)
     origin = inferencer.dim, inferencer.fingerprint
@@ -261,7 +204,55 @@ def asked(args: Namespace) -> str:
 
 def main() -> None:
     """Do what the command line says."""
-    args = parse_args()
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True, metavar='COMMAND')
+    store = ArgumentParser(add_help=False)
+    store.add_argument('--store', metavar='WHERE', required=True, help='the gallery')
+    text = 'arguments of the store, such as collection=NAME for Milvus'
+    pairs = dict(nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
+    store.add_argument('--store-options', help=text, **pairs)
+    model = ArgumentParser(add_help=False)
+    option = model.add_argument
+    option('config', help='config file of the model, or its name in the model zoo')
+    option('checkpoint', help='its weights')
+    option('--flip', action='store_true', help='average in the mirror image')
+    option('--batch-size', type=int, default=32, help='images at a time')
+    option('--num-workers', type=int, default=0, help='processes that load images')
+    option('--device', help='where the model runs (default: the accelerator, if any)')
+
+    text = 'add the images of a folder, renew those that have changed, take out those that are gone'
+    index = commands.add_parser('index', parents=[model, store], help=text)
+    index.set_defaults(run=run_index)
+    index.add_argument('folder', metavar='FOLDER', type=Path, help='the images')
+    option = index.add_mutually_exclusive_group().add_argument
+    text = 'named groups find camera, time and other fields in file names, or, with a "/", in paths'
+    option('--pattern', metavar='REGEX', help=text)
+    option('--records', metavar='CSV', type=Path, help='list: path, cam_id, time, other fields')
+    text = 'add images that do not match or are not listed too, with nothing known about them'
+    index.add_argument('--ignore-unmatched', action='store_true', help=text)
+
+    query = commands.add_parser('query', parents=[model, store], help='look for people')
+    query.set_defaults(run=run_query)
+    option, cameras = query.add_argument, dict(type=int, nargs='+', metavar='ID')
+    option('queries', metavar='QUERY', nargs='+', help='images, or folders of them')
+    option('--topk', type=int, default=10, help='most images to find for each')
+    option('--threshold', type=float, metavar='COSINE', help='least similarity')
+    option('--camera', help='search these cameras alone', **cameras)
+    option('--not-camera', default=(), help='leave these out', **cameras)
+    text = 'earliest time, in seconds or as 2024-05-01T17:30:00'
+    option('--since', type=parse_time, metavar='TIME', help=text)
+    option('--until', type=parse_time, metavar='TIME', help='latest time')
+    text = 'fields and the text they must equal; NAME:=VALUE for a number, true or false'
+    option('--field', type=parse_field, nargs='+', default=(), metavar='NAME=TEXT', help=text)
+    option('--out', metavar='HTML', type=Path, help='page of the results')
+    option('--json', metavar='JSON', type=Path, help='file of the results')
+
+    delete = commands.add_parser('delete', parents=[store], help='take images out')
+    delete.set_defaults(run=run_delete)
+    delete.add_argument('paths', metavar='PATH', nargs='+', help='which; the files stay')
+    info = commands.add_parser('info', parents=[store], help='tell what is in a gallery')
+    info.set_defaults(run=run_info)
+    args = parser.parse_args()
     args.run(args)
 
 

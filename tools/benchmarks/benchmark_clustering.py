@@ -15,6 +15,7 @@ import measure
 import numpy as np
 import plain_ranking
 import torch
+from sklearn.cluster import DBSCAN
 
 from passreid.clustering import jaccard_distance
 from passreid.clustering.pseudo_labels import label_distances_
@@ -50,7 +51,7 @@ def cluster_plainly(features: torch.Tensor, _: str) -> Outcome:
     times.append(time.perf_counter())
     distances = plain_ranking.jaccard(features, order)
     times.append(time.perf_counter())
-    labels = plain_ranking.cluster(distances, EPS)
+    labels = DBSCAN(eps=EPS, min_samples=4, metric='precomputed').fit_predict(distances)
     return labels, np.diff([*times, time.perf_counter()])
 
 

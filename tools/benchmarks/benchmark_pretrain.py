@@ -41,11 +41,8 @@ class Setting:
 
     def model(self) -> PASS:
         """Build the model of the published recipe, changed accordingly, the same at each call."""
-        options = {
-            'backbone.arch': self.arch,
-            'backbone.drop_path_rate': self.drop_path,
-            'neck.out_channels': self.prototypes,
-        }
+        backbone = dict(arch=self.arch, drop_path_rate=self.drop_path)
+        options = {'backbone': backbone, 'neck.out_channels': self.prototypes}
         return measure.build_model(CONFIG, self.device, options)
 
     def views(self) -> dict[str, Tensor]:

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from benchmark_ranking import Setting
 from measure import best_seconds, check_agreement, make_parser, peak_memory
 from mmengine.logging import MMLogger
 from torch.nn import functional as F
@@ -42,32 +43,6 @@ TOPK, MANY = 10, 100
 MODEL_COLUMNS = ('', 'latency, ms', 'images/s', 'MB', 'least cosine', 'ratio')
 GALLERY_COLUMNS = ('store', 'insert, s', 'open, s', '1, ms', '100, ms', 'filtered 100, ms')
 GALLERY_COLUMNS += ('open, MiB', 'search, MiB', 'disk, MiB', 'recall@10', 'ratio')
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = make_parser(__doc__)
-    commands = parser.add_subparsers(required=True, metavar='COMMAND')
-    model = commands.add_parser('model', help='time a model on the processor')
-    model.set_defaults(run=measure_model)
-    option = model.add_argument
-    option('config', help='config file, for example configs/supervised/NAME.py')
-    option('--checkpoint', metavar='FILE', help='weights (default: random ones)')
-    option('--threads', type=int, default=2, help='of each way')
-    option('--batch', type=int, default=32, help='of the throughput')
-    option('--rounds', type=int, default=5, help='of batches; ten times as many of one image')
-    option('--no-compile', action='store_true', help='leave out torch.compile: minutes')
-    add_config_options(model)
-    gallery = commands.add_parser('gallery', help='measure the stores of a gallery')
-    gallery.set_defaults(run=measure_stores)
-    option = gallery.add_argument
-    option('--number', type=int, default=100_000, help='images of the gallery')
-    option('--dims', type=int, default=768, help='values to a feature')
-    option('--stores', nargs='+', choices=STORES, default=list(STORES), help='which to measure')
-    option('--batch', type=int, default=2048, help='images added at a time')
-    option('--rounds', type=int, default=5, help='the best of this many searches counts')
-    option('--folder', type=Path, help='where galleries are made (default: temporary)')
-    return parser.parse_args()
 
 
 def measure_model(args: argparse.Namespace) -> None:
@@ -107,18 +82,6 @@ def measure_model(args: argparse.Namespace) -> None:
     height, width = model.info.input_size
     print(f'{args.config}, {height}x{width}, batch {args.batch}, {args.threads} threads')
     print(Table(MODEL_COLUMNS, rows).to_text())
-
-
-def draw_gallery(number: int, dims: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw features ``(number, dims)`` of people, and queries ``(500, dims)``."""
-    generator = np.random.default_rng(0)
-    people = generator.standard_normal((-(-number // IMAGES_PER_PERSON), dims), np.float32)
-    owners = np.append(np.arange(number), generator.integers(0, number, QUERIES)) % len(people)
-    features = generator.standard_normal((len(owners), dims), np.float32)
-    features *= (1 - LIKENESS) ** 0.5
-    features += np.float32(LIKENESS**0.5) * people[owners]
-    features /= np.linalg.norm(features, axis=1, keepdims=True)
-    return features[:number], features[number:]
 
 
 def make_records(number: int) -> list[GalleryRecord]:
@@ -190,7 +153,9 @@ def measure_store(
 
 def measure_stores(args: argparse.Namespace) -> None:
     """Print the table of the stores."""
-    features, queries = draw_gallery(args.number, args.dims)
+    people = args.number // IMAGES_PER_PERSON
+    setting = Setting(QUERIES, args.number, people, 0, CAMERAS, args.dims, LIKENESS)
+    queries, features = (F.normalize(side).numpy() for side in setting.features())
     expected = search_plainly(features, queries).tolist()
     works = {n: partial(search_plainly, features, queries[:n]) for n in (1, MANY)}
     one, plain = (1000 * seconds for seconds in best_seconds(works, args.rounds).values())
@@ -209,7 +174,28 @@ def measure_stores(args: argparse.Namespace) -> None:
 
 def main() -> None:
     """Do what the command line says."""
-    args = parse_args()
+    parser = make_parser(__doc__)
+    commands = parser.add_subparsers(required=True, metavar='COMMAND')
+    model = commands.add_parser('model', help='time a model on the processor')
+    model.set_defaults(run=measure_model)
+    option = model.add_argument
+    option('config', help='config file, for example configs/supervised/NAME.py')
+    option('--checkpoint', metavar='FILE', help='weights (default: random ones)')
+    option('--threads', type=int, default=2, help='of each way')
+    option('--batch', type=int, default=32, help='of the throughput')
+    option('--rounds', type=int, default=5, help='of batches; ten times as many of one image')
+    option('--no-compile', action='store_true', help='leave out torch.compile: minutes')
+    add_config_options(model)
+    gallery = commands.add_parser('gallery', help='measure the stores of a gallery')
+    gallery.set_defaults(run=measure_stores)
+    option = gallery.add_argument
+    option('--number', type=int, default=100_000, help='images of the gallery')
+    option('--dims', type=int, default=768, help='values to a feature')
+    option('--stores', nargs='+', choices=STORES, default=list(STORES), help='which to measure')
+    option('--batch', type=int, default=2048, help='images added at a time')
+    option('--rounds', type=int, default=5, help='the best of this many searches counts')
+    option('--folder', type=Path, help='where galleries are made (default: temporary)')
+    args = parser.parse_args()
     args.run(args)
 
 

@@ -35,20 +35,6 @@ ON_GPU = dict(dtypes=list(DTYPES), arch='deit-small', height=256, people=16, pro
 LOSS_SCALE = 2.0**16
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = make_parser(__doc__)
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
-    parser.add_argument('--dtypes', nargs='+', choices=DTYPES, help='of those, by default all')
-    parser.add_argument('--tasks', nargs='+', choices=RECIPES, default=list(RECIPES))
-    parser.add_argument('--arch', help='such as deit-small')
-    parser.add_argument('--height', type=int, help='of the images in pixels')
-    parser.add_argument('--people', type=int, help='with four images each')
-    device = parser.parse_args().device
-    parser.set_defaults(**(ON_CPU if device == 'cpu' else ON_GPU))
-    return parser.parse_args()
-
-
 def draw_people(args: argparse.Namespace) -> tuple[Tensor, Tensor]:
     """Draw noisy pictures of persons in four colors each: images (N, 3, H, W) and ids (N,)."""
     generator = torch.Generator().manual_seed(0)
@@ -56,22 +42,6 @@ def draw_people(args: argparse.Namespace) -> tuple[Tensor, Tensor]:
     coarse = looks + 0.2 * torch.randn(len(looks), 3, 4, 2, generator=generator)
     images = 2 * F.interpolate(coarse, (args.height, args.height // 2), mode='bilinear') - 1
     return images.to(args.device), torch.arange(len(looks), device=args.device) // 4
-
-
-def options_of(task: str, args: argparse.Namespace) -> dict[str, Any]:
-    """Return what differs from the recipe of a task: sizes, and no stochastic depth."""
-    width = PartViT.arch_zoo[args.arch]['embed_dims']
-    return {
-        'backbone.arch': args.arch,
-        'backbone.img_size': (args.height, args.height // 2),
-        'backbone.drop_path_rate': 0.0,
-        'backbone.init_cfg': None,
-        **{
-            'pre-training': {'neck.out_channels': args.prototypes},
-            'fine-tuning': {'head.in_channels': width, 'head.num_classes': args.people},
-            'USL': {'neck.in_channels': width},
-        }[task],
-    }
 
 
 def compute_loss(task: str, model: Any, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -83,12 +53,14 @@ def compute_loss(task: str, model: Any, images: Tensor, labels: Tensor) -> dict[
         local = torch.cat([images[:, :, top : top + height, : height // 2] for top in tops])
         views = {'global_views': torch.cat((images, images.flip(3))), 'local_views': local}
         return model.loss(views)
-    if task == 'fine-tuning':
-        return model.loss(images, [DataSample().set_gt_label(label) for label in labels.cpu()])
-    samples = [DataSample(metainfo={'sample_idx': index}) for index in range(len(images))]
-    generator = torch.Generator().manual_seed(1)
-    centers = torch.randn(int(labels.max()) + 1, model.neck.out_channels, generator=generator)
-    model.set_pseudo_labels(labels, centers.to(images.device))
+    if task == 'USL':
+        generator = torch.Generator().manual_seed(1)
+        centers = torch.randn(int(labels.max()) + 1, model.neck.out_channels, generator=generator)
+        model.set_pseudo_labels(labels, centers.to(images.device))
+    samples = [
+        DataSample(metainfo={'sample_idx': index}).set_gt_label(label)
+        for index, label in enumerate(labels.cpu())
+    ]
     return model.loss(images, samples)
 
 
@@ -96,7 +68,15 @@ def compute(
     task: str, args: argparse.Namespace, dtype: torch.dtype, scale: float = 1.0
 ) -> dict[str, Tensor]:
     """Return losses, gradients by parts of the network, and features, as autocast has them."""
-    model = build_model(RECIPES[task], args.device, options_of(task, args))
+    width = PartViT.arch_zoo[args.arch]['embed_dims']
+    options = {
+        'pre-training': {'neck.out_channels': args.prototypes},
+        'fine-tuning': {'head.in_channels': width, 'head.num_classes': args.people},
+        'USL': {'neck.in_channels': width},
+    }[task]
+    size = args.height, args.height // 2
+    backbone = dict(arch=args.arch, img_size=size, drop_path_rate=0.0, init_cfg=None)
+    model = build_model(RECIPES[task], args.device, {'backbone': backbone, **options})
     images, labels = draw_people(args)
     autocast = torch.autocast(args.device, dtype, enabled=dtype != torch.float32)
     with autocast:
@@ -137,7 +117,17 @@ def gradients(model: Any) -> dict[str, Tensor]:
 
 def main() -> None:
     """Print the table; fail when a limit is exceeded."""
-    args, rows, exceeded = parse_args(), [], 0
+    parser = make_parser(__doc__)
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--dtypes', nargs='+', choices=DTYPES, help='of those, by default all')
+    parser.add_argument('--tasks', nargs='+', choices=RECIPES, default=list(RECIPES))
+    parser.add_argument('--arch', help='such as deit-small')
+    parser.add_argument('--height', type=int, help='of the images in pixels')
+    parser.add_argument('--people', type=int, help='with four images each')
+    device = parser.parse_args().device
+    parser.set_defaults(**(ON_CPU if device == 'cpu' else ON_GPU))
+    args = parser.parse_args()
+    rows, exceeded = [], 0
     print(f'{args.arch}, images of {args.height}x{args.height // 2}, on {args.device}')
     for task in args.tasks:
         exact = compute(task, args, torch.float32)
