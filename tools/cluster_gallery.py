@@ -3,9 +3,6 @@
 FOLDER is flat or nested. DIR gets clusters.csv (path below FOLDER, cluster; -1 for none) and a
 contact sheet of each cluster, cluster_0000.png the largest, and of the outliers. CHECKPOINT is
 what tools/test.py takes.
-
-Example:
-    python tools/cluster_gallery.py CONFIG CHECKPOINT my_crops --out my_people
 """
 
 import csv

@@ -148,7 +148,8 @@ def run(step: Step, folder: Path, heading: str) -> float:
     print(f'\n{heading} {step.title}\n    python {shlex.join(step.command)}', flush=True)
     begin = time.monotonic()
     log = logs / f'{step.name}.log'
-    with log.open('a') as file:
+    # By lines: forked workers would write what is still in a buffer once more.
+    with log.open('a', buffering=1) as file:
         progress = Progress(file)
         with redirect_stdout(progress), redirect_stderr(progress):
             failed = call((*step.command, *resume))
@@ -188,25 +189,14 @@ class Progress(io.TextIOBase):
     def write(self, text: str) -> int:
         """Write to the log; show what is worth it once its line has ended."""
         self._log.write(text)
-        # Else forked workers would write what is still in the buffer once more.
-        self._log.flush()
         *lines, self._line = (self._line + text).split('\n')
         for line in lines:
-            if shown := _worth_showing(line):
-                print(f'    {shown}', file=sys.__stdout__, flush=True)
+            shown = line if ' - WARNING - ' in line or line.startswith('Rendering') else ''
+            if ' - INFO - Epoch(' in line:
+                shown = '  '.join(SHOWN.findall(line))
+            if shown:
+                print(f'    {shown.rstrip()}', file=sys.__stdout__, flush=True)
         return len(text)
-
-    def flush(self) -> None:
-        """Bring the log up to date, unless it is closed: loggers flush when the program ends."""
-        if not self._log.closed:
-            self._log.flush()
-
-
-def _worth_showing(line: str) -> str:
-    """Return what of a line of the log tells about progress, or nothing."""
-    if ' - INFO - Epoch(' in line:
-        return '  '.join(SHOWN.findall(line))
-    return line.rstrip() if ' - WARNING - ' in line or line.startswith('Rendering') else ''
 
 
 def _from_root(path: Path) -> Path:

@@ -51,10 +51,19 @@ def write_report(
     lists = 'The three queries that were answered best, and the three that were answered worst.'
     frozen = picture('attention-frozen', 'After pre-training.')
     tuned = picture('attention-tuned', 'After fine-tuning.')
+    setting = (
+        'Rendered pedestrians: pre-training without labels, then fine-tuning with 200 pictures of '
+        '25 people, all three with the same budget, learning rate and number of steps; tested on '
+        'other people. Figures in percent'
+    )
+    if len(seeds) > 1:
+        setting += f', means and standard deviations over the seeds {", ".join(map(str, seeds))}'
+    if fast:
+        setting += '. With --fast there is too little training for these figures to mean anything'
     work = f'{seconds / 60:.1f} minutes of work, by these commands:'
     code = '\n'.join(f'python {shlex.join(command)}' for command in commands)
     sections = [
-        Section('Result', [_setting(seeds, fast), *verdicts(results)], table),
+        Section('Result', [f'{setting}.', *verdicts(results)], table),
         Section('Learning', pictures=[tuning, picture('pre-training', text)]),
         Section('Rank lists', [lists], pictures=[picture('ranking', 'Fine-tuned from PASS.')]),
         Section('Where the tokens look', pictures=[frozen, tuned]),
@@ -87,19 +96,6 @@ def verdicts(results: dict[str, dict[str, list[float]]]) -> list[str]:
             f'({spread:.1f}, the larger standard deviation).'
         )
     return sentences
-
-
-def _setting(seeds: Sequence[int], fast: bool) -> str:
-    text = (
-        'Rendered pedestrians: pre-training without labels, then fine-tuning with 200 pictures of '
-        '25 people, all three with the same budget, learning rate and number of steps; tested on '
-        'other people. Figures in percent'
-    )
-    if len(seeds) > 1:
-        text += f', means and standard deviations over the seeds {", ".join(map(str, seeds))}'
-    if fast:
-        text += '. With --fast there is too little training for these figures to mean anything'
-    return f'{text}.'
 
 
 def _mean_and_spread(values: list[float]) -> str:

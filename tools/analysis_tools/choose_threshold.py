@@ -3,9 +3,6 @@
 RESULT_DIR is what ``tools/test.py --out`` wrote, for people whom the model was not trained on and
 who are like those to be searched. A false match is a query and a gallery image of two people that
 are more similar than the threshold, which is the ``min_similarity`` of ``ReIDInferencer``.
-
-Example:
-    python tools/analysis_tools/choose_threshold.py results/market1501 --false-match-rate 0.001
 """
 
 import math

@@ -3,9 +3,6 @@
 From features to pseudo labels: nearest neighbors, Jaccard distances of k-reciprocal sets, DBSCAN.
 Both sides run in turn in one process and must give the same labels. Peak memory is what the work
 adds to the features. Sizes above ``--plain-up-to`` are measured on our side alone.
-
-Example:
-    python tools/benchmarks/benchmark_clustering.py --sizes 200000 --dims 256 --search faiss
 """
 
 import time

@@ -3,9 +3,6 @@
 The plain composition makes one forward pass for each area, the scores of all views and tokens, one
 term of the loss after the other, and loops over the parameters. With the same weights and views
 both must give the same loss and gradients. On a CPU that has it, ours is also timed with bfloat16.
-
-Example:
-    python tools/benchmarks/benchmark_pretrain.py --device cuda
 """
 
 from collections.abc import Callable

@@ -84,20 +84,6 @@ def measure_model(args: argparse.Namespace) -> None:
     print(Table(MODEL_COLUMNS, rows).to_text())
 
 
-def make_records(number: int) -> list[GalleryRecord]:
-    """Make records with a path as long as paths are; the numbers in them are their places."""
-    return [
-        GalleryRecord(
-            f'/data/cameras/crops/{n // 1000:05}/{n:09}.jpg',
-            n % CAMERAS,
-            float(n),
-            dict(weather=('sun', 'rain', 'snow')[n % 3]),
-            f'{n % 9999}-{10**18 + n}',
-        )
-        for n in range(number)
-    ]
-
-
 def search_plainly(features: np.ndarray, queries: np.ndarray) -> np.ndarray:
     """Return the places of the most similar images, ``(Q, 10)``."""
     similarities = queries @ features.T
@@ -123,7 +109,9 @@ def measure_store(
     kind: str, features: np.ndarray, queries: np.ndarray, folder: str, args: argparse.Namespace
 ) -> tuple[list[float], list[set[int]]]:
     """Return figures of a store for the columns, and the places found for each query."""
-    dim, records = features.shape[1], make_records(len(features))
+    dim, path = features.shape[1], '/data/cameras/crops/morning/{:09}.jpg'
+    # The time is the place.
+    records = [GalleryRecord(path.format(n), n % CAMERAS, float(n)) for n in range(len(features))]
     start = time.perf_counter()
     with open_kind(kind, folder, dim) as store:
         for first in range(0, len(records), args.batch):

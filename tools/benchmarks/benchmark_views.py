@@ -4,9 +4,6 @@ On one thread, for the same generated JPEG images. Workers decode and cut here, 
 the plain composition; the whole path ends with a normalised batch. ``--device`` also times what
 runs on the device, transfer included. The views of both must have the same sizes and, on average,
 the same colors.
-
-Example:
-    python tools/benchmarks/benchmark_views.py --device cuda
 """
 
 from collections.abc import Callable

@@ -4,9 +4,6 @@ A step of pre-training, of fine-tuning and of USL is computed from the same weig
 float32 and under autocast. A type rounds by at most a relative u (2^-11 for float16, 2^-8 for
 bfloat16). A layer of a ViT rounds about 8 times on its way forth and as often back, independently,
 so that all may differ by u sqrt(16 L), relative, for L layers; else the exit status is 1.
-
-Example:
-    python tools/benchmarks/check_precision.py --device cuda
 """
 
 import argparse

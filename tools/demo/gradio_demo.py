@@ -4,9 +4,6 @@ The gallery is a folder of crops, whose features are kept (see ``ReIDInferencer`
 was filled before. CONFIG and CHECKPOINT are what ``tools/test.py`` takes. Nothing leaves the
 machine: the page is served to 127.0.0.1 alone and fetches nothing from elsewhere. It needs
 ``pip install gradio``.
-
-Example:
-    python tools/demo/gradio_demo.py CONFIG CHECKPOINT --gallery my_crops
 """
 
 import importlib
@@ -176,8 +173,8 @@ def build_page(inferencer: ReIDInferencer, cameras: Sequence[int]) -> Any:
     return page
 
 
-def launch(page: Any, host: str, port: int, wait: bool = True) -> str:
-    """Serve the page and return its address; with ``wait`` when the page is closed only."""
+def launch(page: Any, host: str, port: int) -> str:
+    """Serve the page and return its address."""
     fonts = dict(font=('system-ui', 'sans-serif'), font_mono=('ui-monospace', 'monospace'))
     theme = import_gradio().themes.Default(primary_hue='blue', **fonts)
     _, address, _ = page.launch(
@@ -194,8 +191,6 @@ def launch(page: Any, host: str, port: int, wait: bool = True) -> str:
         ssr_mode=False,
     )
     print(f'The page is at {address}; Ctrl+C ends it.', flush=True)
-    if wait:
-        page.block_thread()
     return address
 
 
@@ -209,7 +204,9 @@ def main() -> None:
     record = camera_records(args.camera_pattern)
     with inferencer.gallery as gallery:
         cameras = {record(path).cam_id for path in gallery.stamps()} - {-1}
-        launch(build_page(inferencer, sorted(cameras)), args.host, args.port)
+        page = build_page(inferencer, sorted(cameras))
+        launch(page, args.host, args.port)
+        page.block_thread()
 
 
 if __name__ == '__main__':

@@ -2,38 +2,21 @@
 
 The file takes any number of images of the config's size, and is compared with torch before it is
 written.
-
-Example:
-    python tools/deployment/export_onnx.py configs/supervised/vit-t8_synthetic.py \
-        work_dirs/vit-t8_synthetic/epoch_30.pth --out model.onnx
 """
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
-from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
-from torch import Tensor
 
 from passreid.apis import get_model, load_config
 from passreid.apis.inference_pipeline import inference_pipeline, list_folder, load_batches
-from passreid.deployment import ExportableModel, ExportInfo, export_onnx
+from passreid.deployment import ExportableModel, export_onnx
 from passreid.utils.config_options import add_config_options, apply_config_options
 
 # Enough to tell a mistake.
 MAX_CHECKED = 64
-
-
-def load_images(cfg: Config, info: ExportInfo, folder: str) -> Tensor:
-    """Load the first images of a folder as a test does, for a file to take."""
-    with DefaultScope.overwrite_default_scope('passreid'):
-        pipeline = Compose(inference_pipeline(cfg))
-    (batch,) = load_batches(list_folder(folder)[:MAX_CHECKED], pipeline, MAX_CHECKED)
-    images = batch.data['inputs']
-    # In the order of the channels that the model sees after its data preprocessor.
-    to_rgb = cfg.model.get('data_preprocessor', {}).get('to_rgb')
-    return info.prepare((images.flip(1) if to_rgb else images).float())
 
 
 def main() -> None:
@@ -66,7 +49,15 @@ def main() -> None:
         flip=args.flip,
         config=Path(args.config).stem,
     )
-    images = args.check_images and load_images(cfg, model.info, args.check_images)
+    images = None
+    if args.check_images:
+        with DefaultScope.overwrite_default_scope('passreid'):
+            pipeline = Compose(inference_pipeline(cfg))
+        (batch,) = load_batches(list_folder(args.check_images)[:MAX_CHECKED], pipeline, MAX_CHECKED)
+        images = batch.data['inputs']
+        # In the order of the channels that the model sees after its data preprocessor.
+        to_rgb = cfg.model.get('data_preprocessor', {}).get('to_rgb')
+        images = model.info.prepare((images.flip(1) if to_rgb else images).float())
     difference = export_onnx(model, args.out, opset=args.opset, images=images)
     print(f'{args.out}: {model.info}\nFeatures differ from those of torch by {difference:.1e}.')
 

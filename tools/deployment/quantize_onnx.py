@@ -1,9 +1,6 @@
 """Turn the weights of an exported ONNX file into 8-bit integers.
 
 What that costs in accuracy, tools/deployment/test_onnx.py tells.
-
-Example:
-    python tools/deployment/quantize_onnx.py model.onnx --out model.int8.onnx
 """
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter

@@ -1,9 +1,6 @@
 """Test an exported file: mAP, CMC and mINP on the test set of a config.
 
 Data and metric are those of tools/test.py, so that the figures can be compared.
-
-Example:
-    python tools/deployment/test_onnx.py configs/supervised/vit-t8_synthetic.py model.int8.onnx
 """
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter

@@ -2,9 +2,6 @@
 
 Looked for are images that cannot be read, equal files and persons whose queries have no match that
 counts. The exit status is 1 when something is wrong; equal files of one person are only listed.
-
-Example:
-    python tools/misc/verify_dataset.py configs/supervised/vit-s16_market1501-256x128.py
 """
 
 import hashlib
@@ -34,6 +31,12 @@ from passreid.visualization import Table
 
 _BATCH = 64
 _SHOWN = 10
+_PROBLEMS = {
+    'unreadable': 'cannot be read',
+    'across_ids': 'one picture under several ids',
+    'same_id': 'one picture twice under one id',
+    'without_match': 'queries of an id without a match that counts',
+}
 _HEADER = ('data set', 'images', 'ids', 'cameras', 'queries', 'unreadable', 'same id', 'across ids')
 
 
@@ -147,14 +150,9 @@ def report(found: Sequence[dict[str, Any]], common: dict[str, list[list[str]]]) 
         counts = [f[key] for key in ('images', 'ids', 'cameras', 'queries')]
         counts += [len(f[key]) for key in ('unreadable', 'same_id', 'across_ids')]
         rows.append([f['name'], *map(str, counts)])
-        lists |= {
-            f'{f["name"]}: cannot be read': [': '.join(pair) for pair in f['unreadable'].items()],
-            f'{f["name"]}: one picture under several ids': [*map(' = '.join, f['across_ids'])],
-            f'{f["name"]}: one picture twice under one id': [*map(' = '.join, f['same_id'])],
-            f'{f["name"]}: ids whose queries have no match that counts': [
-                f'{pid} ({number} queries)' for pid, number in f['without_match'].items()
-            ],
-        }
+        for key, what in _PROBLEMS.items():
+            entries = f[key].items() if isinstance(f[key], dict) else f[key]
+            lists[f'{f["name"]}: {what}'] = [' = '.join(map(str, entry)) for entry in entries]
     for names, pairs in common.items():
         lists[f'{names}: one picture in both'] = [*map(' = '.join, pairs)]
     lines = [Table(_HEADER, rows).to_text()]

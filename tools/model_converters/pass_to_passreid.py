@@ -2,9 +2,6 @@
 
 All their files are known: of pre-training (the container or the bare backbone), of fine-tuning, of
 USL and UDA. Converting is not necessary, since they load as they are wherever one of ours does.
-
-Example:
-    python tools/model_converters/pass_to_passreid.py pass_vit_small_full.pth backbone.pth
 """
 
 from argparse import Namespace

@@ -1,8 +1,4 @@
-"""Convert a checkpoint of ours into one that the code of the authors of PASS loads.
-
-Example:
-    python tools/model_converters/passreid_to_pass.py epoch_100.pth vit_s.pth --kind backbone
-"""
+"""Convert a checkpoint of ours into one that the code of the authors of PASS loads."""
 
 from conversion import make_parser, run
 

@@ -1,8 +1,4 @@
-"""Convert a backbone of ours without part tokens into weights for a ViT of timm.
-
-Example:
-    python tools/model_converters/passreid_to_timm.py epoch_120.pth vit.pth
-"""
+"""Convert a backbone of ours without part tokens into weights for a ViT of timm."""
 
 from conversion import make_parser, run
 

@@ -2,10 +2,6 @@
 
 Converting is not necessary, since init_cfg and load_from take such files as they are. Positions,
 patches and LayerScale stay as they were trained: PartViT fits them to its size when it loads them.
-
-Example:
-    python tools/model_converters/vit_to_passreid.py dinov2_vits14_pretrain.pth backbone.pth \
-        --config configs/supervised/vit-s16_market1501-256x128.py
 """
 
 from argparse import Namespace

@@ -1,9 +1,6 @@
 """Draw the views that pre-training sees, and where they were cut, as a contact sheet.
 
 The sheet shows what the model gets, with the normalisation undone.
-
-Example:
-    python tools/visualization/browse_views.py configs/pass/pass_vit-s16_lup.py --out views.png
 """
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter

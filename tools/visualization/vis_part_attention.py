@@ -2,9 +2,6 @@
 
 Drawn is the attention of the last layer, averaged over its heads. CHECKPOINT may come from
 pre-training, of which the teacher is shown, or from fine-tuning, or be a bare backbone.
-
-Example:
-    python tools/visualization/vis_part_attention.py CONFIG CHECKPOINT a.jpg b.jpg --out parts.png
 """
 
 import os.path as osp
@@ -61,20 +58,6 @@ def choose_people(cfg: Config, split: str, number: int, seed: int) -> list[str]:
 
 
 @torch.no_grad()
-def attend(
-    backbone: PartViT, preprocessor: torch.nn.Module, paths: Sequence[str]
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return images (H, W, 3) uint8 RGB and where each token looks, (N, 1 + L, h, w)."""
-    load = LoadPersonImage()
-    scale = dict(scale=backbone.img_size[::-1], interpolation='bilinear', backend='pillow')
-    resize = Compose([dict(type='Resize', **scale), dict(type='PackInputs')])
-    results = [load(dict(img_path=path)) for path in paths]
-    images = [result['img'][..., ::-1].copy() for result in results]
-    inputs = torch.stack([resize(result)['inputs'] for result in results])
-    batch = preprocessor(dict(inputs=inputs), training=False)
-    return images, backbone.part_attention(batch['inputs']).numpy()
-
-
 def main() -> None:
     """Write the picture."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
@@ -100,7 +83,15 @@ def main() -> None:
         paths = choose_people(cfg, args.split, args.num, args.seed)
     else:
         paths = choose_files(args.images, args.num, args.seed)
-    images, attention = attend(backbone, MODELS.build(cfg.model.data_preprocessor), paths)
+    load = LoadPersonImage()
+    scale = dict(scale=backbone.img_size[::-1], interpolation='bilinear', backend='pillow')
+    resize = Compose([dict(type='Resize', **scale), dict(type='PackInputs')])
+    results = [load(dict(img_path=path)) for path in paths]
+    images = [result['img'][..., ::-1].copy() for result in results]
+    inputs = torch.stack([resize(result)['inputs'] for result in results])
+    preprocessor = MODELS.build(cfg.model.data_preprocessor)
+    batch = preprocessor(dict(inputs=inputs), training=False)
+    attention = backbone.part_attention(batch['inputs']).numpy()
     figure = draw_part_attention(images, attention, [osp.basename(path) for path in paths])
     write_png(figure, args.out, args.dpi)
     print(f'Wrote the attention over {len(images)} images to {args.out}')

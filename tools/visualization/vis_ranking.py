@@ -2,9 +2,6 @@
 
 RESULT_DIR is what ``tools/test.py --out`` or ``save_dir`` of ReIDMetric wrote. Items that do not
 count for a query, those of its identity and its camera, are not drawn.
-
-Example:
-    python tools/visualization/vis_ranking.py results/market1501 --which worst --out worst.png
 """
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
@@ -86,8 +83,6 @@ def main() -> None:
     option('--seed', type=int, default=0, help='chooses the random queries')
     option('--dpi', type=int, default=100, help='resolution of the picture')
     args = parser.parse_args()
-    if args.num < 1 or args.topk < 1:
-        parser.error('--num and --topk must be at least 1')
     result = load_result(args.result, args.rerank)
     if args.topk > (saved := result.indices.shape[1]):
         raise ValueError(
