@@ -93,14 +93,12 @@ def typical_first(features: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
 
 def write_list(path: Path, names: Iterable[str], clusters: np.ndarray) -> None:
     """Write a line for each image, ``path,cluster``; names like formulas begin with ``./``."""
-    unfinished = path.with_name(f'.{path.name}')
     # Names that are no UTF-8 are written byte for byte as they are.
-    with unfinished.open('w', encoding='utf-8', errors='surrogateescape', newline='') as file:
+    with path.open('w', encoding='utf-8', errors='surrogateescape', newline='') as file:
         writer = csv.writer(file)
         writer.writerow(('path', 'cluster'))
         for name, cluster in zip(names, clusters.tolist(), strict=True):
             writer.writerow((f'./{name}' if name.startswith(FORMULA_SIGNS) else name, cluster))
-    unfinished.replace(path)
 
 
 def write_sheets(

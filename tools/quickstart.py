@@ -28,7 +28,6 @@ ROOT = Path(__file__).resolve().parent.parent
 SHOWN = re.compile(
     r'Epoch\(.*\d\]|\b(?:eta|loss|accuracy|teacher_information|reid/(?:mAP|R1|mINP)): \S+'
 )
-PRE_TRAINED = {'pass': 'pass_vit-t8_synthetic.py', 'cls': 'pass_vit-t8-cls_synthetic.py'}
 NAMES = {'scratch': 'a fresh network', 'cls': 'the control', 'pass': 'the PASS weights'}
 # Fewer pictures, people and iterations: shows that everything works, not how well.
 FAST_DATA = ('settings.unlabelled_ids=850', 'settings.test_ids=60')
@@ -38,7 +37,6 @@ FAST_PRE_TRAINING = (
     *(f'param_scheduler.{index}.{key}=1' for index in (1, 2) for key in ('end', 'T_max')),
 )
 FAST_EPOCHS = 10
-FINE_TUNING_KEYS = ('train_cfg.max_epochs', 'param_scheduler.0.T_max')
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,8 @@ def plan(folder: Path, seed: int, data_root: str, fast: bool) -> list[Step]:
     steps = []
     for name, title in (('pass', 'with parts (PASS)'), ('cls', '[CLS] alone (control)')):
         options = ('default_hooks.logger.interval=20', *(FAST_PRE_TRAINING if fast else ()))
-        command = train(f'configs/pass/{PRE_TRAINED[name]}', folder / name, *options)
+        config = f'configs/pass/pass_vit-t8{"-cls" if name == "cls" else ""}_synthetic.py'
+        command = train(config, folder / name, *options)
         steps.append(Step(name, f'Pre-train {title}', command))
     for name, what in NAMES.items():
         config = f'configs/supervised/vit-t8{"-cls" if name == "cls" else ""}_synthetic.py'
@@ -82,7 +81,8 @@ def plan(folder: Path, seed: int, data_root: str, fast: bool) -> list[Step]:
         options = (
             *(start, *fast_data('val', fast), f'val_evaluator.save_dir={tuned / "result"}'),
             f'train_cfg.val_interval={2 if fast else 6}',
-            *(f'{key}={FAST_EPOCHS}' for key in FINE_TUNING_KEYS if fast),
+            *((f'train_cfg.max_epochs={FAST_EPOCHS}',) if fast else ()),
+            *((f'param_scheduler.0.T_max={FAST_EPOCHS}',) if fast else ()),
         )
         command = train(config, tuned, *options)
         steps.append(Step(f'{name}-tuned', f'Fine-tune {what} and evaluate', command))

@@ -34,7 +34,6 @@ from passreid.utils.atomic_file import write_text_atomically
 from passreid.utils.messages import name_some, printable
 from passreid.visualization import QueryResult, Table, match_page, similarity_text, time_text
 
-MODEL_OPTIONS = ('device', 'flip', 'batch_size', 'num_workers')
 # Gives the record of a path, or None when nothing is known about it.
 Find = Callable[[str], GalleryRecord | None]
 
@@ -141,7 +140,16 @@ def run_query(args: Namespace) -> None:
         size = len(store)
     results = [QueryResult(*pair) for pair in zip(queries, found, strict=True)]
     for result in results:
-        print_result(result)
+        rows = []
+        for rank, match in enumerate(result.matches, start=1):
+            camera = '' if match.record.cam_id < 0 else str(match.record.cam_id)
+            time = '' if match.record.time is None else f'{match.record.time:.15g}'
+            similarity, path = similarity_text(match.similarity), printable(match.record.path)
+            rows.append((str(rank), similarity, camera, time, path))
+        print(f'{printable(result.path)}: {len(rows)} images found')
+        if rows:
+            print(Table(('rank', 'similarity', 'camera', 'time', 'path'), rows).to_text())
+        print()
     written = {}
     if args.json:
         entries = [dict(query=r.path, matches=[m.to_dict() for m in r.matches]) for r in results]
@@ -174,22 +182,8 @@ def run_info(args: Namespace) -> None:
 
 def build_inferencer(args: Namespace, store: Gallery | None = None) -> ReIDInferencer:
     """Build the model of a command line, to search a store or fill one."""
-    options = {name: getattr(args, name) for name in MODEL_OPTIONS}
-    return ReIDInferencer(args.config, args.checkpoint, store, **options)
-
-
-def print_result(result: QueryResult) -> None:
-    """Print what was found for a query."""
-    rows = []
-    for rank, match in enumerate(result.matches, start=1):
-        camera = '' if match.record.cam_id < 0 else str(match.record.cam_id)
-        time = '' if match.record.time is None else f'{match.record.time:.15g}'
-        similarity, path = similarity_text(match.similarity), printable(match.record.path)
-        rows.append((str(rank), similarity, camera, time, path))
-    print(f'{printable(result.path)}: {len(rows)} images found')
-    if rows:
-        print(Table(('rank', 'similarity', 'camera', 'time', 'path'), rows).to_text())
-    print()
+    options = dict(flip=args.flip, batch_size=args.batch_size, num_workers=args.num_workers)
+    return ReIDInferencer(args.config, args.checkpoint, store, device=args.device, **options)
 
 
 def asked(args: Namespace) -> str:

@@ -87,9 +87,10 @@ def draw(curve: SimilarityCurve, point: SimilarityThreshold) -> Figure:
         rates.step(curve.edges, accepted, where='pre', label=rate, **style)
     rates.set(yscale='log', ylim=(0.5 / curve.others.sum(), 1.5))
     shares.set_xlim(left)
-    titles = ('Pairs of images', 'Pairs more similar than a threshold')
-    labels = ('share of the pairs of its kind', 'share')
-    for axes, title, label in zip((shares, rates), titles, labels, strict=True):
+    for axes, title, label in (
+        (shares, 'Pairs of images', 'share of the pairs of its kind'),
+        (rates, 'Pairs more similar than a threshold', 'share'),
+    ):
         axes.set_title(title, fontsize=10, loc='left', fontweight='bold')
         axes.set_ylabel(label, fontsize=9)
         axes.set_xlabel('similarity (cosine)', fontsize=9)
@@ -113,8 +114,6 @@ def main() -> None:
     option('--out', type=Path, help='picture to write (default: none)')
     option('--dpi', type=int, default=100, help='resolution of the picture')
     args = parser.parse_args()
-    if not 0 <= args.false_match_rate <= 1:
-        parser.error('--false-match-rate must lie between 0 and 1')
     curve = count_similarities(args.result)
     print(table(curve, args.false_match_rate))
     if args.out:

@@ -121,8 +121,7 @@ def main() -> None:
     parser.add_argument('--arch', help='such as deit-small')
     parser.add_argument('--height', type=int, help='of the images in pixels')
     parser.add_argument('--people', type=int, help='with four images each')
-    device = parser.parse_args().device
-    parser.set_defaults(**(ON_CPU if device == 'cpu' else ON_GPU))
+    parser.set_defaults(**(ON_CPU if parser.parse_args().device == 'cpu' else ON_GPU))
     args = parser.parse_args()
     rows, exceeded = [], 0
     print(f'{args.arch}, images of {args.height}x{args.height // 2}, on {args.device}')

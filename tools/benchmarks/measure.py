@@ -19,6 +19,8 @@ from passreid.utils import register_all_modules
 CONFIGS = Path(__file__).parents[2] / 'configs'
 SIDES = ('plain', 'ours')
 WIDTH = 44
+# Makes a work ready.
+Build = Callable[..., Callable[[], object]]
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
@@ -85,7 +87,7 @@ def print_row(title: str, figures: Mapping[str, float], form: str, by_plain: boo
 
 def print_peaks(
     title: str,
-    build: Callable[..., Callable[[], object]],
+    build: Build,
     sides: Mapping[str, tuple],
     device: str = 'cpu',
     whole: bool = False,
@@ -98,9 +100,7 @@ def print_peaks(
     print_row(f'{title}, peak MiB', peaks, '.0f', by_plain=True)
 
 
-def peak_memory(
-    build: Callable[..., Callable[[], object]], device: str, *args: Any
-) -> tuple[int, int]:
+def peak_memory(build: Build, device: str, *args: Any) -> tuple[int, int]:
     """Return peak bytes of the work that ``build(*args)`` makes, in a process: whole, and added.
 
     On a GPU the figures are those of torch's allocator, on a CPU resident memory as Linux counts
@@ -110,9 +110,7 @@ def peak_memory(
         return pool.submit(_measure, build, device, args).result()
 
 
-def _measure(
-    build: Callable[..., Callable[[], object]], device: str, args: tuple
-) -> tuple[int, int]:
+def _measure(build: Build, device: str, args: tuple) -> tuple[int, int]:
     # The matrix library takes its work space with the first product.
     torch.ones(8, 8, device=device) @ torch.ones(8, 8, device=device)
     empty = _memory(device)

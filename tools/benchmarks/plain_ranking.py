@@ -76,13 +76,7 @@ def jaccard(features: Tensor, order: ndarray, k1: int = 30, k2: int = 6) -> ndar
     return jaccard_distances(weights, weights).clip(0)
 
 
-def weigh(
-    order: ndarray,
-    likeness: Callable[[int, ndarray], ndarray],
-    k1: int,
-    k2: int,
-    itself: int = 1,
-) -> ndarray:
+def weigh(order: ndarray, likeness: Callable, k1: int, k2: int, itself: int = 1) -> ndarray:
     """Weigh the k-reciprocal neighbors of each item, and average over the nearest; ``(N, N)``."""
     weights = np.zeros((len(order), len(order)), np.float32)
     for item in range(len(order)):

@@ -96,17 +96,6 @@ class ImageCheck(Dataset):
         return image._replace(digest=hashlib.blake2b(data, digest_size=16).hexdigest())
 
 
-def read_images(dataset: ConfigDict, name: str, num_workers: int) -> tuple[str, list[Image]]:
-    """Return type and folder of a data set, and all its images, read with a progress bar."""
-    loading = [*find_entries(dataset.get('pipeline'), LoadPersonImage, TRANSFORMS), {}][0]
-    load = LoadPersonImage(**{key: value for key, value in loading.items() if key != 'type'})
-    built = DATASETS.build(dict(dataset, pipeline=[]))
-    check = ImageCheck(built, load)
-    batches = DataLoader(check, _BATCH, num_workers=num_workers, collate_fn=list)
-    images = [image for batch in track(batches, name, transient=True) for image in batch]
-    return f'{type(built).__name__} in {built.data_root}', images
-
-
 def find_problems(name: str, source: str, images: Sequence[Image]) -> dict[str, Any]:
     """Return what is known about the images of a data set, fit for JSON."""
     files: dict[str, list[Image]] = defaultdict(list)
@@ -179,7 +168,13 @@ def main() -> None:
     register_all_modules()
     found, files, common = [], {}, {}
     for name, dataset in dataset_configs(cfg).items():
-        source, images = read_images(dataset, name, args.num_workers)
+        loading = [*find_entries(dataset.get('pipeline'), LoadPersonImage, TRANSFORMS), {}][0]
+        load = LoadPersonImage(**{key: value for key, value in loading.items() if key != 'type'})
+        built = DATASETS.build(dict(dataset, pipeline=[]))
+        check = ImageCheck(built, load)
+        batches = DataLoader(check, _BATCH, num_workers=args.num_workers, collate_fn=list)
+        images = [image for batch in track(batches, name, transient=True) for image in batch]
+        source = f'{type(built).__name__} in {built.data_root}'
         found.append(find_problems(name, source, images))
         files[name] = {image.digest: image.path for image in images if image.digest}
     for one, other in combinations(files, 2):

@@ -49,24 +49,6 @@ def locate(path: str, data_root: Path | None) -> str:
     return path
 
 
-def rows_of(
-    result: SavedResult, queries: np.ndarray, topk: int, data_root: Path | None
-) -> list[RankedQuery]:
-    """Look up the rows of the picture."""
-    rows = []
-    for query in queries:
-        items = []
-        for place, item in enumerate(result.indices[query, :topk]):
-            if item >= 0:
-                path = locate(str(result.gallery_paths[item]), data_root)
-                ids = int(result.gallery_pids[item]), int(result.gallery_cam_ids[item])
-                items.append(RankedItem(path, *ids, float(result.distances[query, place])))
-        path = locate(str(result.query_paths[query]), data_root)
-        ids = int(result.query_pids[query]), int(result.query_cam_ids[query])
-        rows.append(RankedQuery(path, *ids, float(result.average_precision[query]), items))
-    return rows
-
-
 def main() -> None:
     """Write the picture."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
@@ -97,7 +79,17 @@ def main() -> None:
         mean = f'{np.nanmean(result.average_precision):.1%}'
         reranked = ', re-ranked' if args.rerank else ''
         title = f'{names[args.which]} of {len(result.query_pids)} queries, mAP {mean}{reranked}'
-    rows = rows_of(result, queries, args.topk, args.data_root)
+    rows = []
+    for query in queries:
+        items = []
+        for place, item in enumerate(result.indices[query, : args.topk]):
+            if item >= 0:
+                path = locate(str(result.gallery_paths[item]), args.data_root)
+                ids = int(result.gallery_pids[item]), int(result.gallery_cam_ids[item])
+                items.append(RankedItem(path, *ids, float(result.distances[query, place])))
+        path = locate(str(result.query_paths[query]), args.data_root)
+        ids = int(result.query_pids[query]), int(result.query_cam_ids[query])
+        rows.append(RankedQuery(path, *ids, float(result.average_precision[query]), items))
     write_png(draw_rank_list(rows, title), args.out, args.dpi)
     images = {image.img_path for row in rows for image in (row, *row.items)}
     if missing := sum(not Path(path).is_file() for path in images):
