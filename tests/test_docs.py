@@ -82,7 +82,9 @@ def test_command_is_accepted(words, monkeypatch):
     program, args = load_program(program, arguments, monkeypatch), Namespace()
     parse = ArgumentParser.parse_args
     # The rest of the program is left out.
-    monkeypatch.setattr(ArgumentParser, 'parse_args', lambda self: sys.exit(parse(self, None, args)))
+    monkeypatch.setattr(
+        ArgumentParser, 'parse_args', lambda self: sys.exit(parse(self, None, args))
+    )
     with pytest.raises(SystemExit) as ending:
         program.main()
     assert ending.value.code is args

@@ -131,7 +131,7 @@ def test_in_a_browser(demo, search, path):
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
     page = demo.build_page(search, [2, 3, 4, 5])
-    address, asked = demo.launch(page, '127.0.0.1', port, wait=False), []
+    address, asked = demo.launch(page, '127.0.0.1', port), []
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox'])
         tab = browser.new_page(viewport=dict(width=1280, height=800))
