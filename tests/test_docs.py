@@ -4,8 +4,6 @@ import ast
 import importlib
 import inspect
 import re
-import sys
-from argparse import ArgumentParser, Namespace
 
 import pytest
 import torch
@@ -16,7 +14,7 @@ from documentation import (
     anchors,
     commands,
     links,
-    load_program,
+    load_arguments,
     marked_block,
     read_blocks,
 )
@@ -79,15 +77,7 @@ def test_command_is_accepted(words, monkeypatch):
         files = [a for a in arguments[:option] if a.endswith(('.py', '.pth'))]
         arguments = files + arguments[option:]
         program = 'tools/test.py' if 'test' in program else 'tools/train.py'
-    program, args = load_program(program, arguments, monkeypatch), Namespace()
-    parse = ArgumentParser.parse_args
-    # The rest of the program is left out.
-    monkeypatch.setattr(
-        ArgumentParser, 'parse_args', lambda self: sys.exit(parse(self, None, args))
-    )
-    with pytest.raises(SystemExit) as ending:
-        program.main()
-    assert ending.value.code is args
+    args = load_arguments(program, arguments, monkeypatch)
     if 'cfg_options' in args and args.config != 'CONFIG':
         config = load_config(ROOT / args.config)
         for key in args.cfg_options or {}:
