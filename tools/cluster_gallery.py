@@ -135,6 +135,8 @@ def main() -> None:
             f'--out {args.out} lies in {args.folder}: the next run would take the contact sheets '
             'for images of people. Choose another folder'
         )
+    if any(args.out.glob('[!.]*')) and not (args.out / LIST).is_file():
+        raise FileExistsError(f'--out {args.out} holds no earlier result: choose another folder')
     numbers = args.eps, args.min_samples, args.k1, args.k2
     # What is wrong with the options shows before the work.
     cluster_pseudo_labels(np.eye(8, dtype=np.float32), *numbers, search=args.search)

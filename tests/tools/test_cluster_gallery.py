@@ -128,6 +128,10 @@ def test_what_is_wrong_is_said_before_the_work(cluster, crops, monkeypatch):
         cluster(folder='gone')
     with pytest.raises(ValueError, match='--out'):
         cluster('--out', crops / 'clusters')
+    Path('mine').mkdir()
+    Path('mine/outliers.png').touch()
+    with pytest.raises(FileExistsError, match='--out mine'):
+        cluster('--out', 'mine')
     monkeypatch.setitem(sys.modules, 'faiss', None)
     with pytest.raises(ImportError, match='pip install faiss-cpu'):
         cluster('--search', 'faiss')
