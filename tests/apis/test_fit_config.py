@@ -54,7 +54,7 @@ def config(data, tmp_path):
 @pytest.fixture(params=[False, True], ids=['cpu', 'gpu'])
 def accelerated(request, monkeypatch):
     monkeypatch.setattr(fit_config, 'has_accelerator', lambda: request.param)
-    monkeypatch.setattr(fit_config, 'num_usable_cpus', lambda: 2)
+    monkeypatch.setattr(fit_config.joblib, 'cpu_count', lambda: 2)
     return request.param
 
 

@@ -7,8 +7,8 @@ import onnx
 import pytest
 from tiny_runs import reid_config
 
-from passreid.apis import build_runner, get_model, load_config, prepare_test
-from passreid.deployment import ExportableModel, ExportedModel
+from passreid.apis import build_runner, prepare_test
+from passreid.deployment import ExportedModel
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,14 +56,20 @@ def test_options(export):
     assert onnx.load('model.onnx').opset_import[0].version == 19
 
 
-def test_images_to_check(load_tool, small, tmp_path):
-    load_images = load_tool('deployment/export_onnx').load_images
-    cfg = load_config(small.config)
-    info = ExportableModel(get_model(cfg)).info
-    with pytest.raises(FileNotFoundError, match='--check-images'):
-        load_images(cfg, info, tmp_path)
+def test_images_to_check(tool, load_tool, small, monkeypatch, tmp_path):
     red = np.zeros((32, 16, 3), np.uint8)
     red[..., 2] = 255
     cv2.imwrite(str(tmp_path / 'red.png'), red)
-    (image,) = load_images(cfg, info, tmp_path)
+    given = []
+
+    def export_onnx(model, path, opset, images):
+        given.append(images)
+        return 0.0
+
+    monkeypatch.setattr(load_tool('deployment/export_onnx'), 'export_onnx', export_onnx)
+    words = ['export_onnx', small.config, small.weights, '--out', 'model.onnx', '--check-images']
+    tool(*words, tmp_path)
+    ((image,),) = given
     assert image.mean((1, 2)).tolist() == [255, 0, 0]
+    with pytest.raises(FileNotFoundError, match='none'):
+        tool(*words, 'none')

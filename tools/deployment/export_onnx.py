@@ -2,34 +2,25 @@
 
 The file takes any number of images of the config's size, and is compared with torch before it is
 written.
-
-Example:
-    python tools/deployment/export_onnx.py configs/supervised/vit-t8_synthetic.py \
-        work_dirs/vit-t8_synthetic/epoch_30.pth --out model.onnx
 """
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
-import torch
-from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
-from mmengine.utils import scandir
-from torch import Tensor
 
 from passreid.apis import get_model, load_config
-from passreid.apis.inference_pipeline import inference_pipeline
-from passreid.deployment import ExportableModel, ExportInfo, export_onnx
+from passreid.apis.inference_pipeline import inference_pipeline, list_folder, load_batches
+from passreid.deployment import ExportableModel, export_onnx
 from passreid.utils.config import add_config_options, apply_config_options
 
-IMAGES = ('.bmp', '.jpeg', '.jpg', '.png', '.webp')
 # Enough to tell a mistake.
 MAX_CHECKED = 64
 
 
-def parse_args() -> Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Export, and say what was written."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     option = parser.add_argument
     option('config', help='config file, for example configs/supervised/NAME.py')
@@ -48,25 +39,7 @@ def parse_args() -> Namespace:
     option('--check-images', metavar='FOLDER', help=text)
     option('--opset', type=int, default=18, help='version of the operators, from 18')
     add_config_options(parser)
-    return parser.parse_args()
-
-
-def load_images(cfg: Config, info: ExportInfo, folder: Path) -> Tensor:
-    """Load the first images of a folder as a test does, for a file to take."""
-    paths = sorted(scandir(folder, IMAGES, recursive=True, case_sensitive=False))[:MAX_CHECKED]
-    if not paths:
-        raise FileNotFoundError(f'--check-images: there are no images in {folder}')
-    with DefaultScope.overwrite_default_scope('passreid'):
-        load = Compose(inference_pipeline(cfg))
-    images = torch.stack([load(dict(img_path=str(folder / path)))['inputs'] for path in paths])
-    # In the order of the channels that the model sees after its data preprocessor.
-    to_rgb = cfg.model.get('data_preprocessor', {}).get('to_rgb')
-    return info.prepare((images.flip(1) if to_rgb else images).float())
-
-
-def main() -> None:
-    """Export, and say what was written."""
-    args = parse_args()
+    args = parser.parse_args()
     cfg = load_config(args.config)
     apply_config_options(cfg, args)
     model = ExportableModel(
@@ -76,7 +49,15 @@ def main() -> None:
         flip=args.flip,
         config=Path(args.config).stem,
     )
-    images = args.check_images and load_images(cfg, model.info, Path(args.check_images))
+    images = None
+    if args.check_images:
+        with DefaultScope.overwrite_default_scope('passreid'):
+            pipeline = Compose(inference_pipeline(cfg))
+        (batch,) = load_batches(list_folder(args.check_images)[:MAX_CHECKED], pipeline, MAX_CHECKED)
+        images = batch.data['inputs']
+        # In the order of the channels that the model sees after its data preprocessor.
+        to_rgb = cfg.model.get('data_preprocessor', {}).get('to_rgb')
+        images = model.info.prepare((images.flip(1) if to_rgb else images).float())
     difference = export_onnx(model, args.out, opset=args.opset, images=images)
     print(f'{args.out}: {model.info}\nFeatures differ from those of torch by {difference:.1e}.')
 
