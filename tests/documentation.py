@@ -6,11 +6,13 @@ import re
 import shlex
 import shutil
 import sys
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+import pytest
 import torch
 from mmengine.config import Config
 from timm.models.vision_transformer import VisionTransformer
@@ -85,6 +87,19 @@ def load_program(program, arguments, monkeypatch):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def load_arguments(program, arguments, monkeypatch):
+    """Return what a program reads from a command line; the rest of it is left out."""
+    module, parsed = load_program(program, arguments, monkeypatch), Namespace()
+    parse = ArgumentParser.parse_args
+    monkeypatch.setattr(
+        ArgumentParser, 'parse_args', lambda parser: sys.exit(parse(parser, None, parsed))
+    )
+    with pytest.raises(SystemExit) as ending:
+        module.main()
+    assert ending.value.code is parsed
+    return parsed
 
 
 def read_steps(page):

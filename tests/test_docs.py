@@ -14,7 +14,7 @@ from documentation import (
     anchors,
     commands,
     links,
-    load_program,
+    load_arguments,
     marked_block,
     read_blocks,
 )
@@ -77,7 +77,7 @@ def test_command_is_accepted(words, monkeypatch):
         files = [a for a in arguments[:option] if a.endswith(('.py', '.pth'))]
         arguments = files + arguments[option:]
         program = 'tools/test.py' if 'test' in program else 'tools/train.py'
-    args = load_program(program, arguments, monkeypatch).parse_args()
+    args = load_arguments(program, arguments, monkeypatch)
     if 'cfg_options' in args and args.config != 'CONFIG':
         config = load_config(ROOT / args.config)
         for key in args.cfg_options or {}:

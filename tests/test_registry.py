@@ -9,7 +9,6 @@ import torch
 from mmengine.dataset import default_collate
 from mmengine.model import PretrainedInit
 from mmengine.registry import DefaultScope, Registry
-from mmpretrain.models import ImageClassifier
 
 from passreid import registry
 from passreid.models import PartViT
@@ -49,22 +48,6 @@ def test_unprefixed_types_resolve(node, kind, package):
         found = registry_in_use.get(kind)
     assert found.__module__.split('.')[0] == package
     assert NODES[node].get(kind) is found
-
-
-@pytest.mark.parametrize(
-    ('kind', 'expected'),
-    [
-        ('PartViT', PartViT),
-        ('passreid.PartViT', PartViT),
-        (PartViT, PartViT),
-        ('mmpretrain.ImageClassifier', ImageClassifier),
-        ('NoSuchModel', object),
-        (None, object),
-    ],
-)
-def test_type_of_an_entry(kind, expected):
-    assert registry.type_of({'type': kind}, registry.MODELS) is expected
-    assert registry.type_of(kind, registry.MODELS) is object
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,12 @@
 FOLDER is flat or nested. DIR gets clusters.csv (path below FOLDER, cluster; -1 for none) and a
 contact sheet of each cluster, cluster_0000.png the largest, and of the outliers. CHECKPOINT is
 what tools/test.py takes.
-
-Example:
-    python tools/cluster_gallery.py CONFIG CHECKPOINT my_crops --out my_people
 """
 
 import csv
 import re
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -24,18 +20,15 @@ from passreid.clustering import cluster_pseudo_labels, cluster_statistics
 from passreid.datasets.transforms import LoadPersonImage
 from passreid.engine import extract_features
 from passreid.evaluation.metrics.progress_log import ProgressLog
-from passreid.utils.config import add_config_options, merge_options
+from passreid.utils.config import add_config_options, dataloader_configs, merge_options
 from passreid.utils.device import array_device
-from passreid.utils.messages import printable
+from passreid.utils.messages import name_some
 from passreid.visualization import draw_contact_sheet, write_png
 
 LIST, OUTLIERS = 'clusters.csv', 'outliers.png'
 PICTURES = re.compile(r'cluster_\d{4,}\.png|outliers\.png')
 # A spreadsheet takes what begins with one of these for a formula.
 FORMULA_SIGNS = tuple('=+-@\t\r')
-# More unreadable images than this share of a folder are a mistake.
-MAX_BAD_SHARE = 0.5
-NAMES_SHOWN = 5
 LOADER_KEYS = ('batch_size', 'num_workers', 'pin_memory')
 
 
@@ -57,38 +50,12 @@ def parse_args() -> Namespace:
     option('--max-tiles', type=int, default=60, help='most images of a contact sheet')
     option('--work-dir', help='folder of the log (default: work_dirs/NAME of the config)')
     add_config_options(parser, data_root=False)
-    args = parser.parse_args()
-    if not 0 < args.eps < 1:
-        parser.error('--eps must lie between 0 and 1')
-    for name in ('min_samples', 'k1', 'k2', 'max_tiles'):
-        if getattr(args, name) < 1:
-            parser.error(f'--{name.replace("_", "-")} must be at least 1')
-    return args
-
-
-def check_output(out: Path, images: Path) -> None:
-    """Make sure that nothing but the files of an earlier run will be replaced."""
-    if out.resolve().is_relative_to(images.resolve()):
-        raise ValueError(
-            f'--out {out} lies in {images}: the next run would take the contact sheets for images '
-            'of people. Choose another folder'
-        )
-    paths = out.iterdir() if out.exists() else ()
-    names = sorted(path.name for path in paths if not path.name.startswith('.'))
-    strange = [name for name in names if name != LIST and not PICTURES.fullmatch(name)]
-    # Pictures without a list are somebody else's.
-    if strange or (names and LIST not in names):
-        raise FileExistsError(
-            f'--out {out} holds {(strange or names)[0]}, which is no part of an earlier result: '
-            'choose another folder, or empty this one. Nothing was written'
-        )
+    return parser.parse_args()
 
 
 def read_from_folder(cfg: Config, folder: Path) -> None:
     """Let the test of a config be one of the images of a folder, in place."""
-    loaders = [cfg.get(f'{name}_dataloader') for name in ('test', 'val', 'train')]
-    test, val, train = (entry[0] if isinstance(entry, list) else entry for entry in loaders)
-    template = test or val or train
+    *_, template = dataloader_configs(cfg)
     cfg.test_dataloader = dict(
         {key: template[key] for key in LOADER_KEYS if key in template},
         sampler=dict(type='DefaultSampler', shuffle=False),
@@ -96,7 +63,8 @@ def read_from_folder(cfg: Config, folder: Path) -> None:
             type='LUPerson',
             data_root=str(folder),
             pipeline=inference_pipeline(cfg),
-            max_bad_share=MAX_BAD_SHARE,
+            # More unreadable images are a mistake.
+            max_bad_share=0.5,
         ),
     )
     # A Runner wants all three or none.
@@ -123,14 +91,12 @@ def typical_first(features: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
 
 def write_list(path: Path, names: Iterable[str], clusters: np.ndarray) -> None:
     """Write a line for each image, ``path,cluster``; names like formulas begin with ``./``."""
-    unfinished = path.with_name(f'.{path.name}')
     # Names that are no UTF-8 are written byte for byte as they are.
-    with unfinished.open('w', encoding='utf-8', errors='surrogateescape', newline='') as file:
+    with path.open('w', encoding='utf-8', errors='surrogateescape', newline='') as file:
         writer = csv.writer(file)
         writer.writerow(('path', 'cluster'))
         for name, cluster in zip(names, clusters.tolist(), strict=True):
             writer.writerow((f'./{name}' if name.startswith(FORMULA_SIGNS) else name, cluster))
-    unfinished.replace(path)
 
 
 def write_sheets(
@@ -159,43 +125,19 @@ def write_sheets(
     return len(pages)
 
 
-def advise(num_clusters: int, args: Namespace) -> str | None:
-    """Return what to do about an outcome that sorts nothing."""
-    if num_clusters == 0:
-        return (
-            f'Every image is an outlier: none has {args.min_samples} images, itself counted, '
-            f'within --eps {args.eps}. Raise --eps, or lower --min-samples'
-        )
-    if num_clusters == 1:
-        return (
-            f'All images that have a cluster are in one: with --eps {args.eps} they hang '
-            'together. Lower --eps, or lower --k1 when each person has few images'
-        )
-    return None
-
-
-def summarise(labels: np.ndarray, unreadable: Sequence[str]) -> str:
-    """Return what was found, and which images were not read, in two or three lines."""
-    found, number = cluster_statistics(labels), len(labels)
-    outliers = f'{found.num_outliers} outliers ({found.num_outliers / number:.1%})'
-    text = f'{number} images: {found.num_clusters} clusters, {outliers}'
-    if found.num_clusters:
-        sizes = f'{found.smallest} to {found.largest}, median {found.median:g}'
-        text += f'\nImages of a cluster: {sizes}'
-    if unreadable:
-        more = len(unreadable) - NAMES_SHOWN
-        names = ', '.join(map(printable, unreadable[:NAMES_SHOWN]))
-        names += f' and {more} others' if more > 0 else ''
-        text += f'\nNot read, -1 in the list; the log says why: {names}'
-    return text
-
-
 def main() -> None:
     """Write the clusters of a folder."""
     args = parse_args()
-    check_output(args.out, args.folder)
-    if args.search == 'faiss' and find_spec('faiss') is None:
-        raise ImportError('--search faiss needs an optional package: pip install faiss-cpu')
+    if args.out.resolve().is_relative_to(args.folder.resolve()):
+        raise ValueError(
+            f'--out {args.out} lies in {args.folder}: the next run would take the contact sheets '
+            'for images of people. Choose another folder'
+        )
+    if any(args.out.glob('[!.]*')) and not (args.out / LIST).is_file():
+        raise FileExistsError(f'--out {args.out} holds no earlier result: choose another folder')
+    numbers = args.eps, args.min_samples, args.k1, args.k2
+    # What is wrong with the options shows before the work.
+    cluster_pseudo_labels(np.eye(8, dtype=np.float32), *numbers, search=args.search)
     cfg = load_config(args.config)
     merge_options(cfg, args.cfg_options)
     read_from_folder(cfg, args.folder)
@@ -211,7 +153,6 @@ def main() -> None:
     runner.call_hook('before_test')
     people = extract_features(runner.model, loader)
     options = dict(search=args.search, device=array_device(), progress=ProgressLog('neighbors'))
-    numbers = args.eps, args.min_samples, args.k1, args.k2
     found = largest_first(cluster_pseudo_labels(people.features, *numbers, **options))
     labels = np.full(len(dataset), -1)
     labels[people.sample_ids] = found
@@ -225,10 +166,25 @@ def main() -> None:
     load = LoadPersonImage()
     read = lambda index: load(dataset.get_data_info(index))['img'][..., ::-1]  # noqa: E731
     number = write_sheets(args.out, dataset.data_list, sheets, read, args.max_tiles)
-    if advice := advise(cluster_statistics(found).num_clusters, args):
-        runner.logger.warning(advice)
-    torn = np.setdiff1d(np.arange(len(dataset)), people.sample_ids)
-    print(summarise(found, [dataset.data_list[index] for index in torn]))
+    facts = cluster_statistics(found)
+    if facts.num_clusters == 0:
+        runner.logger.warning(
+            f'Every image is an outlier: none has {args.min_samples} images, itself counted, '
+            f'within --eps {args.eps}. Raise --eps, or lower --min-samples'
+        )
+    elif facts.num_clusters == 1:
+        runner.logger.warning(
+            f'All images that have a cluster are in one: with --eps {args.eps} they hang '
+            'together. Lower --eps, or lower --k1 when each person has few images'
+        )
+    outliers = f'{facts.num_outliers} outliers ({facts.num_outliers / len(found):.1%})'
+    print(f'{len(found)} images: {facts.num_clusters} clusters, {outliers}')
+    if facts.num_clusters:
+        sizes = f'{facts.smallest} to {facts.largest}, median {facts.median:g}'
+        print(f'Images of a cluster: {sizes}')
+    if torn := np.setdiff1d(np.arange(len(dataset)), people.sample_ids).tolist():
+        names = name_some([dataset.data_list[index] for index in torn])
+        print(f'Not read, -1 in the list; the log says why: {names}')
     print(f'Wrote clusters.csv and {number} contact sheets to {args.out}')
 
 

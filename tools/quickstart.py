@@ -8,12 +8,13 @@ import gc
 import io
 import json
 import os
+import re
 import runpy
 import shlex
 import sys
 import time
 import traceback
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -24,16 +25,9 @@ from quickstart_report import write_report
 
 ROOT = Path(__file__).resolve().parent.parent
 # Figures of the log that are shown while it runs.
-SHOWN = (
-    'eta:',
-    'loss:',
-    'accuracy:',
-    'teacher_information:',
-    'reid/mAP:',
-    'reid/R1:',
-    'reid/mINP:',
+SHOWN = re.compile(
+    r'Epoch\(.*\d\]|\b(?:eta|loss|accuracy|teacher_information|reid/(?:mAP|R1|mINP)): \S+'
 )
-PRE_TRAINED = {'pass': 'pass_vit-t8_synthetic.py', 'cls': 'pass_vit-t8-cls_synthetic.py'}
 NAMES = {'scratch': 'a fresh network', 'cls': 'the control', 'pass': 'the PASS weights'}
 # Fewer pictures, people and iterations: shows that everything works, not how well.
 FAST_DATA = ('settings.unlabelled_ids=850', 'settings.test_ids=60')
@@ -43,23 +37,6 @@ FAST_PRE_TRAINING = (
     *(f'param_scheduler.{index}.{key}=1' for index in (1, 2) for key in ('end', 'T_max')),
 )
 FAST_EPOCHS = 10
-FINE_TUNING_KEYS = ('train_cfg.max_epochs', 'param_scheduler.0.T_max')
-
-
-def parse_args() -> Namespace:
-    """Read the command line."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    option = parser.add_argument
-    option('--fast', action='store_true', help='two minutes: all steps, little data')
-    text = 'repeat pre-training and fine-tuning with these seeds (default: 0)'
-    option('--seeds', type=int, nargs='+', default=[0], help=text)
-    text = 'where everything is kept (default: work_dirs/quickstart, or quickstart-fast)'
-    option('--work-dir', type=Path, help=text)
-    option('--data-root', default='data/synthetic', help='where pictures are rendered')
-    args = parser.parse_args()
-    name = 'quickstart-fast' if args.fast else 'quickstart'
-    args.work_dir = args.work_dir or Path('work_dirs') / name
-    return args
 
 
 @dataclass(frozen=True)
@@ -85,7 +62,8 @@ def plan(folder: Path, seed: int, data_root: str, fast: bool) -> list[Step]:
     steps = []
     for name, title in (('pass', 'with parts (PASS)'), ('cls', '[CLS] alone (control)')):
         options = ('default_hooks.logger.interval=20', *(FAST_PRE_TRAINING if fast else ()))
-        command = train(f'configs/pass/{PRE_TRAINED[name]}', folder / name, *options)
+        config = f'configs/pass/pass_vit-t8{"-cls" if name == "cls" else ""}_synthetic.py'
+        command = train(config, folder / name, *options)
         steps.append(Step(name, f'Pre-train {title}', command))
     for name, what in NAMES.items():
         config = f'configs/supervised/vit-t8{"-cls" if name == "cls" else ""}_synthetic.py'
@@ -103,7 +81,8 @@ def plan(folder: Path, seed: int, data_root: str, fast: bool) -> list[Step]:
         options = (
             *(start, *fast_data('val', fast), f'val_evaluator.save_dir={tuned / "result"}'),
             f'train_cfg.val_interval={2 if fast else 6}',
-            *(f'{key}={FAST_EPOCHS}' for key in FINE_TUNING_KEYS if fast),
+            *((f'train_cfg.max_epochs={FAST_EPOCHS}',) if fast else ()),
+            *((f'param_scheduler.0.T_max={FAST_EPOCHS}',) if fast else ()),
         )
         command = train(config, tuned, *options)
         steps.append(Step(f'{name}-tuned', f'Fine-tune {what} and evaluate', command))
@@ -154,24 +133,23 @@ def run(step: Step, folder: Path, heading: str) -> float:
     """Run a step, unless its folder tells that it was run; return how many seconds it took."""
     logs = ROOT / folder / 'logs'
     logs.mkdir(parents=True, exist_ok=True)
-    started, done = logs / f'{step.name}.command.json', logs / f'{step.name}.done.json'
-    resume: tuple[str, ...] = ()
-    if started.is_file():
-        if json.loads(started.read_text()) != list(step.command):
-            sys.exit(
-                f'{folder} holds results of other settings ({started}): remove it, or choose '
-                'another folder with --work-dir'
-            )
-        if step.command[0] == 'tools/train.py':
-            resume = ('--resume',)
-    if done.is_file():
+    record = logs / f'{step.name}.json'
+    known = json.loads(record.read_text()) if record.is_file() else {}
+    if known and known['command'] != list(step.command):
+        sys.exit(
+            f'{folder} holds results of other settings ({record}): remove it, or choose '
+            'another folder with --work-dir'
+        )
+    if 'seconds' in known:
         print(f'{heading} {step.title}: done before')
-        return json.loads(done.read_text())['seconds']
-    started.write_text(json.dumps(step.command))
+        return known['seconds']
+    resume = ('--resume',) if known and step.command[0] == 'tools/train.py' else ()
+    record.write_text(json.dumps(dict(command=step.command)))
     print(f'\n{heading} {step.title}\n    python {shlex.join(step.command)}', flush=True)
     begin = time.monotonic()
     log = logs / f'{step.name}.log'
-    with log.open('a') as file:
+    # By lines: forked workers would write what is still in a buffer once more.
+    with log.open('a', buffering=1) as file:
         progress = Progress(file)
         with redirect_stdout(progress), redirect_stderr(progress):
             failed = call((*step.command, *resume))
@@ -179,7 +157,7 @@ def run(step: Step, folder: Path, heading: str) -> float:
         lines = log.read_text().splitlines()[-15:]
         sys.exit('\n'.join([*lines, f'\n{step.title}: failed. The whole log is in {log}']))
     seconds = time.monotonic() - begin
-    done.write_text(json.dumps({'seconds': seconds}))
+    record.write_text(json.dumps(dict(command=step.command, seconds=seconds)))
     return seconds
 
 
@@ -211,30 +189,14 @@ class Progress(io.TextIOBase):
     def write(self, text: str) -> int:
         """Write to the log; show what is worth it once its line has ended."""
         self._log.write(text)
-        # Else forked workers would write what is still in the buffer once more.
-        self._log.flush()
         *lines, self._line = (self._line + text).split('\n')
         for line in lines:
-            if shown := _worth_showing(line):
-                print(f'    {shown}', file=sys.__stdout__, flush=True)
+            shown = line if ' - WARNING - ' in line or line.startswith('Rendering') else ''
+            if ' - INFO - Epoch(' in line:
+                shown = '  '.join(SHOWN.findall(line))
+            if shown:
+                print(f'    {shown.rstrip()}', file=sys.__stdout__, flush=True)
         return len(text)
-
-    def flush(self) -> None:
-        """Bring the log up to date, unless it is closed: loggers flush when the program ends."""
-        if not self._log.closed:
-            self._log.flush()
-
-
-def _worth_showing(line: str) -> str:
-    """Return what of a line of the log tells about progress, or nothing."""
-    _, _, message = line.rstrip().partition(' - INFO - ')
-    if message.startswith('Epoch('):
-        place, figures = message.partition(']  ')[::2]
-        shown = [one for one in figures.split('  ') if one.strip().startswith(SHOWN)]
-        return '  '.join([f'{place}]', *shown])
-    if ' - WARNING - ' in line or line.startswith('Rendering'):
-        return line.rstrip()
-    return ''
 
 
 def _from_root(path: Path) -> Path:
@@ -245,8 +207,17 @@ def _from_root(path: Path) -> Path:
 
 def main() -> None:
     """Run all steps and write the report."""
-    args = parse_args()
-    folder, data_root = _from_root(args.work_dir), str(_from_root(Path(args.data_root)))
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    option = parser.add_argument
+    option('--fast', action='store_true', help='two minutes: all steps, little data')
+    text = 'repeat pre-training and fine-tuning with these seeds (default: 0)'
+    option('--seeds', type=int, nargs='+', default=[0], help=text)
+    text = 'where everything is kept (default: work_dirs/quickstart, or quickstart-fast)'
+    option('--work-dir', type=Path, help=text)
+    option('--data-root', default='data/synthetic', help='where pictures are rendered')
+    args = parser.parse_args()
+    folder = args.work_dir or Path('work_dirs', 'quickstart-fast' if args.fast else 'quickstart')
+    folder, data_root = _from_root(folder), str(_from_root(Path(args.data_root)))
     os.chdir(ROOT)
     steps = [
         (folder / f'seed-{seed}', step)

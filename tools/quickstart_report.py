@@ -28,7 +28,11 @@ def write_report(
     fast: bool,
 ) -> tuple[Path, str]:
     """Write ``report.html`` and ``results.json`` beside the results; return it and its table."""
-    results = {name: _read_figures(folder, seeds, name) for _, name in ROWS}
+    results: dict[str, dict[str, list[float]]] = {}
+    for _, name in ROWS:
+        paths = [folder / f'seed-{seed}' / name / 'result' / 'metrics.json' for seed in seeds]
+        read = [json.loads(path.read_text()) for path in paths]
+        results[name] = {figure: [figures[figure] for figures in read] for figure in FIGURES}
     means = [statistics.mean(results[name]['mAP']) for _, name in ROWS]
     rows = [
         (label, *(_mean_and_spread(results[name][figure]) for figure in FIGURES))
@@ -36,27 +40,33 @@ def write_report(
     ]
     table = Table(('', 'mAP', 'Rank-1', 'mINP'), rows, best=means.index(max(means)))
 
-    def pictures(**captions: str) -> list[tuple[str, bytes]]:
-        names = {name: f'{name.replace("_", "-")}.png' for name in captions}
-        first = folder / f'seed-{seeds[0]}'
-        return [(text, (first / names[name]).read_bytes()) for name, text in captions.items()]
+    def picture(name: str, caption: str) -> tuple[str, bytes]:
+        return caption, (folder / f'seed-{seeds[0]}' / f'{name}.png').read_bytes()
 
-    learning = pictures(
-        fine_tuning='Fine-tuning with the same few labels.',
-        pre_training='Pre-training. teacher_information says how much the teacher tells images '
-        'apart, in nats; near 0 a run has collapsed.',
+    text = (
+        'Pre-training. teacher_information says how much the teacher tells images apart, in nats; '
+        'near 0 a run has collapsed.'
     )
+    tuning = picture('fine-tuning', 'Fine-tuning with the same few labels.')
     lists = 'The three queries that were answered best, and the three that were answered worst.'
-    attention = pictures(
-        attention_frozen='After pre-training.', attention_tuned='After fine-tuning.'
+    frozen = picture('attention-frozen', 'After pre-training.')
+    tuned = picture('attention-tuned', 'After fine-tuning.')
+    setting = (
+        'Rendered pedestrians: pre-training without labels, then fine-tuning with 200 pictures of '
+        '25 people, all three with the same budget, learning rate and number of steps; tested on '
+        'other people. Figures in percent'
     )
+    if len(seeds) > 1:
+        setting += f', means and standard deviations over the seeds {", ".join(map(str, seeds))}'
+    if fast:
+        setting += '. With --fast there is too little training for these figures to mean anything'
     work = f'{seconds / 60:.1f} minutes of work, by these commands:'
     code = '\n'.join(f'python {shlex.join(command)}' for command in commands)
     sections = [
-        Section('Result', [_setting(seeds, fast), *verdicts(results)], table),
-        Section('Learning', pictures=learning),
-        Section('Rank lists', [lists], pictures=pictures(ranking='Fine-tuned from PASS.')),
-        Section('Where the tokens look', pictures=attention),
+        Section('Result', [f'{setting}.', *verdicts(results)], table),
+        Section('Learning', pictures=[tuning, picture('pre-training', text)]),
+        Section('Rank lists', [lists], pictures=[picture('ranking', 'Fine-tuned from PASS.')]),
+        Section('Where the tokens look', pictures=[frozen, tuned]),
         Section('How this was made', [work], code=code),
     ]
     report = folder / 'report.html'
@@ -88,25 +98,6 @@ def verdicts(results: dict[str, dict[str, list[float]]]) -> list[str]:
     return sentences
 
 
-def _setting(seeds: Sequence[int], fast: bool) -> str:
-    text = (
-        'Rendered pedestrians: pre-training without labels, then fine-tuning with 200 pictures of '
-        '25 people, all three with the same budget, learning rate and number of steps; tested on '
-        'other people. Figures in percent'
-    )
-    if len(seeds) > 1:
-        text += f', means and standard deviations over the seeds {", ".join(map(str, seeds))}'
-    if fast:
-        text += '. With --fast there is too little training for these figures to mean anything'
-    return f'{text}.'
-
-
 def _mean_and_spread(values: list[float]) -> str:
     mean = f'{statistics.mean(values):.1f}'
     return mean if len(values) == 1 else f'{mean} ± {statistics.stdev(values):.1f}'
-
-
-def _read_figures(folder: Path, seeds: Sequence[int], name: str) -> dict[str, list[float]]:
-    paths = [folder / f'seed-{seed}' / name / 'result' / 'metrics.json' for seed in seeds]
-    read = [json.loads(path.read_text()) for path in paths]
-    return {figure: [figures[figure] for figures in read] for figure in FIGURES}

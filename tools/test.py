@@ -10,8 +10,9 @@ from passreid.utils.config import add_run_options, apply_run_options
 from passreid.utils.distributed import unwrap_model
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+@record
+def main() -> None:
+    """Test, and end the processes in order."""
     parser = argparse.ArgumentParser(description=__doc__)
     option = parser.add_argument
     option('config', help='config file, for example configs/supervised/NAME.py')
@@ -27,13 +28,7 @@ def parse_args() -> argparse.Namespace:
     text = 'test on the data sets of these files, such as configs/_base_/datasets/msmt17.py'
     option('--test-sets', nargs='+', metavar='FILE', default=[], help=text)
     add_run_options(parser)
-    return parser.parse_args()
-
-
-@record
-def main() -> None:
-    """Test, and end the processes in order."""
-    args = parse_args()
+    args = parser.parse_args()
     cfg = load_config(args.config)
     apply_run_options(cfg, args)
     untrained = args.checkpoint == 'none'

@@ -12,8 +12,9 @@ from passreid.utils import close_process_group
 from passreid.utils.config import add_run_options, apply_run_options
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+@record
+def main() -> None:
+    """Train, and end the processes in order; with 143 when told to end, and to be resumed."""
     parser = argparse.ArgumentParser(description=__doc__)
     option = parser.add_argument
     option('config', help='config file, for example configs/pass/NAME.py')
@@ -21,13 +22,7 @@ def parse_args() -> argparse.Namespace:
     option('--resume', nargs='?', const='auto', metavar='CHECKPOINT', help=text)
     option('--amp', action='store_true', help='train with mixed precision (fp32 without a GPU)')
     add_run_options(parser)
-    return parser.parse_args()
-
-
-@record
-def main() -> None:
-    """Train, and end the processes in order; with 143 when told to end, and to be resumed."""
-    args = parse_args()
+    args = parser.parse_args()
     cfg = load_config(args.config)
     apply_run_options(cfg, args)
     if args.amp:

@@ -4,6 +4,7 @@ import inspect
 import logging
 from typing import Any
 
+import joblib
 from mmengine.config import Config
 from mmengine.model import PretrainedInit
 from mmengine.optim import AmpOptimWrapper
@@ -22,7 +23,7 @@ from passreid.registry import (
     type_of,
 )
 from passreid.utils.config import dataloader_configs
-from passreid.utils.device import has_accelerator, num_usable_cpus
+from passreid.utils.device import has_accelerator
 from passreid.utils.distributed import unwrap_model
 from passreid.utils.messages import log_level
 
@@ -45,7 +46,7 @@ def fit_to_device(cfg: Config) -> list[str]:
     for loader in dataloader_configs(cfg):
         if not accelerated:
             loader.pin_memory = False
-        loader.num_workers = min(loader.get('num_workers', 0), num_usable_cpus())
+        loader.num_workers = min(loader.get('num_workers', 0), joblib.cpu_count())
         if loader.num_workers == 0:
             # torch refuses these options when there is no worker to apply them to.
             loader.pop('persistent_workers', None)

@@ -15,11 +15,12 @@ from mmengine.dataset import Compose, default_collate
 from mmengine.model import BaseModel
 from mmpretrain.structures import DataSample
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from passreid.datasets.storage.decoding import BadImageError
 from passreid.datasets.storage.image_files import scan_folder
 from passreid.engine.hooks import PseudoLabelHook
+from passreid.evaluation.metrics.person_features import stack_features
 from passreid.registry import HOOKS, find_entries
 
 # What a user may give: one of these, or lists and tuples of them.
@@ -69,15 +70,9 @@ class ImageBatch(NamedTuple):
 
 
 def list_inputs(inputs: ImageInput | Sequence) -> list[str | np.ndarray]:
-    """Return one entry for each image.
+    """Return one entry for each image: files as they were named, and images ``(H, W, 3)``.
 
-    Args:
-        inputs (str | Path | np.ndarray | Sequence): A file, a folder (all images in it and its
-            folders), an image ``(H, W, 3)`` uint8 in BGR, as OpenCV and mmpretrain have it, a batch
-            of such ``(N, H, W, 3)``, or a list or tuple of these.
-
-    Returns:
-        list[str | np.ndarray]: Files as they were named, and images.
+    Of a folder these are all images in it and its folders, of an array ``(N, H, W, 3)`` its N.
     """
     if isinstance(inputs, list | tuple):
         if not inputs:
@@ -105,7 +100,7 @@ def list_folder(folder: str) -> list[str]:
     return paths
 
 
-class ImageInputs(Dataset):
+class BatchLoader:
     """Runs the transforms of a test, of which the first reads the image, on paths and images."""
 
     def __init__(self, inputs: Sequence[str | np.ndarray], pipeline: Compose) -> None:
@@ -113,24 +108,25 @@ class ImageInputs(Dataset):
         self.load, *steps = pipeline.transforms
         self.prepare = Compose(steps)
 
-    def __len__(self) -> int:
-        return len(self.inputs)
-
-    def __getitem__(self, index: int) -> tuple[int, dict | BadImageError]:
-        """Return the index, and the packed image or why there is none."""
-        given = self.inputs[index]
-        sample = dict(sample_idx=index, cam_id=-1, is_query=False, img_path='')
-        if isinstance(given, np.ndarray):
-            shape = given.shape[:2]
-            sample.update(img=np.ascontiguousarray(given), img_shape=shape, ori_shape=shape)
-            return index, self.prepare(sample)
-        try:
-            sample = self.load(dict(sample, img_path=given))
-        except Exception as error:  # Files make decoders raise nearly anything.
-            if isinstance(error, BadImageError):
-                return index, error
-            return index, BadImageError(given, str(error) or repr(error))
-        return index, self.prepare(sample)
+    def __call__(self, indices: Sequence[int]) -> ImageBatch:
+        """Load the inputs at these places."""
+        packed: dict[int, dict] = {}
+        unreadable: dict[int, BadImageError] = {}
+        for index in indices:
+            given = self.inputs[index]
+            sample = dict(sample_idx=index, cam_id=-1, is_query=False, img_path='')
+            if isinstance(given, np.ndarray):
+                shape = given.shape[:2]
+                sample.update(img=np.ascontiguousarray(given), img_shape=shape, ori_shape=shape)
+            else:
+                try:
+                    sample = self.load(dict(sample, img_path=given))
+                except BadImageError as error:
+                    unreadable[index] = error
+                    continue
+            packed[index] = self.prepare(sample)
+        data = default_collate(list(packed.values())) if packed else {}
+        return ImageBatch(list(packed), data, unreadable)
 
 
 def load_batches(
@@ -138,10 +134,10 @@ def load_batches(
 ) -> Iterator[ImageBatch]:
     """Load paths and images, batch after batch, in their order; a single one in this process."""
     yield from DataLoader(
-        ImageInputs(inputs, pipeline),
+        range(len(inputs)),  # type: ignore[arg-type]
         batch_size,
         num_workers=num_workers if len(inputs) > batch_size else 0,
-        collate_fn=_collate,
+        collate_fn=BatchLoader(inputs, pipeline),
         # Otherwise each process would start as many threads as there are processors.
         worker_init_fn=_single_thread,
     )
@@ -151,27 +147,9 @@ def _single_thread(worker: int) -> None:
     cv2.setNumThreads(0)
 
 
-def _collate(samples: list[tuple[int, dict | BadImageError]]) -> ImageBatch:
-    unreadable = {i: error for i, error in samples if isinstance(error, BadImageError)}
-    good = [(i, packed) for i, packed in samples if i not in unreadable]
-    data = default_collate([packed for _, packed in good]) if good else {}
-    return ImageBatch([i for i, _ in good], data, unreadable)
-
-
 def unit_features(samples: Sequence[DataSample]) -> np.ndarray:
     """Return the features of samples, at least one: ``(N, D)`` float32 of unit length."""
-    if lacking := [sample for sample in samples if 'feature' not in sample]:
-        raise ValueError(
-            'the model put no "feature" into its predictions: a model for re-identification does '
-            '(ImageClassifier with ReIDHead, ClusterContrast), as does PASS; predictions have '
-            f'{", ".join(sorted(lacking[0].all_keys()))}'
-        )
-    features = F.normalize(torch.stack([sample.feature for sample in samples]).float(), dim=1)
-    for sample, is_finite in zip(samples, features.isfinite().all(1).tolist(), strict=True):
-        if not is_finite:
-            name = getattr(sample, 'img_path', '') or 'an image'
-            raise ValueError(f'the feature of {name} is not finite: are the weights sound?')
-    return features.cpu().numpy()
+    return F.normalize(stack_features([sample.to_dict() for sample in samples]), dim=1).numpy()
 
 
 def model_fingerprint(
@@ -184,7 +162,7 @@ def model_fingerprint(
     """
     digest = hashlib.sha256()
     described = dict(model=_of_tests(settings), pipeline=_of_tests(pipeline), flip=flip)
-    digest.update(json.dumps(described, sort_keys=True, default=_named).encode())
+    digest.update(json.dumps(described, sort_keys=True, default=repr).encode())
     for name, tensor in sorted(model.state_dict().items()):
         if isinstance(tensor, torch.Tensor):
             flat = tensor.detach().cpu().contiguous().reshape(-1)
@@ -198,8 +176,3 @@ def _of_tests(node: Any) -> Any:
         kept = {key for key in node if not _TRAINING_ALONE.fullmatch(key)}
         return {key: _of_tests(node[key]) for key in kept}
     return [_of_tests(value) for value in node] if isinstance(node, list | tuple) else node
-
-
-def _named(value: Any) -> str:
-    """Stand for what JSON does not know: types by name, arrays and tensors by their values."""
-    return f'{value.__module__}.{value.__qualname__}' if isinstance(value, type) else repr(value)

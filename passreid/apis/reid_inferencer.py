@@ -279,8 +279,7 @@ class ReIDInferencer(BaseInferencer):
             features = self.extract(list(arrays.values()))
             store.add(features, [GalleryRecord(name) for name in arrays])
         self._arrays = {name: image[..., ::-1] for name, image in arrays.items()}
-        if paths := [image for image in images if isinstance(image, str)]:
-            self.index(paths, store, records)
+        self.index([image for image in images if isinstance(image, str)], store, records)
         return store
 
     def _open_folder(

@@ -1,7 +1,5 @@
 """What the machine offers."""
 
-import os
-
 from mmengine.device import get_device
 
 
@@ -16,10 +14,3 @@ def has_accelerator() -> bool:
 def array_device() -> str:
     """Where work on arrays of features is done: the accelerator, or else the processor."""
     return get_device() if has_accelerator() else 'cpu'
-
-
-def num_usable_cpus() -> int:
-    """Number of processors this process may run on."""
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from mmengine.logging import MMLogger
@@ -36,3 +36,9 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return ''.join(c if c.isprintable() else c.encode('unicode_escape').decode() for c in text)
+
+
+def name_some(names: Sequence[str], most: int = 5) -> str:
+    """Name the first of what may be many, printable: 'a, b and 3 others'."""
+    more = len(names) - most
+    return ', '.join(map(printable, names[:most])) + (f' and {more} others' if more > 0 else '')

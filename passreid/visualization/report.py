@@ -3,7 +3,9 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePath
+from typing import Any
 
 import jinja2
 
@@ -22,7 +24,8 @@ _PAGES.filters |= dict(
     file_name=lambda path: PurePath(path).name,
     camera_text=camera_text,
     similarity_text=similarity_text,
-    thumbnail_uri=thumbnail_uri,
+    # The same images are found again and again.
+    thumbnail_uri=lru_cache(512)(thumbnail_uri),
     time_text=time_text,
 )
 
@@ -76,6 +79,12 @@ def match_page(results: Sequence[QueryResult], gallery: Sequence[str]) -> str:
     """
     sections = [Section('Gallery', gallery)]
     return _render(title='Search results', wide=True, sections=sections, results=results)
+
+
+def match_cards(matches: Sequence[Match]) -> tuple[str, str]:
+    """Return cards of what was found, for an element of the class "found", and their CSS."""
+    module: Any = _PAGES.get_template('cards.html').module
+    return module.cards(matches), module.card_style()
 
 
 def _render(**content) -> str:

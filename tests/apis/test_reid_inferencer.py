@@ -9,7 +9,7 @@ import supervision
 import torch
 from mmengine.config import Config
 from tiny_models import save_weights
-from tiny_runs import quick_start, reid_config, write_people
+from tiny_runs import cluster_config, pass_config, quick_start, reid_config, write_people
 
 from passreid import ReIDInferencer, get_model
 from passreid.apis import build_runner, prepare_test, reid_inferencer
@@ -19,7 +19,6 @@ from passreid.search import GalleryRecord, LocalStore, SearchFilter, StaleGaller
 from passreid.utils import config_path
 
 ROOT = config_path().parent
-SMALL = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32)
 
 
 @pytest.fixture(scope='module')
@@ -102,25 +101,16 @@ def test_features_are_those_of_a_test(build, base, tmp_path, flip):
     assert np.abs(features - build(flip=not flip).extract(paths)).max() > 1e-3
 
 
-def small(config, tmp_path, **changes):
-    """Return one of our configs at a size for tests, and its weights in a file."""
-    cfg = Config.fromfile(config_path(config))
-    cfg.merge_from_dict({'model.backbone.img_size': (32, 16), **changes})
-    cfg.model.backbone.arch = SMALL
-    save_weights(cfg, tmp_path / 'small.pth')
-    return cfg, tmp_path / 'small.pth'
-
-
 def test_cluster_contrast(base, tmp_path):
-    cfg, weights = small('usl/usl_vit-t8_synthetic.py', tmp_path, **{'model.neck.in_channels': 16})
-    loader = Config.fromfile(base / 'reid.py').test_dataloader
-    cfg.test_dataloader = loader
+    cfg, weights = cluster_config(ROOT, base / 'people', tmp_path), tmp_path / 'cluster.pth'
+    save_weights(cfg, weights)
     paths, expected = saved_features(cfg, weights, tmp_path, False)
     np.testing.assert_allclose(ReIDInferencer(cfg, weights).extract(paths), expected, atol=1e-6)
 
 
 def test_pre_training_gives_the_features_of_the_teacher(base, tmp_path):
-    cfg, weights = small('pass/pass_vit-t8_synthetic.py', tmp_path)
+    cfg, weights = pass_config(ROOT, tmp_path, tmp_path), tmp_path / 'pass.pth'
+    save_weights(cfg, weights)
     inferencer = ReIDInferencer(cfg, weights, gallery=queries(base), flip=True)
     assert inferencer.dim == 32
     assert len(inferencer.gallery) == 6

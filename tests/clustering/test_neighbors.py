@@ -7,7 +7,6 @@ from torch.nn import functional as F
 from passreid.clustering import neighbors
 from passreid.clustering.neighbors import (
     NOISE,
-    check_features,
     distance_chunks,
     mutual_neighbors,
     nearest_by_sorting,
@@ -38,12 +37,6 @@ def test_nearest_first_and_ties_by_index(search, number, levels):
         exhausted = number - len(expected)
         assert items.tolist() == expected + [-1] * exhausted
         np.testing.assert_array_equal(values, [*line[expected], *[np.inf] * exhausted])
-
-
-@SEARCHES
-def test_zeros_of_either_sign_are_equal(search):
-    _, indices = search(torch.tensor([[0.0, -0.0, 1.0], [-0.0, 0.0, -1.0]]), 3)
-    assert indices.tolist() == [[0, 1, 2], [2, 0, 1]]
 
 
 @pytest.mark.parametrize('block', [7, 32, 2048])
@@ -96,14 +89,6 @@ def test_chunks_take_32_mib_and_have_128_rows_at_least():
     assert list(row_chunks(10, 5, 4)) == [slice(0, 4), slice(4, 8), slice(8, 10)]
     with pytest.raises(ValueError, match='chunk_size is 0'):
         next(row_chunks(10, 10, 0))
-
-
-@pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
-def test_the_first_row_that_is_not_finite_is_named(value):
-    features = np.ones((9, 3))
-    features[[4, 7], [2, 0]] = value
-    with pytest.raises(ValueError, match='row 4 of f'):
-        check_features('f', features)
 
 
 def test_metrics():

@@ -1,15 +1,9 @@
-from pathlib import Path
-
 import onnx
 import pytest
 import torch
-from tiny_runs import quick_start, reid_config, write_people
 
-from passreid.apis import build_runner, prepare_test
-from passreid.deployment import ExportableModel, ExportedModel, export_onnx
+from passreid.deployment import ExportedModel
 from passreid.deployment.runtimes import RUNTIMES
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize('runtime', RUNTIMES)
@@ -39,25 +33,3 @@ def test_files_of_others(exported, tmp_path, info):
     onnx.save(graph, path)
     with pytest.raises(ValueError, match=f'^{path} does not say'):
         ExportedModel(path)
-
-
-@pytest.fixture(scope='module')
-def people(tmp_path_factory):
-    return write_people(tmp_path_factory.mktemp('people'))
-
-
-def test_figures_are_those_of_torch(people, tmp_path):
-    with quick_start():
-        cfg = reid_config(ROOT, people, tmp_path / 'run')
-        prepare_test(cfg, None)
-        runner = build_runner(cfg)
-        torch.manual_seed(0)
-        runner.model.init_weights()
-        path = tmp_path / 'model.onnx'
-        export_onnx(ExportableModel(runner.model, input='imagenet'), path)
-        figures = runner.test()
-        preprocessor = cfg.model.data_preprocessor
-        cfg.model = dict(type='ExportedTestModel', path=str(path), data_preprocessor=preprocessor)
-        tested = build_runner(cfg).test()
-    assert tested == pytest.approx(figures, abs=1e-3)
-    assert 0 < figures['reid/mAP'] < 100

@@ -1,5 +1,6 @@
 import re
 from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -149,8 +150,9 @@ def cells_in(text, header):
     return [re.split(r' {2,}', line.strip()) for line in lines[start + 1 :] if line.strip()]
 
 
+# Its import would close the log files of earlier runs.
+@pytest.mark.skipif(find_spec('pymilvus') is None, reason='needs pymilvus')
 def test_stores_of_a_gallery(run, load_tool, monkeypatch, tmp_path):
-    pytest.importorskip('pymilvus')
     program = load_tool('benchmarks/benchmark_serving')
 
     def peak_memory(build, device, *args):
@@ -167,12 +169,12 @@ def test_stores_of_a_gallery(run, load_tool, monkeypatch, tmp_path):
         assert row[-2] == '1.000' and row[-1].endswith('x') and row[6] == '3'
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(program, 'search_plainly', lambda *_: np.zeros((500, 10), int))
-    with pytest.raises(RuntimeError, match='local finds'):
+    with pytest.raises(RuntimeError, match='local'):
         run('benchmarks/benchmark_serving', 'gallery', *words, '--stores', 'local')
 
 
 @pytest.mark.slow
-def test_ways_to_run_a_model(run, small, load_tool, monkeypatch):
+def test_ways_to_run_a_model(run, small, monkeypatch):
     # The compiled graph, but run without a C++ compiler.
     monkeypatch.setattr(torch, 'compile', partial(torch.compile, backend='eager'))
     words = ['model', small.config, '--checkpoint', small.weights, '--rounds', 1, '--batch', 4]
@@ -181,9 +183,6 @@ def test_ways_to_run_a_model(run, small, load_tool, monkeypatch):
     rows = cells_in(text, 'latency,')
     assert [row[0] for row in rows] == names
     assert all(float(row[4]) > 0.99 and row[5].endswith('x') for row in rows)
-    program = load_tool('benchmarks/benchmark_serving')
-    with pytest.raises(RuntimeError, match='features of x'):
-        program.compare_features('x', lambda x: x, lambda x: -x, torch.ones(2, 3))
 
 
 PRECISION = ['--device', 'cpu', '--height', 64, '--people', 3]
@@ -206,8 +205,8 @@ def test_types_keep_within_the_limits_on_a_gpu(run):
 
 
 def test_what_is_not_precise_is_an_error(run, load_tool, monkeypatch, capsys):
-    exact = {f'gradient of layer {n}': torch.ones(4) for n in range(2)} | {'loss': torch.ones(1)}
-    found = exact | {'gradient of layer 1': torch.full((4,), torch.nan)}
+    exact = {f'gradient of layers.{n}': torch.ones(4) for n in range(2)} | {'loss': torch.ones(1)}
+    found = exact | {'gradient of layers.1': torch.full((4,), torch.nan)}
     monkeypatch.setattr(
         load_tool('benchmarks/check_precision'),
         'compute',
@@ -216,7 +215,7 @@ def test_what_is_not_precise_is_an_error(run, load_tool, monkeypatch, capsys):
     assert exit_status(run, *PRECISION, '--tasks', 'USL') == 1
     text = capsys.readouterr().out
     (line,) = [line for line in text.splitlines() if line.endswith('!')]
-    assert 'gradient of layer 1' in line and '1 limits exceeded' in text
+    assert 'gradient of layers.1' in line and '1 limits exceeded' in text
     # u sqrt(16 L)
     assert f'{2**-8 * 32**0.5:.1e}' in line
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from passreid.search import GalleryRecord, Match
+from passreid.search import GalleryRecord
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None
@@ -56,7 +56,7 @@ def crop(path):
 
 
 def names_in(html):
-    return re.findall('class="name" title="(.*?)"', html)
+    return re.findall('class="line" title="(.*?)"', html)
 
 
 def test_what_the_page_shows(demo, search, path, crop):
@@ -98,20 +98,6 @@ def test_cameras_in_names(demo):
         demo.camera_records('_c(.)')
 
 
-def test_cards(demo, path, tmp_path):
-    name = '<b>"quoted" & torn.jpg'
-    (tmp_path / name).write_bytes(b'no image')
-    html = demo.card(1, Match(GalleryRecord(str(path), cam_id=3, time=61.0), 0.834))
-    for text in ('>1<', '0.83', 'cam 3', '0:01:01', path.name, 'data:image/jpeg;base64,'):
-        assert text in html
-    html = demo.card(2, Match(GalleryRecord(str(tmp_path / name)), 0.5))
-    escaped = '&lt;b&gt;&quot;quoted&quot; &amp; torn'
-    for text in ('>2<', '0.50', 'cam ?', 'cannot be read', escaped):
-        assert text in html
-    assert '<b>"' not in html
-    assert not re.search(r'(src|href)="(?!data:)', html)
-
-
 def test_without_gradio(demo, monkeypatch):
     monkeypatch.setitem(sys.modules, 'gradio', None)
     with pytest.raises(ImportError, match='pip install gradio'):
@@ -145,7 +131,7 @@ def test_in_a_browser(demo, search, path):
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
     page = demo.build_page(search, [2, 3, 4, 5])
-    address, asked = demo.launch(page, '127.0.0.1', port, wait=False), []
+    address, asked = demo.launch(page, '127.0.0.1', port), []
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox'])
         tab = browser.new_page(viewport=dict(width=1280, height=800))

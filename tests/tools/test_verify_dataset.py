@@ -66,7 +66,7 @@ def test_unreadable_images(verify, people):
     os.mkfifo(people / 'bounding_box_train' / '0001_c3.png')
     code, text, found = verify(**market(people, 'train', 'test'))
     assert code == 1
-    assert f'train: cannot be read: 1\n    {people}/bounding_box_train/0001_c3.png: not a' in text
+    assert f'train: cannot be read: 1\n    {people}/bounding_box_train/0001_c3.png = not a' in text
     assert [list(one['unreadable'].values()) for one in found['datasets']] == [
         ['not a regular file'],
         ['the file is empty'],
@@ -100,7 +100,7 @@ def test_queries_without_a_match_that_counts(verify, people):
     code, text, found = verify(**market(people, 'train', 'test'))
     assert code == 1
     assert found['datasets'][1]['without_match'] == {'5': 1, '6': 1}
-    assert 'val: ids whose queries have no match that counts: 2\n    5 (1 queries)' in text
+    assert 'val: queries of an id without a match that counts: 2\n    5 = 1' in text
 
 
 def test_unknown_cameras_leave_out_the_file_of_the_query_alone(tool):

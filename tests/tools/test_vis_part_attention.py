@@ -9,35 +9,19 @@ from mmengine.config import Config
 from passreid.models import PartViT
 from passreid.utils import register_all_modules
 
-ARCH = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32)
-BACKBONE = dict(
-    type='PartViT',
-    arch=ARCH,
+SIZES = dict(
+    arch=dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32),
     img_size=(32, 16),
     patch_size=8,
     num_parts=2,
-    init_cfg=dict(type='Pretrained', checkpoint='gone.pth'),
 )
 PREPROCESSOR = dict(type='ReIDDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, to_rgb=True)
 
 
-@pytest.fixture
-def tool(load_tool):
-    return load_tool('visualization/vis_part_attention')
-
-
-@pytest.fixture
-def config():
-    register_all_modules()
-    model = dict(type='ImageClassifier', backbone=BACKBONE, data_preprocessor=PREPROCESSOR)
-    return Config(dict(model=model))
-
-
-@pytest.fixture
+@pytest.fixture(scope='module')
 def trained():
     torch.manual_seed(0)
-    settings = {key: value for key, value in BACKBONE.items() if key not in ('type', 'init_cfg')}
-    model = PartViT(**settings)
+    model = PartViT(**SIZES)
     model.init_weights()
     model.eval()
     return model
@@ -54,10 +38,29 @@ def folder(tmp_path):
     return folder
 
 
-def saved(tmp_path, weights):
-    path = tmp_path / 'weights.pth'
-    torch.save(weights, path)
-    return str(path)
+@pytest.fixture
+def draw(run, load_tool, monkeypatch, tmp_path):
+    """Draw with weights and changes of the config; give what was drawn."""
+    register_all_modules()
+    program = load_tool('visualization/vis_part_attention')
+    drawn, draw_part_attention = [], program.draw_part_attention
+    monkeypatch.setattr(
+        program,
+        'draw_part_attention',
+        lambda *args: drawn.append(args) or draw_part_attention(*args),
+    )
+
+    def call(weights, *options, **entries):
+        backbone = dict(SIZES, type='PartViT', init_cfg=dict(type='Pretrained', checkpoint='gone'))
+        model = dict(type='ImageClassifier', backbone=backbone, data_preprocessor=PREPROCESSOR)
+        Config(dict(dict(model=model), **entries)).dump('config.py')
+        torch.save(weights, tmp_path / 'weights.pth')
+        words = ['config.py', tmp_path / 'weights.pth', *options, '--dpi', 50]
+        run('visualization/vis_part_attention', *words, '--out', 'new/parts.png')
+        assert cv2.imread('new/parts.png').std() > 10
+        return drawn[-1]
+
+    return call
 
 
 def prefixed(model, prefix):
@@ -65,72 +68,44 @@ def prefixed(model, prefix):
 
 
 @pytest.mark.parametrize('kind', ['bare', 'pre-trained'])
-def test_every_checkpoint_fills_the_backbone(tool, config, trained, tmp_path, kind):
-    other = prefixed(PartViT(ARCH, (32, 16), 2, patch_size=8), 'backbone.')
-    weights = {
-        'bare': trained.state_dict(),
-        'pre-trained': dict(state_dict={**other, **prefixed(trained, 'teacher.backbone.')}),
-    }[kind]
-    backbone = tool.load_backbone(config, saved(tmp_path, weights))
-    assert not backbone.training
-    loaded = backbone.state_dict()
-    assert all(torch.equal(loaded[key], value) for key, value in trained.state_dict().items())
-
-
-def test_what_does_not_fit_is_named(tool, config, trained, tmp_path):
-    weights = prefixed(trained, 'backbone.')
-    del weights['backbone.ln1.weight']
-    with pytest.raises(ValueError, match=r'weights\.pth lacks ln1\.weight'):
-        tool.load_backbone(config, saved(tmp_path, weights))
-    config.model.backbone = dict(type='mmpretrain.ResNet', depth=18)
-    with pytest.raises(TypeError, match='ResNet has no part tokens'):
-        tool.load_backbone(config, saved(tmp_path, {}))
-
-
-def test_images_and_their_attention(tool, config, trained, folder):
-    paths = tool.choose_files([str(folder)], 2, seed=0)
-    preprocessor = tool.MODELS.build(config.model.data_preprocessor)
-    images, attention = tool.attend(trained, preprocessor, paths)
+def test_images_and_their_attention(draw, trained, folder, kind):
+    weights = trained.state_dict()
+    if kind == 'pre-trained':
+        student = prefixed(PartViT(**SIZES), 'backbone.')
+        weights = dict(state_dict={**student, **prefixed(trained, 'teacher.backbone.')})
+    images, attention, names = draw(weights, folder, '-n', 2)
     assert attention.shape == (2, 3, 4, 2)
-    for path, image, maps in zip(paths, images, attention, strict=True):
-        assert np.array_equal(image, cv2.imread(path)[..., ::-1])
+    assert names == sorted(names)
+    for name, image, maps in zip(names, images, attention, strict=True):
+        assert np.array_equal(image, cv2.imread(str(folder / name))[..., ::-1])
         pixels = torch.full((1, 3, 32, 16), image.flat[0] / 127.5 - 1)
         expected = trained.part_attention(pixels)[0].detach()
         np.testing.assert_allclose(maps, expected, atol=1e-6)
+    paths = sorted(folder.iterdir())
+    assert draw(weights, paths[3], paths[0], '-n', 1)[2] == [paths[3].name, paths[0].name]
 
 
-def test_choice_of_files(tool, folder):
-    everything = tool.choose_files([str(folder)], 9, seed=0)
-    assert everything == sorted(map(str, folder.iterdir()))
-    some = tool.choose_files([str(folder)], 3, seed=0)
-    assert len(set(some)) == 3 and some == sorted(some)
-    assert tool.choose_files(everything[:1] * 2, 1, seed=0) == everything[:1] * 2
-    (folder / 'empty').mkdir()
-    with pytest.raises(FileNotFoundError, match='no images in .*empty'):
-        tool.choose_files([str(folder / 'empty')], 1, seed=0)
-
-
-def test_choice_of_people(tool, config, folder):
+def test_one_image_of_each_person(draw, trained, folder):
     for split in ('bounding_box_train', 'bounding_box_test'):
         (folder.parent / split).mkdir()
     dataset = dict(type='Market1501', data_root=str(folder.parent), split='test')
-    config.test_dataloader = [dict(dataset=dataset)]
-    paths = tool.choose_people(config, 'query', 2, seed=0)
-    people = {Path(path).name[:4] for path in paths}
-    assert len(people) == len(paths) == 2
-    assert len(tool.choose_people(config, 'query', 9, seed=0)) == 3
+    loader = [dict(dataset=dataset)]
+    for number, found in ((2, 2), (9, 3)):
+        options = '--split', 'query', '-n', number
+        names = draw(trained.state_dict(), *options, test_dataloader=loader)[2]
+        assert len({name[:4] for name in names}) == len(names) == found
+
+
+def test_what_is_wrong_is_named(draw, trained, folder):
+    weights = prefixed(trained, 'backbone.')
     with pytest.raises(ValueError, match='has no test_dataloader'):
-        tool.choose_people(Config(dict(model=config.model)), 'query', 1, seed=0)
-
-
-def test_the_picture_is_written(run, config, trained, folder, tmp_path):
-    config.dump('config.py')
-    words = ['config.py', saved(tmp_path, trained.state_dict()), folder, '-n', 2, '--dpi', 50]
-    assert '2 images' in run('visualization/vis_part_attention', *words, '--out', 'new/parts.png')
-    assert cv2.imread('new/parts.png').std() > 10
-
-
-@pytest.mark.parametrize('more', [[], ['a.png', '--split', 'query']])
-def test_contradictory_arguments(run, more):
-    with pytest.raises(SystemExit):
-        run('visualization/vis_part_attention', 'c.py', 'w.pth', *more)
+        draw(weights, '--split', 'query')
+    with pytest.raises(ValueError, match='no images .*empty'):
+        Path('empty').mkdir()
+        draw(weights, 'empty')
+    del weights['backbone.ln1.weight']
+    with pytest.raises(ValueError, match=r'weights\.pth lacks ln1\.weight'):
+        draw(weights, folder)
+    for more in ([], ['a.png', '--split', 'query']):
+        with pytest.raises(SystemExit):
+            draw(weights, *more)

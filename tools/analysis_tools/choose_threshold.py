@@ -3,13 +3,10 @@
 RESULT_DIR is what ``tools/test.py --out`` wrote, for people whom the model was not trained on and
 who are like those to be searched. A false match is a query and a gallery image of two people that
 are more similar than the threshold, which is the ``min_similarity`` of ``ReIDInferencer``.
-
-Example:
-    python tools/analysis_tools/choose_threshold.py results/market1501 --false-match-rate 0.001
 """
 
 import math
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import numpy as np
@@ -29,21 +26,6 @@ _NUM_BARS = 120
 _TAIL = 0.001
 # Okabe and Ito's colours, told apart by everyone.
 _MATCHING, _OTHERS, _THRESHOLD = '#0072b2', '#d55e00', '#333333'
-
-
-def parse_args() -> Namespace:
-    """Read the command line."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    option = parser.add_argument
-    option('result', metavar='RESULT_DIR', help='folder of result.npz')
-    text = 'share of the pairs of two people that may be accepted (default: 0.001)'
-    option('--false-match-rate', type=float, metavar='RATE', default=0.001, help=text)
-    option('--out', type=Path, help='picture to write (default: none)')
-    option('--dpi', type=int, default=100, help='resolution of the picture')
-    args = parser.parse_args()
-    if not 0 <= args.false_match_rate <= 1:
-        parser.error('--false-match-rate must lie between 0 and 1')
-    return args
 
 
 def count_similarities(folder: str | Path) -> SimilarityCurve:
@@ -105,9 +87,10 @@ def draw(curve: SimilarityCurve, point: SimilarityThreshold) -> Figure:
         rates.step(curve.edges, accepted, where='pre', label=rate, **style)
     rates.set(yscale='log', ylim=(0.5 / curve.others.sum(), 1.5))
     shares.set_xlim(left)
-    titles = ('Pairs of images', 'Pairs more similar than a threshold')
-    labels = ('share of the pairs of its kind', 'share')
-    for axes, title, label in zip((shares, rates), titles, labels, strict=True):
+    for axes, title, label in (
+        (shares, 'Pairs of images', 'share of the pairs of its kind'),
+        (rates, 'Pairs more similar than a threshold', 'share'),
+    ):
         axes.set_title(title, fontsize=10, loc='left', fontweight='bold')
         axes.set_ylabel(label, fontsize=9)
         axes.set_xlabel('similarity (cosine)', fontsize=9)
@@ -123,7 +106,14 @@ def draw(curve: SimilarityCurve, point: SimilarityThreshold) -> Figure:
 
 def main() -> None:
     """Print the thresholds, and write the picture."""
-    args = parse_args()
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    option = parser.add_argument
+    option('result', metavar='RESULT_DIR', help='folder of result.npz')
+    text = 'share of the pairs of two people that may be accepted (default: 0.001)'
+    option('--false-match-rate', type=float, metavar='RATE', default=0.001, help=text)
+    option('--out', type=Path, help='picture to write (default: none)')
+    option('--dpi', type=int, default=100, help='resolution of the picture')
+    args = parser.parse_args()
     curve = count_similarities(args.result)
     print(table(curve, args.false_match_rate))
     if args.out:

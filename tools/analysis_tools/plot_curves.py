@@ -2,12 +2,9 @@
 
 A LOG is a work directory (its newest run, joined with the runs that it resumed), the folder of one
 start of a run, or a file ``vis_data/scalars.json``.
-
-Example:
-    python tools/analysis_tools/plot_curves.py work_dirs/a work_dirs/b --keys loss --out curves.png
 """
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +12,8 @@ import numpy as np
 from passreid.visualization import Curve, draw_curves, read_run_log, write_png
 
 
-def parse_args() -> Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Write the picture."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     option = parser.add_argument
     option('logs', nargs='+', metavar='LOG', help='work directory, folder or file')
@@ -29,24 +26,15 @@ def parse_args() -> Namespace:
     args = parser.parse_args()
     if args.legend and len(args.legend) != len(args.logs):
         parser.error(f'{len(args.legend)} names in --legend for {len(args.logs)} logs')
-    return args
-
-
-def short_names(paths: list[str]) -> list[str]:
-    """Name each path by its last parts, as many as tell them all apart."""
-    resolved = [Path(path).resolve() for path in paths]
-    for count in range(1, max(len(path.parts) for path in resolved) + 1):
-        names = ['/'.join(path.parts[-count:]) for path in resolved]
-        if len(set(names)) == len(set(resolved)):
-            break
-    return names
-
-
-def main() -> None:
-    """Write the picture."""
-    args = parse_args()
     logs = [read_run_log(path) for path in args.logs]
-    labels = args.legend or short_names(args.logs)
+    labels = args.legend or args.logs
+    if not args.legend:
+        # The last parts of the paths, as many as tell them all apart.
+        paths = [Path(path).resolve() for path in args.logs]
+        for count in range(1, max(len(path.parts) for path in paths) + 1):
+            labels = ['/'.join(path.parts[-count:]) for path in paths]
+            if len(set(labels)) == len(set(paths)):
+                break
     panels: dict[str, list[Curve]] = {}
     for key in args.keys:
         having = [key in log.keys for log in logs]

@@ -3,30 +3,22 @@
 The plain composition makes one forward pass for each area, the scores of all views and tokens, one
 term of the loss after the other, and loops over the parameters. With the same weights and views
 both must give the same loss and gradients. On a CPU that has it, ours is also timed with bfloat16.
-
-Example:
-    python tools/benchmarks/benchmark_pretrain.py --device cuda
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import measure
 import torch
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from plain_pass import PlainPASS
 from torch import Tensor
 
 from passreid.models import PASS
-from passreid.registry import MODELS
-from passreid.utils import register_all_modules
 
-CONFIG = Path(__file__).parents[2] / 'configs' / 'pass' / 'pass_vit-s16_lup.py'
+CONFIG = 'pass/pass_vit-s16_lup.py'
 PARTS = {'step': 'whole step', 'head': 'head, loss, clipping, teacher'}
-CHECKED_BATCH = 2
 TOLERANCE = 1e-3
 MOMENTUM = 0.996
 LOCAL_VIEWS = 9
@@ -45,16 +37,9 @@ class Setting:
 
     def model(self) -> PASS:
         """Build the model of the published recipe, changed accordingly, the same at each call."""
-        MMLogger.get_current_instance().setLevel('WARNING')
-        register_all_modules()
-        torch.manual_seed(0)
-        settings = Config.fromfile(CONFIG).model
-        settings.backbone.update(arch=self.arch, drop_path_rate=self.drop_path)
-        settings.neck.out_channels = self.prototypes
-        settings.pop('data_preprocessor')
-        model = MODELS.build(settings)
-        model.init_weights()
-        return model.train().to(self.device)
+        backbone = dict(arch=self.arch, drop_path_rate=self.drop_path)
+        options = {'backbone': backbone, 'neck.out_channels': self.prototypes}
+        return measure.build_model(CONFIG, self.device, options)
 
     def views(self) -> dict[str, Tensor]:
         """Draw augmented views of the published sizes."""
@@ -85,7 +70,7 @@ def build_step(setting: Setting, side: str, part: str) -> Callable[[], None]:
         optimizer, clip = model.build_optimizer(), model.clip_gradients
         backbone, neck = model.student['backbone'], model.student['neck']
     else:
-        settings = Config.fromfile(CONFIG).optim_wrapper
+        settings = Config.fromfile(measure.CONFIGS / CONFIG).optim_wrapper
         settings.amp = setting.dtype if half else None
         optimizer = build_optim_wrapper(model, settings)
         backbone, neck, clip = model.backbone, model.neck, optimizer._clip_grad
@@ -125,7 +110,7 @@ def build_step(setting: Setting, side: str, part: str) -> Callable[[], None]:
 
 def check_equality(setting: Setting) -> None:
     """Compare loss and gradients of both sides in float32 without stochastic depth."""
-    setting = replace(setting, dtype='float32', batch=CHECKED_BATCH, drop_path=0.0)
+    setting = replace(setting, dtype='float32', batch=2, drop_path=0.0)
     model, views = setting.model(), setting.views()
     plain = PlainPASS(model).to(setting.device)
     expected = plain.loss(**views)

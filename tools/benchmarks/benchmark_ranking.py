@@ -3,9 +3,6 @@
 Measured are evaluation at the size of Market-1501, from features to mAP, CMC and mINP, and
 k-reciprocal re-ranking of 1000 x 8000 images. Both sides run in turn in one process and must give
 the same numbers. Peak memory is what the work adds to the features.
-
-Example:
-    python tools/benchmarks/benchmark_ranking.py --msmt17
 """
 
 from collections.abc import Callable

@@ -4,12 +4,8 @@ On one thread, for the same generated JPEG images. Workers decode and cut here, 
 the plain composition; the whole path ends with a normalised batch. ``--device`` also times what
 runs on the device, transfer included. The views of both must have the same sizes and, on average,
 the same colors.
-
-Example:
-    python tools/benchmarks/benchmark_views.py --device cuda
 """
 
-import argparse
 from collections.abc import Callable
 
 import cv2
@@ -26,19 +22,6 @@ from passreid.models import PASSDataPreprocessor
 TOLERANCE = 6
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = make_parser(__doc__)
-    option, size = parser.add_argument, dict(type=int, nargs=2, metavar=('H', 'W'))
-    option('--image-size', default=(256, 128), **size)
-    option('--global-size', default=(256, 128), **size)
-    option('--local-size', default=(128, 64), **size)
-    option('--batch-size', type=int, default=32, help='images of a batch')
-    option('--rounds', type=int, default=12, help='the best round of each counts')
-    option('--device', default='cpu', help='also time this device, such as cuda')
-    return parser.parse_args()
-
-
 def generate_images(number: int, height: int, width: int) -> list[bytes]:
     """Encode smooth random images as JPEG."""
     generator = np.random.default_rng(0)
@@ -49,12 +32,13 @@ def generate_images(number: int, height: int, width: int) -> list[bytes]:
 
 def compare_views(plain: list[torch.Tensor], ours: dict[str, torch.Tensor]) -> float:
     """Return by how many standard errors the mean colors of global or of local views differ."""
-    expected = {'global_views': torch.cat(plain[:2]), 'local_views': torch.cat(plain[2:])}
-    shapes = [{kind: views.shape for kind, views in side.items()} for side in (expected, ours)]
-    if shapes[0] != shapes[1]:
-        raise RuntimeError(f'the sides differ: sizes of views {shapes[0]} and {shapes[1]}')
     errors = []
-    for kind, views in expected.items():
+    for kind, batches in (('global_views', plain[:2]), ('local_views', plain[2:])):
+        views = torch.cat(batches)
+        if views.shape != ours[kind].shape:
+            raise RuntimeError(
+                f'the sides differ: sizes of views {views.shape}, {ours[kind].shape}'
+            )
         colors, others = views.mean((2, 3)), ours[kind].mean((2, 3))
         spread = ((colors.var(0) + others.var(0)) / len(colors)).sqrt()
         errors.append(float(((colors.mean(0) - others.mean(0)) / spread).abs().max()))
@@ -63,7 +47,15 @@ def compare_views(plain: list[torch.Tensor], ours: dict[str, torch.Tensor]) -> f
 
 def main() -> None:
     """Time both and print their rates and ratios."""
-    args = parse_args()
+    parser = make_parser(__doc__)
+    option, size = parser.add_argument, dict(type=int, nargs=2, metavar=('H', 'W'))
+    option('--image-size', default=(256, 128), **size)
+    option('--global-size', default=(256, 128), **size)
+    option('--local-size', default=(128, 64), **size)
+    option('--batch-size', type=int, default=32, help='images of a batch')
+    option('--rounds', type=int, default=12, help='the best round of each counts')
+    option('--device', default='cpu', help='also time this device, such as cuda')
+    args = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     encoded = generate_images(args.batch_size, *args.image_size)

@@ -4,56 +4,32 @@ A step of pre-training, of fine-tuning and of USL is computed from the same weig
 float32 and under autocast. A type rounds by at most a relative u (2^-11 for float16, 2^-8 for
 bfloat16). A layer of a ViT rounds about 8 times on its way forth and as often back, independently,
 so that all may differ by u sqrt(16 L), relative, for L layers; else the exit status is 1.
-
-Example:
-    python tools/benchmarks/check_precision.py --device cuda
 """
 
 import argparse
+import re
 import sys
 from math import sqrt
-from pathlib import Path
 from typing import Any
 
 import torch
-from measure import make_parser
-from mmengine.config import Config
-from mmengine.logging import MMLogger
+from measure import build_model, make_parser
 from mmpretrain.structures import DataSample
 from torch import Tensor
 from torch.nn import functional as F
 
-from passreid.registry import MODELS
-from passreid.utils import register_all_modules
+from passreid.models import PartViT
 from passreid.visualization import Table
 
-CONFIGS = Path(__file__).parents[2] / 'configs'
 RECIPES = {
     'pre-training': 'pass/pass_vit-s16_lup.py',
     'fine-tuning': 'supervised/vit-s16_market1501-256x128.py',
     'USL': 'usl/usl_vit-s16_market1501-256x128.py',
 }
 DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16}
+ON_CPU = dict(dtypes=['bfloat16'], arch='deit-tiny', height=128, people=4, prototypes=4096)
+ON_GPU = dict(dtypes=list(DTYPES), arch='deit-small', height=256, people=16, prototypes=65536)
 LOSS_SCALE = 2.0**16
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = make_parser(__doc__)
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
-    parser.add_argument('--dtypes', nargs='+', choices=DTYPES, help='of those, by default all')
-    parser.add_argument('--tasks', nargs='+', choices=RECIPES, default=list(RECIPES))
-    parser.add_argument('--arch', help='such as deit-small')
-    parser.add_argument('--height', type=int, help='of the images in pixels')
-    parser.add_argument('--people', type=int, help='with four images each')
-    args = parser.parse_args()
-    on_cpu = args.device == 'cpu'
-    args.dtypes = args.dtypes or (['bfloat16'] if on_cpu else list(DTYPES))
-    args.arch = args.arch or ('deit-tiny' if on_cpu else 'deit-small')
-    args.height = args.height or (128 if on_cpu else 256)
-    args.people = args.people or (4 if on_cpu else 16)
-    args.prototypes = 4096 if on_cpu else 65536
-    return args
 
 
 def draw_people(args: argparse.Namespace) -> tuple[Tensor, Tensor]:
@@ -65,27 +41,6 @@ def draw_people(args: argparse.Namespace) -> tuple[Tensor, Tensor]:
     return images.to(args.device), torch.arange(len(looks), device=args.device) // 4
 
 
-def build_model(task: str, args: argparse.Namespace) -> Any:
-    """Build the model of a recipe, the same at each call and without stochastic depth."""
-    MMLogger.get_current_instance().setLevel('WARNING')
-    register_all_modules()
-    torch.manual_seed(0)
-    model = Config.fromfile(CONFIGS / RECIPES[task]).model
-    model.pop('data_preprocessor')
-    size = (args.height, args.height // 2)
-    model.backbone.update(arch=args.arch, img_size=size, drop_path_rate=0.0, init_cfg=None)
-    if task == 'pre-training':
-        model.neck.out_channels = args.prototypes
-    else:
-        width = MODELS.build(model.backbone).embed_dims
-        (model.head if task == 'fine-tuning' else model.neck).in_channels = width
-    if task == 'fine-tuning':
-        model.head.num_classes = args.people
-    built = MODELS.build(model)
-    built.init_weights()
-    return built.train().to(args.device)
-
-
 def compute_loss(task: str, model: Any, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """Return the losses of a batch."""
     if task == 'pre-training':
@@ -95,12 +50,14 @@ def compute_loss(task: str, model: Any, images: Tensor, labels: Tensor) -> dict[
         local = torch.cat([images[:, :, top : top + height, : height // 2] for top in tops])
         views = {'global_views': torch.cat((images, images.flip(3))), 'local_views': local}
         return model.loss(views)
-    if task == 'fine-tuning':
-        return model.loss(images, [DataSample().set_gt_label(label) for label in labels.cpu()])
-    samples = [DataSample(metainfo={'sample_idx': index}) for index in range(len(images))]
-    generator = torch.Generator().manual_seed(1)
-    centers = torch.randn(int(labels.max()) + 1, model.neck.out_channels, generator=generator)
-    model.set_pseudo_labels(labels, centers.to(images.device))
+    if task == 'USL':
+        generator = torch.Generator().manual_seed(1)
+        centers = torch.randn(int(labels.max()) + 1, model.neck.out_channels, generator=generator)
+        model.set_pseudo_labels(labels, centers.to(images.device))
+    samples = [
+        DataSample(metainfo={'sample_idx': index}).set_gt_label(label)
+        for index, label in enumerate(labels.cpu())
+    ]
     return model.loss(images, samples)
 
 
@@ -108,13 +65,22 @@ def compute(
     task: str, args: argparse.Namespace, dtype: torch.dtype, scale: float = 1.0
 ) -> dict[str, Tensor]:
     """Return losses, gradients by parts of the network, and features, as autocast has them."""
-    model, (images, labels) = build_model(task, args), draw_people(args)
+    width = PartViT.arch_zoo[args.arch]['embed_dims']
+    options = {
+        'pre-training': {'neck.out_channels': args.prototypes},
+        'fine-tuning': {'head.in_channels': width, 'head.num_classes': args.people},
+        'USL': {'neck.in_channels': width},
+    }[task]
+    size = args.height, args.height // 2
+    backbone = dict(arch=args.arch, img_size=size, drop_path_rate=0.0, init_cfg=None)
+    model = build_model(RECIPES[task], args.device, {'backbone': backbone, **options})
+    images, labels = draw_people(args)
     autocast = torch.autocast(args.device, dtype, enabled=dtype != torch.float32)
     with autocast:
         losses = compute_loss(task, model, images, labels)
     losses = {name: value for name, value in losses.items() if 'loss' in name}
     (scale * sum(losses.values())).backward()
-    found = {name: value.detach().reshape(1) for name, value in losses.items()}
+    found = {name: value.detach() for name, value in losses.items()}
     found |= {f'gradient of {part}': g / scale for part, g in gradients(model).items()}
     # As torch's GradScaler does after a step that overflows.
     if scale > 1 and not all(value.isfinite().all() for value in found.values()):
@@ -131,30 +97,37 @@ def compute(
 
 
 def gradients(model: Any) -> dict[str, Tensor]:
-    """Join the gradients of each part of the network: its layers, embeddings, neck and head."""
+    """Join the gradients of each layer, of the rest of the backbone, and of neck and head."""
     parts: dict[str, list[Tensor]] = {}
     for name, parameter in model.named_parameters():
         if parameter.grad is None:
             continue
-        words, gradient = name.split('.'), parameter.grad.flatten()
-        part = words[0] if words[0] != 'backbone' else 'embeddings'
-        if 'layers' in words and words[0] == 'backbone':
-            part = f'layer {words[words.index("layers") + 1]}'
+        gradient = parameter.grad.flatten()
         if name.endswith('qkv.bias'):
             # That of the keys is zero but for rounding: it adds the same to all scores.
             query, _, value = gradient.chunk(3)
             gradient = torch.cat((query, value))
-        parts.setdefault(part, []).append(gradient)
+        part = re.match(r'backbone\.layers\.\d+|\w+', name)
+        parts.setdefault(part[0], []).append(gradient)
     return {part: torch.cat(found) for part, found in parts.items()}
 
 
 def main() -> None:
     """Print the table; fail when a limit is exceeded."""
-    args, rows, exceeded = parse_args(), [], 0
+    parser = make_parser(__doc__)
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--dtypes', nargs='+', choices=DTYPES, help='of those, by default all')
+    parser.add_argument('--tasks', nargs='+', choices=RECIPES, default=list(RECIPES))
+    parser.add_argument('--arch', help='such as deit-small')
+    parser.add_argument('--height', type=int, help='of the images in pixels')
+    parser.add_argument('--people', type=int, help='with four images each')
+    parser.set_defaults(**(ON_CPU if parser.parse_args().device == 'cpu' else ON_GPU))
+    args = parser.parse_args()
+    rows, exceeded = [], 0
     print(f'{args.arch}, images of {args.height}x{args.height // 2}, on {args.device}')
     for task in args.tasks:
         exact = compute(task, args, torch.float32)
-        depth = sum(name.startswith('gradient of layer') for name in exact)
+        depth = sum('layers' in name for name in exact)
         for name in args.dtypes:
             dtype = DTYPES[name]
             limit = torch.finfo(dtype).eps / 2 * sqrt(16 * depth)

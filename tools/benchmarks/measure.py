@@ -1,16 +1,26 @@
-"""What all benchmarks share: sides timed in turn, peak memory, and the lines of a table."""
+"""What all benchmarks share: models, sides timed in turn, peak memory, and lines of a table."""
 
 import argparse
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from torch import nn
 
+from passreid.registry import MODELS
+from passreid.utils import register_all_modules
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
 SIDES = ('plain', 'ours')
 WIDTH = 44
+# Makes a work ready.
+Build = Callable[..., Callable[[], object]]
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
@@ -18,6 +28,18 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+
+
+def build_model(config: str, device: str, options: dict[str, Any]) -> nn.Module:
+    """Build the model of a recipe with entries overridden, with the same weights at each call."""
+    MMLogger.get_current_instance().setLevel('WARNING')
+    register_all_modules()
+    torch.manual_seed(0)
+    settings = Config(dict(Config.fromfile(CONFIGS / config).model, data_preprocessor=None))
+    settings.merge_from_dict(options)
+    model = MODELS.build(settings)
+    model.init_weights()
+    return model.train().to(device)
 
 
 def best_rounds(
@@ -65,7 +87,7 @@ def print_row(title: str, figures: Mapping[str, float], form: str, by_plain: boo
 
 def print_peaks(
     title: str,
-    build: Callable[..., Callable[[], object]],
+    build: Build,
     sides: Mapping[str, tuple],
     device: str = 'cpu',
     whole: bool = False,
@@ -78,9 +100,7 @@ def print_peaks(
     print_row(f'{title}, peak MiB', peaks, '.0f', by_plain=True)
 
 
-def peak_memory(
-    build: Callable[..., Callable[[], object]], device: str, *args: Any
-) -> tuple[int, int]:
+def peak_memory(build: Build, device: str, *args: Any) -> tuple[int, int]:
     """Return peak bytes of the work that ``build(*args)`` makes, in a process: whole, and added.
 
     On a GPU the figures are those of torch's allocator, on a CPU resident memory as Linux counts
@@ -90,9 +110,7 @@ def peak_memory(
         return pool.submit(_measure, build, device, args).result()
 
 
-def _measure(
-    build: Callable[..., Callable[[], object]], device: str, args: tuple
-) -> tuple[int, int]:
+def _measure(build: Build, device: str, args: tuple) -> tuple[int, int]:
     # The matrix library takes its work space with the first product.
     torch.ones(8, 8, device=device) @ torch.ones(8, 8, device=device)
     empty = _memory(device)

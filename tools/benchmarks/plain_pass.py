@@ -78,10 +78,7 @@ class PlainPASS(nn.Module):
     def clip_gradients(self, max_norm: float = 3.0) -> None:
         """Clip the gradient of each parameter by itself."""
         for parameter in self.student.parameters():
-            if parameter.grad is not None:
-                scale = max_norm / (parameter.grad.norm().item() + 1e-6)
-                if scale < 1:
-                    parameter.grad.mul_(scale)
+            nn.utils.clip_grad_norm_(parameter, max_norm)
 
     @torch.no_grad()
     def update_teacher(self, momentum: float) -> None:

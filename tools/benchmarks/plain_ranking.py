@@ -1,8 +1,9 @@
 """Evaluation, re-ranking and clustering, composed plainly on dense matrices, to compare with."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy import ndarray
-from sklearn.cluster import DBSCAN
 from torch import Tensor, cat, from_numpy
 
 CHUNK = 1024
@@ -48,19 +49,12 @@ def re_rank(
     query: Tensor, gallery: Tensor, k1: int = 20, k2: int = 6, lambda_value: float = 0.3
 ) -> ndarray:
     """Re-rank with matrices of all pairs (https://arxiv.org/abs/1701.08398, section 3)."""
-    features = cat([query, gallery])
-    number, num_queries = len(features), len(query)
+    features, num_queries = cat([query, gallery]), len(query)
     distances = squared_distances(features, features)
     distances /= distances.max(1, keepdims=True)
     order = np.argsort(distances, axis=1)
-    weights = np.zeros((number, number), np.float32)
-    for item in range(number):
-        chosen = reciprocal_set(order, item, k1)
-        weight = np.exp(-distances[item, chosen])
-        weights[item, chosen] = weight / weight.sum()
+    weights = weigh(order, lambda item, chosen: -distances[item, chosen], k1, k2)
     original = distances[:num_queries, num_queries:].copy()
-    if k2 > 1:
-        weights = np.stack([weights[order[item, :k2]].mean(0) for item in range(number)])
     jaccard = jaccard_distances(weights[:num_queries], weights[num_queries:])
     return (1 - lambda_value) * jaccard + lambda_value * original
 
@@ -76,20 +70,20 @@ def nearest(features: Tensor, k: int = 30) -> ndarray:
 
 def jaccard(features: Tensor, order: ndarray, k1: int = 30, k2: int = 6) -> ndarray:
     """Compute all distances ``(N, N)`` to cluster by (same source, section 3)."""
-    number, values = len(order), features.numpy()
-    weights = np.zeros((number, number), np.float32)
-    for item in range(number):
-        chosen = reciprocal_set(order, item, k1, itself=0)
-        weight = np.exp(2 * values[chosen] @ values[item] - 2)
-        weights[item, chosen] = weight / weight.sum()
-    if k2 > 1:
-        weights = np.stack([weights[order[item, :k2]].mean(0) for item in range(number)])
+    values = features.numpy()
+    likeness = lambda item, chosen: 2 * values[chosen] @ values[item] - 2  # noqa: E731
+    weights = weigh(order, likeness, k1, k2, itself=0)
     return jaccard_distances(weights, weights).clip(0)
 
 
-def cluster(distances: ndarray, eps: float) -> ndarray:
-    """Cluster with DBSCAN; labels ``(N,)``."""
-    return DBSCAN(eps=eps, min_samples=4, metric='precomputed').fit(distances).labels_
+def weigh(order: ndarray, likeness: Callable, k1: int, k2: int, itself: int = 1) -> ndarray:
+    """Weigh the k-reciprocal neighbors of each item, and average over the nearest; ``(N, N)``."""
+    weights = np.zeros((len(order), len(order)), np.float32)
+    for item in range(len(order)):
+        chosen = reciprocal_set(order, item, k1, itself)
+        weight = np.exp(likeness(item, chosen))
+        weights[item, chosen] = weight / weight.sum()
+    return np.stack([weights[nearest[:k2]].mean(0) for nearest in order])
 
 
 def reciprocal_set(order: ndarray, item: int, k: int, itself: int = 1) -> ndarray:

@@ -4,17 +4,15 @@ The gallery is a folder of crops, whose features are kept (see ``ReIDInferencer`
 was filled before. CONFIG and CHECKPOINT are what ``tools/test.py`` takes. Nothing leaves the
 machine: the page is served to 127.0.0.1 alone and fetches nothing from elsewhere. It needs
 ``pip install gradio``.
-
-Example:
-    python tools/demo/gradio_demo.py CONFIG CHECKPOINT --gallery my_crops
 """
 
+import importlib
 import os
 import re
 import time
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -22,39 +20,23 @@ import numpy as np
 
 from passreid import ReIDInferencer
 from passreid.datasets.folder_reid import parse_id
-from passreid.search import GalleryRecord, Match, SearchFilter, open_store
-from passreid.visualization import similarity_text, thumbnail_uri, time_text
+from passreid.search import GalleryRecord, SearchFilter, open_store
+from passreid.visualization import similarity_text
+from passreid.visualization.report import match_cards
 
 MAX_TOPK = 50
 HINT = 'Drop a picture of a person on the left: a crop, as those of the gallery.'
 CSS = """
 #heading h1 { font-size: 24px; margin: 0 0 2px; }
-#heading p, .found-line, .note, .found .name { color: #5b6270; }
+#heading p, .found-line, .note { color: #5b6270; }
 #query .image-frame img { width: 100%; height: 100%; object-fit: contain; }
 .found-line { margin: 0 0 10px; font-size: 15px; }
-.found { display: grid; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr)); gap: 14px; }
-.found figure { margin: 0; border: 1px solid var(--border-color-primary); border-radius: 8px;
-  overflow: hidden; background: var(--background-fill-primary); }
 .found figure:first-child { border-color: #0072b2; box-shadow: 0 0 0 1px #0072b2; }
-.found .picture { position: relative; height: 216px; display: flex; align-items: center;
-  justify-content: center; background: #ececec; }
-.found img { width: 100%; height: 100%; object-fit: contain; display: block; }
-.found .rank { position: absolute; left: 6px; top: 6px; min-width: 22px; padding: 1px 6px;
-  border-radius: 11px; background: rgba(255, 255, 255, .9); color: #333; font-size: 12px;
-  font-weight: 600; text-align: center; }
-.found .gone { color: #5b6270; font-size: 13px; }
-.found figcaption { padding: 6px 10px 9px; line-height: 1.4; font-size: 13px; }
-.found .facts { display: flex; align-items: baseline; justify-content: space-between;
-  gap: 4px; white-space: nowrap; }
-.found .score { font-size: 18px; font-weight: 650; font-variant-numeric: tabular-nums; }
-.found .name { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
-  font-size: 12px; }
 .note { padding: 40px 20px; text-align: center; border: 1px dashed var(--border-color-primary);
   border-radius: 8px; }
-.dark #heading p, .dark .found-line, .dark .note, .dark .found .name { color: #a9b0bd; }
+.dark .found figcaption { color: inherit; }
+.dark #heading p, .dark .found-line, .dark .note, .dark .found .line { color: #a9b0bd; }
 """
-# The same images are found again and again.
-thumbnail = lru_cache(512)(thumbnail_uri)
 
 
 def parse_args() -> Namespace:
@@ -84,10 +66,9 @@ def import_gradio() -> Any:
     # Read when gradio is imported.
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
     try:
-        import gradio
+        return importlib.import_module('gradio')
     except ImportError as error:
         raise ImportError('the demo needs gradio: pip install gradio') from error
-    return gradio
 
 
 def camera_records(pattern: str) -> Callable[[str], GalleryRecord]:
@@ -148,24 +129,7 @@ def show(
         f'<p class="found-line"><b>{len(matches)}</b> of {len(inferencer.gallery)} images, most '
         f'similar first &middot; {1000 * (time.perf_counter() - start):.0f} ms</p>'
     )
-    return f'{line}<div class="found">{"".join(map(card, range(1, MAX_TOPK + 1), matches))}</div>'
-
-
-def card(rank: int, match: Match) -> str:
-    """Return the HTML of an image that was found."""
-    record = match.record
-    camera = 'cam ?' if record.cam_id < 0 else f'cam {record.cam_id}'
-    name = escape(os.path.basename(record.path))
-    uri = thumbnail(record.path)
-    gone = '<span class="gone">cannot be read</span>'
-    picture = f'<img alt="{name}" src="{uri}">' if uri else gone
-    taken = f'<span class="name">{time_text(record.time)}</span>' if record.time is not None else ''
-    return (
-        f'<figure><div class="picture">{picture}<span class="rank">{rank}</span></div><figcaption>'
-        f'<div class="facts"><span class="score">{similarity_text(match.similarity)}</span>'
-        f'<span>{camera}</span></div>{taken}'
-        f'<span class="name" title="{escape(record.path)}">{name}</span></figcaption></figure>'
-    )
+    return f'{line}<div class="found">{match_cards(matches)[0]}</div>'
 
 
 def build_page(inferencer: ReIDInferencer, cameras: Sequence[int]) -> Any:
@@ -209,8 +173,8 @@ def build_page(inferencer: ReIDInferencer, cameras: Sequence[int]) -> Any:
     return page
 
 
-def launch(page: Any, host: str, port: int, wait: bool = True) -> str:
-    """Serve the page and return its address; with ``wait`` when the page is closed only."""
+def launch(page: Any, host: str, port: int) -> str:
+    """Serve the page and return its address."""
     fonts = dict(font=('system-ui', 'sans-serif'), font_mono=('ui-monospace', 'monospace'))
     theme = import_gradio().themes.Default(primary_hue='blue', **fonts)
     _, address, _ = page.launch(
@@ -221,14 +185,12 @@ def launch(page: Any, host: str, port: int, wait: bool = True) -> str:
         # It would advise to share the page with the world.
         quiet=True,
         theme=theme,
-        css=CSS,
+        css=match_cards([])[1] + CSS,
         footer_links=[],
         enable_monitoring=False,
         ssr_mode=False,
     )
     print(f'The page is at {address}; Ctrl+C ends it.', flush=True)
-    if wait:
-        page.block_thread()
     return address
 
 
@@ -242,7 +204,9 @@ def main() -> None:
     record = camera_records(args.camera_pattern)
     with inferencer.gallery as gallery:
         cameras = {record(path).cam_id for path in gallery.stamps()} - {-1}
-        launch(build_page(inferencer, sorted(cameras)), args.host, args.port)
+        page = build_page(inferencer, sorted(cameras))
+        launch(page, args.host, args.port)
+        page.block_thread()
 
 
 if __name__ == '__main__':

@@ -2,13 +2,9 @@
 
 The file takes any number of images as a tracker feeds them, and is compared with torch before it
 is written.
-
-Example:
-    python tools/deployment/export_onnx.py configs/supervised/vit-t8_synthetic.py \
-        work_dirs/vit-t8_synthetic/epoch_30.pth --for boxmot --out model.onnx
 """
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +20,8 @@ from passreid.utils.config import add_config_options, apply_config_options
 MAX_CHECKED = 64
 
 
-def parse_args() -> Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Export, and say what was written."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     option = parser.add_argument
     option('config', help='config file, for example configs/supervised/NAME.py')
@@ -54,12 +50,6 @@ def parse_args() -> Namespace:
     args = parser.parse_args()
     if args.box_size and args.tracker != 'ultralytics':
         parser.error('--box-size is for --for ultralytics alone: other programs add no margin')
-    return args
-
-
-def main() -> None:
-    """Export, and say what was written."""
-    args = parse_args()
     cfg = load_config(args.config)
     apply_config_options(cfg, args)
     tracker = TRACKERS[args.tracker]

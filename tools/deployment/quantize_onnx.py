@@ -1,12 +1,9 @@
 """Turn the weights of an exported ONNX file into 8-bit integers.
 
 What that costs in accuracy, tools/deployment/test_onnx.py tells.
-
-Example:
-    python tools/deployment/quantize_onnx.py model.onnx --out model.int8.onnx
 """
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 from folder_images import folder_images
@@ -16,23 +13,18 @@ from passreid.deployment import ExportedModel, quantize_onnx
 MOST = 256
 
 
-def parse_args() -> Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Quantise, and say what was written."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     option = parser.add_argument
     option('model', help='file of tools/deployment/export_onnx.py')
     option('--out', required=True, metavar='FILE', help='the file to write')
-    text = 'weights of 7 bits, for processors without VNNI instructions (before about 2019)'
     text = f'measure the ranges of activations once, on images of this folder (the first {MOST})'
     option('--calibrate', metavar='FOLDER', help=text)
+    text = 'weights of 7 bits, for processors without VNNI instructions (before about 2019)'
     option('--reduce-range', action='store_true', help=text)
     option('--per-tensor', action='store_true', help='one scale for each weight, not each column')
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Quantise, and say what was written."""
-    args = parse_args()
+    args = parser.parse_args()
     images = args.calibrate and folder_images(ExportedModel(args.model).info, args.calibrate, MOST)
     cosine = quantize_onnx(
         args.model,

@@ -1,12 +1,9 @@
 """Test an exported file: mAP, CMC and mINP on the test set of a config.
 
 Data and metric are those of tools/test.py, so that the figures can be compared.
-
-Example:
-    python tools/deployment/test_onnx.py configs/supervised/vit-t8_synthetic.py model.int8.onnx
 """
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 
 from passreid.apis import build_runner, load_config, prepare_test
 from passreid.deployment import ExportedTestModel
@@ -15,8 +12,8 @@ from passreid.utils import close_process_group
 from passreid.utils.config import add_run_options, apply_run_options
 
 
-def parse_args() -> Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Test, and end the process in order."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     option = parser.add_argument
     option('config', help='config file, for example configs/supervised/NAME.py')
@@ -26,12 +23,7 @@ def parse_args() -> Namespace:
     option('--threads', type=int, default=0, help='of the runtime (default: it chooses)')
     option('--runtime', choices=RUNTIMES, default='onnxruntime', help='default: onnxruntime')
     add_run_options(parser)
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Test, and end the process in order."""
-    args = parse_args()
+    args = parser.parse_args()
     cfg = load_config(args.config)
     apply_run_options(cfg, args)
     cfg.model = dict(

@@ -33,12 +33,11 @@ def make_parser(description: str, dst_help: str, config: bool = False) -> argpar
     return parser
 
 
-def run(args: argparse.Namespace, convert: Convert) -> None:
+def run(parser: argparse.ArgumentParser, convert: Convert) -> None:
     """Read SRC, convert it to weights of a kind, try them in the model of a config, write DST."""
+    args = parser.parse_args()
     if args.src.resolve() == args.dst.resolve():
         raise ValueError(f'DST must be another file than SRC, {args.src}')
-    if not args.dst.parent.is_dir():
-        raise FileNotFoundError(f'There is no folder {args.dst.parent} to write {args.dst.name} in')
     source = read_checkpoint(args.src)
     content, kind = convert(source, args)
     if getattr(args, 'config', None):

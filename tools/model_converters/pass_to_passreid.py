@@ -2,9 +2,6 @@
 
 All their files are known: of pre-training (the container or the bare backbone), of fine-tuning, of
 USL and UDA. Converting is not necessary, since they load as they are wherever one of ours does.
-
-Example:
-    python tools/model_converters/pass_to_passreid.py pass_vit_small_full.pth backbone.pth
 """
 
 from argparse import Namespace
@@ -25,17 +22,12 @@ def convert(content: Content, args: Namespace) -> tuple[Content, str]:
     return {'state_dict': from_pass_checkpoint(content, kind)}, kind
 
 
-def parse_args() -> Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Convert."""
     parser = make_parser(__doc__, 'state_dict and meta', config=True)
     text = 'which of their programs wrote SRC (default: told by its content)'
     parser.add_argument('--kind', choices=('pretrain', 'supervised', 'usl'), help=text)
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Convert."""
-    run(parse_args(), convert)
+    run(parser, convert)
 
 
 if __name__ == '__main__':

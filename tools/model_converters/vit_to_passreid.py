@@ -2,10 +2,6 @@
 
 Converting is not necessary, since init_cfg and load_from take such files as they are. Positions,
 patches and LayerScale stay as they were trained: PartViT fits them to its size when it loads them.
-
-Example:
-    python tools/model_converters/vit_to_passreid.py dinov2_vits14_pretrain.pth backbone.pth \
-        --config configs/supervised/vit-s16_market1501-256x128.py
 """
 
 from argparse import Namespace
@@ -16,8 +12,7 @@ from passreid.models.converters import from_vit_checkpoint
 from passreid.models.converters.names import is_part_vit_key
 from passreid.models.converters.positions import stated_grid
 from passreid.models.converters.vit_checkpoint import vit_weights
-
-MAX_NAMES = 5
+from passreid.utils.messages import name_some
 
 
 def convert(content: Content, args: Namespace) -> tuple[Content, str]:
@@ -26,24 +21,18 @@ def convert(content: Content, args: Namespace) -> tuple[Content, str]:
     weights = from_vit_checkpoint(content, args.prefix, grid)
     vit = vit_weights(content, args.prefix)
     if others := [name for name in vit if not is_part_vit_key(name)]:
-        more = f', and {len(others) - MAX_NAMES} more' if len(others) > MAX_NAMES else ''
-        print(f'Left out {len(others)} beside the ViT: {", ".join(others[:MAX_NAMES])}{more}')
+        print(f'Left out {len(others)} beside the ViT: {name_some(others)}')
     return {'state_dict': weights}, 'backbone'
 
 
-def parse_args() -> Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Convert."""
     parser = make_parser(__doc__, 'state_dict with backbone.*, and meta', config=True)
     text = 'beginning of the names of the ViT (default: found by its cls_token)'
     parser.add_argument('--prefix', help=text)
     text = 'grid of the positions, if SRC does not tell it and several are plausible'
     parser.add_argument('--grid', nargs=2, type=int, metavar=('H', 'W'), help=text)
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Convert."""
-    run(parse_args(), convert)
+    run(parser, convert)
 
 
 if __name__ == '__main__':

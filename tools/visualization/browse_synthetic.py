@@ -1,10 +1,6 @@
-"""Draw rendered pedestrians as a contact sheet: people below one another, their pictures beside.
+"""Draw rendered pedestrians as a contact sheet: people below one another, their pictures beside."""
 
-Example:
-    python tools/visualization/browse_synthetic.py --domain b --out pedestrians.png
-"""
-
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import cv2
@@ -13,13 +9,12 @@ import numpy as np
 from passreid.rendering import DOMAINS, Picture, render
 
 
-def parse_args() -> Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Write the contact sheet."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument('--out', type=Path, default=Path('synthetic.png'), help='picture to write')
-    parser.add_argument(
-        '--domain', choices=(*DOMAINS, 'both'), default='both', help='whom to draw; both: halves'
-    )
+    text = 'whom to draw; both: halves'
+    parser.add_argument('--domain', choices=(*DOMAINS, 'both'), default='both', help=text)
     parser.add_argument('--seed', type=int, default=0, help='seed of the data set')
     parser.add_argument('--split', default='train', help='train, test or unlabelled')
     parser.add_argument('--first', type=int, default=0, help='first person')
@@ -27,23 +22,18 @@ def parse_args() -> Namespace:
     parser.add_argument('--pictures', type=int, default=8, help='number of pictures of each')
     parser.add_argument('--cameras', type=int, default=4, help='cameras of the network')
     parser.add_argument('--zoom', type=float, default=1.5, help='enlargement')
-    return parser.parse_args()
-
-
-def draw(domain: str, person: int, index: int, args: Namespace) -> np.ndarray:
-    """Render a picture (128, 64, 3) uint8 BGR; the cameras take turns."""
-    network = 'pool' if args.split == 'unlabelled' else 'labelled'
-    who = dict(seed=args.seed, domain=domain, split=args.split, person=person, index=index)
-    where = dict(network=network, camera=index % args.cameras, num_cameras=args.cameras)
-    return render(Picture(**who, **where, size=(128, 64)))[0]
-
-
-def main() -> None:
-    """Write the contact sheet."""
-    args = parse_args()
+    args = parser.parse_args()
     domains = DOMAINS if args.domain == 'both' else (args.domain,)
     people, pictures = range(args.first, args.first + args.people), range(args.pictures)
-    rows = [[draw(d, person, n, args) for d in domains for n in pictures] for person in people]
+    network = 'pool' if args.split == 'unlabelled' else 'labelled'
+    common = dict(seed=args.seed, split=args.split, network=network, num_cameras=args.cameras)
+
+    def draw(domain: str, person: int, index: int) -> np.ndarray:
+        # The cameras take turns.
+        who = dict(domain=domain, person=person, index=index, camera=index % args.cameras)
+        return render(Picture(**who, **common, size=(128, 64)))[0]
+
+    rows = [[draw(d, person, n) for d in domains for n in pictures] for person in people]
     sheet = cv2.vconcat([cv2.hconcat(row) for row in rows])
     sheet = cv2.resize(sheet, None, fx=args.zoom, fy=args.zoom, interpolation=cv2.INTER_CUBIC)
     args.out.parent.mkdir(parents=True, exist_ok=True)

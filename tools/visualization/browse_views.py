@@ -1,12 +1,9 @@
 """Draw the views that pre-training sees, and where they were cut, as a contact sheet.
 
 The sheet shows what the model gets, with the normalisation undone.
-
-Example:
-    python tools/visualization/browse_views.py configs/pass/pass_vit-s16_lup.py --out views.png
 """
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,18 +36,6 @@ class ViewedImage(NamedTuple):
     image: np.ndarray
     views: dict[str, np.ndarray]
     boxes: dict[str, np.ndarray]  # Top, left, height and width.
-
-
-def parse_args() -> Namespace:
-    """Read the command line."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config file of a pre-training run')
-    parser.add_argument('--out', type=Path, default=Path('views.png'), help='picture to write')
-    parser.add_argument('-n', '--number', type=int, default=4, help='number of images')
-    parser.add_argument('--seed', type=int, default=0, help='chooses images and views')
-    parser.add_argument('--dpi', type=int, default=100, help='resolution of the picture')
-    add_config_options(parser)
-    return parser.parse_args()
 
 
 def make_views(cfg: Config, seed: int, number: int) -> tuple[list[ViewedImage], int]:
@@ -156,7 +141,14 @@ def outline(cell: Axes, boxes: np.ndarray, colors: list[str] | tuple[str, ...], 
 
 def main() -> None:
     """Write the contact sheet."""
-    args = parse_args()
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file of a pre-training run')
+    parser.add_argument('--out', type=Path, default=Path('views.png'), help='picture to write')
+    parser.add_argument('-n', '--number', type=int, default=4, help='number of images')
+    parser.add_argument('--seed', type=int, default=0, help='chooses images and views')
+    parser.add_argument('--dpi', type=int, default=100, help='resolution of the picture')
+    add_config_options(parser)
+    args = parser.parse_args()
     cfg = load_config(args.config)
     apply_config_options(cfg, args)
     register_all_modules()

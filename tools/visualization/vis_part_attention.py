@@ -2,13 +2,10 @@
 
 Drawn is the attention of the last layer, averaged over its heads. CHECKPOINT may come from
 pre-training, of which the teacher is shown, or from fine-tuning, or be a bare backbone.
-
-Example:
-    python tools/visualization/vis_part_attention.py CONFIG CHECKPOINT a.jpg b.jpg --out parts.png
 """
 
 import os.path as osp
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,32 +15,13 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 
 from passreid.apis import load_config, load_weights
-from passreid.datasets.storage.image_files import list_images
+from passreid.apis.inference_pipeline import list_inputs
+from passreid.datasets.transforms import LoadPersonImage
 from passreid.models import PartViT
 from passreid.registry import DATASETS, MODELS
 from passreid.utils import register_all_modules
 from passreid.utils.config import add_config_options, apply_config_options
 from passreid.visualization import draw_part_attention, write_png
-
-
-def parse_args() -> Namespace:
-    """Read the command line."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    option = parser.add_argument
-    option('config', help='config file of the model')
-    option('checkpoint', help='its weights')
-    option('images', nargs='*', help='image files, or a folder of them')
-    text = "instead of IMAGES: people of this split of the config's test set"
-    option('--split', choices=('query', 'gallery', 'train'), help=text)
-    option('-n', '--num', type=int, default=8, help='images of a folder or split')
-    option('--seed', type=int, default=0, help='chooses them')
-    option('--out', type=Path, default=Path('part_attention.png'), help='picture')
-    option('--dpi', type=int, default=130, help='resolution of the picture')
-    add_config_options(parser)
-    args = parser.parse_args()
-    if bool(args.images) == bool(args.split):
-        parser.error('give either IMAGES or --split')
-    return args
 
 
 def load_backbone(cfg: Config, checkpoint: str) -> PartViT:
@@ -62,14 +40,9 @@ def choose_files(names: Sequence[str], number: int, seed: int) -> list[str]:
     """Take the image files that are named, and so many of each folder."""
     chosen = []
     for name in names:
-        if osp.isdir(name):
-            found = list_images(name)
-            order = np.random.default_rng(seed).permutation(len(found))
-            chosen += [osp.join(name, found[index]) for index in sorted(order[:number])]
-        else:
-            chosen.append(name)
-    if not chosen:
-        raise FileNotFoundError(f'there are no images in {", ".join(names)}')
+        found = list_inputs(name)
+        order = np.random.default_rng(seed).permutation(len(found))
+        chosen += [found[index] for index in sorted(order[:number])]
     return chosen
 
 
@@ -85,25 +58,23 @@ def choose_people(cfg: Config, split: str, number: int, seed: int) -> list[str]:
 
 
 @torch.no_grad()
-def attend(
-    backbone: PartViT, preprocessor: torch.nn.Module, paths: Sequence[str]
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return images (H, W, 3) uint8 RGB and where each token looks, (N, 1 + L, h, w)."""
-    scale = dict(scale=backbone.img_size[::-1], interpolation='bilinear', backend='pillow')
-    read = Compose([dict(type='LoadPersonImage')])
-    resize = Compose([dict(type='Resize', **scale), dict(type='PackInputs')])
-    images, attention = [], []
-    for path in paths:
-        result = read(dict(img_path=path))
-        images.append(result['img'][..., ::-1].copy())
-        batch = preprocessor(dict(inputs=resize(result)['inputs'][None]), training=False)
-        attention.append(backbone.part_attention(batch['inputs']).numpy())
-    return images, np.concatenate(attention)
-
-
 def main() -> None:
     """Write the picture."""
-    args = parse_args()
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    option = parser.add_argument
+    option('config', help='config file of the model')
+    option('checkpoint', help='its weights')
+    option('images', nargs='*', help='image files, or a folder of them')
+    text = "instead of IMAGES: people of this split of the config's test set"
+    option('--split', choices=('query', 'gallery', 'train'), help=text)
+    option('-n', '--num', type=int, default=8, help='images of a folder or split')
+    option('--seed', type=int, default=0, help='chooses them')
+    option('--out', type=Path, default=Path('part_attention.png'), help='picture')
+    option('--dpi', type=int, default=130, help='resolution of the picture')
+    add_config_options(parser)
+    args = parser.parse_args()
+    if bool(args.images) == bool(args.split):
+        parser.error('give either IMAGES or --split')
     cfg = load_config(args.config)
     apply_config_options(cfg, args)
     register_all_modules()
@@ -112,7 +83,15 @@ def main() -> None:
         paths = choose_people(cfg, args.split, args.num, args.seed)
     else:
         paths = choose_files(args.images, args.num, args.seed)
-    images, attention = attend(backbone, MODELS.build(cfg.model.data_preprocessor), paths)
+    load = LoadPersonImage()
+    scale = dict(scale=backbone.img_size[::-1], interpolation='bilinear', backend='pillow')
+    resize = Compose([dict(type='Resize', **scale), dict(type='PackInputs')])
+    results = [load(dict(img_path=path)) for path in paths]
+    images = [result['img'][..., ::-1].copy() for result in results]
+    inputs = torch.stack([resize(result)['inputs'] for result in results])
+    preprocessor = MODELS.build(cfg.model.data_preprocessor)
+    batch = preprocessor(dict(inputs=inputs), training=False)
+    attention = backbone.part_attention(batch['inputs']).numpy()
     figure = draw_part_attention(images, attention, [osp.basename(path) for path in paths])
     write_png(figure, args.out, args.dpi)
     print(f'Wrote the attention over {len(images)} images to {args.out}')

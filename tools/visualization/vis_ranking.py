@@ -2,39 +2,15 @@
 
 RESULT_DIR is what ``tools/test.py --out`` or ``save_dir`` of ReIDMetric wrote. Items that do not
 count for a query, those of its identity and its camera, are not drawn.
-
-Example:
-    python tools/visualization/vis_ranking.py results/market1501 --which worst --out worst.png
 """
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path, PurePath
 
 import numpy as np
 
 from passreid.evaluation import SavedResult, load_result
 from passreid.visualization import RankedItem, RankedQuery, draw_rank_list, write_png
-
-
-def parse_args() -> Namespace:
-    """Read the command line."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    option = parser.add_argument
-    option('result', metavar='RESULT_DIR', help='folder of result.npz')
-    option('--out', type=Path, default=Path('ranking.png'), help='picture to write')
-    text = 'which queries, by average precision (default: both the best and the worst)'
-    option('--which', choices=('best', 'worst', 'random', 'both'), default='both', help=text)
-    option('-n', '--num', type=int, default=8, help='number of queries')
-    option('--query', nargs='+', metavar='NAME', help='draw these instead: ends of paths')
-    option('--topk', type=int, default=10, help='gallery images of each query')
-    option('--rerank', action='store_true', help='draw the re-ranked lists')
-    option('--data-root', type=Path, help='where the images are now')
-    option('--seed', type=int, default=0, help='chooses the random queries')
-    option('--dpi', type=int, default=100, help='resolution of the picture')
-    args = parser.parse_args()
-    if args.num < 1 or args.topk < 1:
-        parser.error('--num and --topk must be at least 1')
-    return args
 
 
 def choose_queries(result: SavedResult, which: str, number: int, seed: int) -> np.ndarray:
@@ -73,27 +49,22 @@ def locate(path: str, data_root: Path | None) -> str:
     return path
 
 
-def rows_of(
-    result: SavedResult, queries: np.ndarray, topk: int, data_root: Path | None
-) -> list[RankedQuery]:
-    """Look up the rows of the picture."""
-    rows = []
-    for query in queries:
-        items = []
-        for place, item in enumerate(result.indices[query, :topk]):
-            if item >= 0:
-                path = locate(str(result.gallery_paths[item]), data_root)
-                ids = int(result.gallery_pids[item]), int(result.gallery_cam_ids[item])
-                items.append(RankedItem(path, *ids, float(result.distances[query, place])))
-        path = locate(str(result.query_paths[query]), data_root)
-        ids = int(result.query_pids[query]), int(result.query_cam_ids[query])
-        rows.append(RankedQuery(path, *ids, float(result.average_precision[query]), items))
-    return rows
-
-
 def main() -> None:
     """Write the picture."""
-    args = parse_args()
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    option = parser.add_argument
+    option('result', metavar='RESULT_DIR', help='folder of result.npz')
+    option('--out', type=Path, default=Path('ranking.png'), help='picture to write')
+    text = 'which queries, by average precision (default: both the best and the worst)'
+    option('--which', choices=('best', 'worst', 'random', 'both'), default='both', help=text)
+    option('-n', '--num', type=int, default=8, help='number of queries')
+    option('--query', nargs='+', metavar='NAME', help='draw these instead: ends of paths')
+    option('--topk', type=int, default=10, help='gallery images of each query')
+    option('--rerank', action='store_true', help='draw the re-ranked lists')
+    option('--data-root', type=Path, help='where the images are now')
+    option('--seed', type=int, default=0, help='chooses the random queries')
+    option('--dpi', type=int, default=100, help='resolution of the picture')
+    args = parser.parse_args()
     result = load_result(args.result, args.rerank)
     if args.topk > (saved := result.indices.shape[1]):
         raise ValueError(
@@ -108,7 +79,17 @@ def main() -> None:
         mean = f'{np.nanmean(result.average_precision):.1%}'
         reranked = ', re-ranked' if args.rerank else ''
         title = f'{names[args.which]} of {len(result.query_pids)} queries, mAP {mean}{reranked}'
-    rows = rows_of(result, queries, args.topk, args.data_root)
+    rows = []
+    for query in queries:
+        items = []
+        for place, item in enumerate(result.indices[query, : args.topk]):
+            if item >= 0:
+                path = locate(str(result.gallery_paths[item]), args.data_root)
+                ids = int(result.gallery_pids[item]), int(result.gallery_cam_ids[item])
+                items.append(RankedItem(path, *ids, float(result.distances[query, place])))
+        path = locate(str(result.query_paths[query]), args.data_root)
+        ids = int(result.query_pids[query]), int(result.query_cam_ids[query])
+        rows.append(RankedQuery(path, *ids, float(result.average_precision[query]), items))
     write_png(draw_rank_list(rows, title), args.out, args.dpi)
     images = {image.img_path for row in rows for image in (row, *row.items)}
     if missing := sum(not Path(path).is_file() for path in images):

@@ -58,29 +58,14 @@ def read_batch(data_samples: Sequence[dict[str, Any] | BaseDataElement]) -> Pers
         ValueError: When a field is missing or a feature is NaN or infinite.
     """
     samples = [s.to_dict() if isinstance(s, BaseDataElement) else s for s in data_samples]
+    features = stack_features(samples).numpy()
     for sample in samples:
-        if 'feature' not in sample:
-            raise ValueError(
-                'the model put no "feature" into its predictions: a model for re-identification '
-                'does (ImageClassifier with ReIDHead), as does PASS; predictions have '
-                f'{", ".join(map(str, sorted(sample)))}'
-            )
         if missing := [field for field in _FIELDS if sample.get(field) is None]:
             raise ValueError(
                 f'samples lack {", ".join(missing)}: data sets of passreid have them, and the '
                 "pipeline must end in dict(type='PackInputs', meta_keys=('img_path', 'cam_id', "
                 "'is_query', 'sample_idx'))"
             )
-    img_paths = [str(sample['img_path']) for sample in samples]
-    vectors = [torch.as_tensor(sample['feature']) for sample in samples]
-    features = torch.stack(vectors).detach().float().cpu().numpy()
-    finite = np.isfinite(features).all(axis=1)
-    if not finite.all():
-        raise ValueError(
-            f'the feature of {img_paths[finite.argmin()]} is not finite, nor are those of '
-            f'{(~finite).sum() - 1} other images of its batch: has training diverged, or does half '
-            'precision overflow?'
-        )
     pids = [torch.as_tensor(sample['gt_label']).reshape(()) for sample in samples]
     return PersonFeatures(
         features,
@@ -88,8 +73,32 @@ def read_batch(data_samples: Sequence[dict[str, Any] | BaseDataElement]) -> Pers
         np.array([sample['cam_id'] for sample in samples], dtype=np.int64),
         np.array([sample['is_query'] for sample in samples], dtype=bool),
         np.array([sample['sample_idx'] for sample in samples], dtype=np.int64),
-        img_paths,
+        [str(sample['img_path']) for sample in samples],
     )
+
+
+def stack_features(samples: Sequence[dict[str, Any]]) -> torch.Tensor:
+    """Stack the features of predictions: ``(N, D)`` float32, on the CPU in one transfer.
+
+    Raises:
+        ValueError: When a feature is missing, NaN or infinite.
+    """
+    for sample in samples:
+        if 'feature' not in sample:
+            raise ValueError(
+                'the model put no "feature" into its predictions: a model for re-identification '
+                'does (ImageClassifier with ReIDHead, ClusterContrast), as does PASS; predictions '
+                f'have {", ".join(map(str, sorted(sample)))}'
+            )
+    vectors = [torch.as_tensor(sample['feature']) for sample in samples]
+    features = torch.stack(vectors).detach().float().cpu()
+    if bad := (~features.isfinite().all(1)).nonzero().flatten().tolist():
+        raise ValueError(
+            f'the feature of {samples[bad[0]].get("img_path") or "an image"} is not finite, nor '
+            f'are those of {len(bad) - 1} other images of its batch: has training diverged, or '
+            'does half precision overflow?'
+        )
+    return features
 
 
 def concatenate(parts: Sequence[PersonFeatures]) -> PersonFeatures:

@@ -1,6 +1,5 @@
 import io
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,16 +12,6 @@ def photo():
     """A smooth picture of 64x32 pixels, so that JPEG changes it little."""
     noise = np.random.default_rng(0).integers(0, 255, (8, 4, 3), dtype=np.uint8)
     return Image.fromarray(noise).resize((32, 64), Image.Resampling.BICUBIC)
-
-
-def test_fields(photo, tmp_path):
-    path = str(tmp_path / 'crop.jpg')
-    photo.save(path)
-    results = LoadPersonImage()({'img_path': path, 'gt_label': 3})
-    assert results['img'].dtype == np.uint8
-    assert results['img_shape'] == results['ori_shape'] == (64, 32)
-    np.testing.assert_array_equal(results['img'], cv2.imread(path))
-    assert results['gt_label'] == 3
 
 
 # What lies behind the end marker is read by Pillow, what does not by OpenCV.

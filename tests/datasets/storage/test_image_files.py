@@ -1,14 +1,9 @@
 import os
-import pickle
 import shutil
-
-import pytest
 
 from passreid.datasets import FolderReID
 from passreid.datasets.storage.image_files import (
-    find_duplicates,
     list_images,
-    read_keys,
     read_labelled_list,
     read_path_list,
     scan_folder,
@@ -44,14 +39,6 @@ def test_other_pictures_are_counted_and_logged(tmp_path, log):
     assert f'2 pictures in {tmp_path} are left out' in log() and 'b.GIF, c.heic' in log()
 
 
-@pytest.mark.parametrize('protocol', [0, 2, 5])
-def test_keys(tmp_path, protocol):
-    path, keys = tmp_path / 'keys.pkl', ['01_02_0003_00000004', 'rrrrrrrr']
-    for content in (keys, {'keys': keys, 'pids': [7, 8]}):
-        path.write_bytes(pickle.dumps(content, protocol=protocol))
-        assert read_keys(str(path)) == keys
-
-
 def test_lists(tmp_path):
     path = tmp_path / 'list.txt'
     path.write_text('a/1.jpg\n#2.png\nb c/ü.JPG\na..b/..c.jpg')
@@ -60,15 +47,6 @@ def test_lists(tmp_path):
     first, second = read_labelled_list(str(path))
     assert first == (f'line 2 of {path}', 'Łódź/a b.jpg', -1)
     assert (os.fsencode(second[1]), second[2]) == (b'\xff.jpg', 17)
-
-
-def test_equal_content_of_several_persons(tmp_path):
-    contents = [b'aa', b'ab', b'aa', b'ccc', b'aa', b'ab', b'ddd', b'ccc', b'', b'']
-    for number, content in enumerate(contents):
-        (tmp_path / f'{number}.jpg').write_bytes(content)
-    # What cannot be read, or is empty, is no duplicate.
-    paths = [str(tmp_path / f'{number}.jpg') for number in range(11)]
-    assert find_duplicates(paths, [1, 2, 1, 3, 4, 2, 5, 6, 7, 8, 9]) == [[0, 2, 4], [3, 7]]
 
 
 def test_duplicates_are_counted_and_named_and_stay(tmp_path, write_images, log):

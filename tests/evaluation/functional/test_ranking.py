@@ -183,15 +183,6 @@ def test_reported_distances_are_not_negative(metric):
     assert result.distances.max() < 1e-3
 
 
-def test_by_hand():
-    # Ranks: the item of the same camera goes, so the hits are the 1st and 3rd of four.
-    distances = [[0.1, 0.0, 0.2, 0.3, 0.4]]
-    scores = evaluate_rank(distances, [5], [5, 5, 6, 5, 7], [0], [1, 0, 1, 2, 1], max_rank=3)
-    assert scores.mAP == pytest.approx((1 + 2 / 3) / 2)
-    assert scores.mINP == pytest.approx(2 / 3)
-    assert scores.cmc.tolist() == [1, 1, 1]
-
-
 @pytest.mark.parametrize('pid', [-1, 0])
 def test_no_identity_is_special_and_fields_have_names_and_places(pid):
     scores = evaluate_rank([[0.2, 0.1]], [pid], [pid, 3], [0], [1, 1], max_rank=2)

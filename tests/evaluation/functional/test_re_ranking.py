@@ -7,7 +7,6 @@ from torch.nn import functional as F
 from passreid.evaluation.functional import (
     average_query_expansion,
     re_ranking,
-    re_ranking_chunks,
 )
 
 
@@ -48,16 +47,6 @@ def test_copies_in_float32_are_as_near_as_copies_are():
     copies = np.arange(30), np.arange(30)
     np.testing.assert_allclose(distances[copies], 0, atol=1e-6)
     np.testing.assert_allclose(distances[:, 30:][copies], 0, atol=1e-6)
-
-
-def test_chunks_are_parts_of_the_whole():
-    features, _ = people(1, 90, 9)
-    sides = features[:31], features[31:]
-    expected = re_ranking(*sides, k1=8)
-    for size in (1, 10, 31, 40):
-        chunks = [chunk.clone() for chunk in re_ranking_chunks(*sides, k1=8, chunk_size=size)]
-        assert [len(chunk) for chunk in chunks[:-1]] == [size] * (len(chunks) - 1)
-        np.testing.assert_array_equal(torch.cat(chunks), expected)
 
 
 def test_number_of_threads_changes_nothing():

@@ -52,15 +52,11 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize('split', ['padded', 'uneven'])
-def test_figures_of_two_processes(folder, split):
+def test_figures_and_saved_arrays_of_two_processes(folder, split):
     whole = json.loads((folder / 'one.json').read_text())
     assert 0 < whole['reid/mAP'] < 100
     for rank in (0, 1):
         assert json.loads((folder / f'{split}_{rank}.json').read_text()) == whole
-
-
-@pytest.mark.parametrize('split', ['padded', 'uneven'])
-def test_saved_arrays_of_two_processes(folder, split):
     with (
         np.load(folder / split / 'saved' / 'result.npz') as found,
         np.load(folder / 'one' / 'saved' / 'result.npz') as whole,

@@ -1,11 +1,9 @@
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from mmengine.logging import MMLogger
 from toy_models import people, validation_config
 
 from passreid.apis import build_runner
@@ -13,7 +11,6 @@ from passreid.evaluation import ReIDMetric, load_result
 from passreid.evaluation.functional import evaluate_rank
 from passreid.registry import METRICS
 
-ROOT = Path(__file__).parents[3]
 # A query of id 7 under camera 0, and the gallery by distance from it.
 SMALL = [
     (0.0, 7, 0, True),
@@ -45,12 +42,6 @@ def evaluate(samples, batch_size=4, **options):
     for start in range(0, len(samples), batch_size):
         metric.process(None, samples[start : start + batch_size])
     return metric.evaluate(len(samples))
-
-
-def info_lines(monkeypatch):
-    lines = []
-    monkeypatch.setattr(MMLogger.get_current_instance(), 'info', lines.append)
-    return lines
 
 
 def test_figures_of_a_small_gallery():
@@ -115,6 +106,27 @@ def test_samples_that_a_sampler_repeats_count_once_in_any_order():
         assert metric.evaluate(6) == expected
 
 
+def test_joined_data_sets_number_their_samples_each_by_itself():
+    samples = samples_of(SMALL)
+    joined = [sample | dict(sample_idx=index // 2) for index, sample in enumerate(samples)]
+    assert evaluate(joined) == evaluate(samples)
+
+
+@pytest.mark.parametrize(
+    ('change', 'named'),
+    [
+        (dict(feature=None), 'feature.*img_path'),
+        (dict(cam_id=None), 'cam_id'),
+        (dict(feature=torch.tensor([math.nan, 1.0])), r'4\.jpg'),
+    ],
+)
+def test_samples_that_cannot_be_ranked(change, named):
+    samples = samples_of(SMALL)
+    samples[4] = {k: v for k, v in (samples[4] | change).items() if v is not None}
+    with pytest.raises(ValueError, match=named):
+        evaluate(samples)
+
+
 @pytest.mark.parametrize('size', [5, 7])
 def test_samples_that_were_not_evaluated_are_missed(size):
     metric = ReIDMetric()
@@ -165,12 +177,11 @@ def test_true_positives_at_a_rate_of_false_positives():
     assert {name: figures[f'reid/TPR@{name}'] for name in expected} == expected
 
 
-def test_table_of_camera_pairs(monkeypatch, tmp_path):
-    lines = info_lines(monkeypatch)
+def test_table_of_camera_pairs(log, tmp_path):
     plain = evaluate(samples_of(SMALL))
     figures = evaluate(samples_of(SMALL), per_camera=True, save_dir=str(tmp_path))
     assert figures == plain
-    (table,) = [line for line in lines if line.startswith('mAP by camera')]
+    table = log().partition('mAP by camera')[2]
     # Camera 0 has none of the query's matches left, camera 1 has 8 before 7, camera 2 only 7.
     assert table.splitlines()[1:3] == [
         '             0      1      2',
@@ -181,11 +192,10 @@ def test_table_of_camera_pairs(monkeypatch, tmp_path):
         np.testing.assert_array_equal(data['camera_mAP'], [[np.nan, 0.5, 1]])
 
 
-def test_saved_result(tmp_path, monkeypatch):
-    lines = info_lines(monkeypatch)
+def test_saved_result(tmp_path, log):
     samples = samples_of([*SMALL, (0.3, 99, 0, True)])
     figures = evaluate(samples, save_dir=str(tmp_path), save_topk=5)
-    assert any('Queries: 2, of which 1' in line for line in lines)
+    assert 'Queries: 2, of which 1' in log()
     result = load_result(tmp_path)
     assert result.query_paths.tolist() == ['0.jpg', '6.jpg']
     found = result.gallery_paths[result.indices[0, :4]].tolist()
@@ -201,6 +211,18 @@ def test_saved_result(tmp_path, monkeypatch):
         expected = torch.stack([sample['feature'] for sample in samples])
         np.testing.assert_array_equal(data['features'], expected)
         assert data['first_hit_rank'].tolist() == [2, 0]
+    with pytest.raises(ValueError, match='no re-ranked lists'):
+        load_result(tmp_path, rerank=True)
+    evaluate(samples, save_dir=str(tmp_path), save_topk=5, rerank=dict(lambda_value=1.0))
+    np.testing.assert_array_equal(load_result(tmp_path, rerank=True).indices, result.indices)
+
+
+@pytest.mark.parametrize('content', [None, b'', b'PK\3\4', b'text'])
+def test_missing_and_damaged_results_are_named(tmp_path, content):
+    if content is not None:
+        (tmp_path / 'result.npz').write_bytes(content)
+    with pytest.raises((FileNotFoundError, ValueError), match=r'result\.npz'):
+        load_result(tmp_path)
 
 
 def test_metric_of_a_run(tmp_path):

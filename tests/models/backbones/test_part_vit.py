@@ -3,7 +3,6 @@ from functools import partial
 import pytest
 import torch
 from plain_vits import ARCH, part_vit, without
-from torch._dynamo.testing import CompileCounter
 from torch.nn import functional as F
 
 from passreid.models import PartViT
@@ -113,14 +112,6 @@ class TestImageSize:
         model.train()
         model(torch.randn(2, 3, 32, 16), torch.tensor([0, 2]) if num_parts else None)
         assert not warnings()
-
-    def test_costs_a_compiled_graph_nothing(self):
-        model = tiny()
-        frames = CompileCounter()
-        model.compile(backend=frames, fullgraph=True)
-        for size in (2, 2):
-            model(torch.randn(size, 3, 64, 32))
-        assert frames.frame_count == 1
 
 
 def test_parts_start_from_cls_each_its_own():

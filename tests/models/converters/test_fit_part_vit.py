@@ -5,7 +5,6 @@ from plain_vits import ARCH, images, jittered, part_vit, timm_vit
 
 from passreid.models import PartViT
 from passreid.models.converters import fit_part_vit
-from passreid.models.layers import resize_table
 
 
 def assert_same_cls(model, weights, expected):
@@ -69,24 +68,6 @@ def test_layer_scale_is_merged_loaded_or_one(scale, own_scale):
     notes = fit_part_vit(dict(foreign.state_dict()), model)
     assert notes.merged == (names if scale and not own_scale else [])
     assert list(notes.initialised) == (names if own_scale and not scale else [])
-
-
-def test_other_patches_and_grids_are_resized_and_noted():
-    """DINOv2: patches of 14, here 4x4 of them, for a model with 4x2 of 16."""
-    foreign = timm_vit(size=56, patch=14, num_classes=0, init_values=1e-5)
-    model = part_vit(num_parts=3, img_size=(64, 32))
-    notes = fit_part_vit(dict(foreign.state_dict()), model)
-    assert notes.resized == {
-        'patch_embed.projection.weight': ((32, 3, 14, 14), (32, 3, 16, 16)),
-        'pos_embed': ((1, 16, 32), (1, 8, 32)),
-    }
-    assert set(notes.initialised) == {
-        f'part_{kind}.{part}' for kind in ('tokens', 'positions') for part in range(3)
-    }
-    assert notes.remarks[0].startswith('Positions: 4x4') and 'num_parts=0' in notes.remarks[1]
-    model.load_state_dict(foreign.state_dict())
-    expected = resize_table(foreign.pos_embed[:, 1:], (4, 4), (4, 2))
-    torch.testing.assert_close(model.pos_embed, expected)
 
 
 def test_a_plain_model_leaves_parts_alone():

@@ -34,17 +34,6 @@ def test_the_same_names_whatever_is_around(content):
     assert found == WEIGHTS
 
 
-def test_student_and_teacher():
-    teacher = {name: value + 1 for name, value in WEIGHTS.items()}
-    expected = WEIGHTS | below('teacher.', teacher)
-    center = {'center_cls': ONE}
-    content = {'student': below('module.', WEIGHTS), 'teacher': teacher, 'dino_loss': center}
-    assert flatten(content) == expected | {'dino_loss.center_cls': ONE}
-    assert flatten({'model': content}) == expected | {'dino_loss.center_cls': ONE}
-    assert flatten(below('student.', WEIGHTS) | below('teacher.', teacher)) == expected
-    assert flatten({'state_dict': expected, 'meta': {}}) == expected
-
-
 def test_bare_student_and_teacher_are_backbones():
     weights = {'cls_token': ONE, 'blocks.0.norm1.weight': ONE}
     names = {*below('teacher.backbone.', weights), *below('backbone.', weights)}
@@ -66,11 +55,3 @@ def test_a_model_without_vit():
 def test_several_vits_keep_their_names():
     names = {f'{owner}.cls_token': ONE for owner in ('first', 'second')}
     assert flatten(names) == names
-
-
-def test_a_prefix():
-    content = {'state_dict': below('module.query.', WEIGHTS) | below('key.', WEIGHTS)}
-    for prefix in ('query', 'query.', 'module.query'):
-        assert flatten(content, prefix) == WEIGHTS
-    with pytest.raises(ValueError, match=r"'other.'.*\['key', 'module'\]"):
-        flatten(content, 'other')

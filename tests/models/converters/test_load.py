@@ -10,6 +10,7 @@ from plain_vits import ARCH, below, dino_container, part_vit, timm_vit
 
 from passreid.models import PASS, ClusterContrast, PartViT, ReIDHead
 from passreid.models.converters import fill_model, load_weights, pass_kind, to_pass_checkpoint
+from passreid.models.layers import resize_table
 
 PARTS = {f'part_{kind}.{part}' for kind in ('tokens', 'positions') for part in range(3)}
 PLAIN = timm_vit(num_classes=5).state_dict()
@@ -117,6 +118,8 @@ def test_dinov2_in_a_classifier():
         'backbone.patch_embed.projection.weight': ((32, 3, 14, 14), (32, 3, 16, 16)),
         'backbone.pos_embed': ((1, 64, 32), (1, 8, 32)),
     }
+    expected = resize_table(weights['pos_embed'][:, 1:], (8, 8), (4, 2))
+    torch.testing.assert_close(model.backbone.pos_embed.data, expected)
     assert len(report.merged) == 4
     assert report.unused == ('backbone.mask_token',)
     parts = {f'backbone.{name}' for name in PARTS}
@@ -178,6 +181,8 @@ def test_a_prefix_chooses():
     assert report.unused == ('head.weight', 'head.bias')
     with pytest.raises(ValueError, match=r"'base_encoder\.', 'momentum\.'.*prefix"):
         fill_model(model, content)
+    with pytest.raises(ValueError, match=r"'other.'.*\['base_encoder', 'momentum'\]"):
+        fill_model(model, content, prefix='other')
 
 
 class TestLoadWeights:

@@ -1,26 +1,6 @@
 import pytest
-from plain_vits import part_vit
 
 from passreid.models.converters import part_vit_key
-from passreid.models.converters.names import authors_vit_key, is_part_vit_key
-
-
-@pytest.mark.parametrize(
-    'options',
-    [
-        dict(num_parts=3),
-        dict(layer_scale_init_value=0.1),
-        dict(pre_norm=True),
-        dict(num_parts=2, stem='ics'),
-    ],
-    ids=str,
-)
-def test_every_weight_of_the_backbone_goes_there_and_back(options):
-    for name in part_vit(**options).state_dict():
-        assert is_part_vit_key(name), name
-        theirs = authors_vit_key(name)
-        assert part_vit_key(theirs) == name
-        assert theirs != name or name in ('cls_token', 'pos_embed'), name
 
 
 @pytest.mark.parametrize(

@@ -73,17 +73,6 @@ def table(rows, patch=16):
     return weights | {'patch_embed.projection.weight': torch.zeros(1, 3, patch, patch)}
 
 
-@pytest.mark.parametrize(
-    ('rows', 'patch', 'in_front'),
-    [(197, 16, 1), (196, 16, 0), (129, 16, 1), (128, 16, 0), (1370, 14, 1), (50, 32, 1)],
-)
-def test_rows_in_front_are_counted(rows, patch, in_front):
-    weights = table(rows, patch)
-    split_positions(weights, own=(5, 5))
-    assert weights['pos_embed'].flatten().tolist() == list(range(in_front, rows))
-    assert weights['cls_position'].shape == (1, 1, 1) and not weights['cls_position'].any()
-
-
 def test_what_decides():
     """49 rows are 7 x 7, or [CLS] and 12 x 4, or what somebody tells."""
     for expected, told, own in (

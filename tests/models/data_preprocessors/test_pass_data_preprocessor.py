@@ -139,12 +139,3 @@ class TestDraws:
         assert len(counts) == 24
         expected = 2 * MANY / 24
         assert ((counts - expected).abs() < 4.5 * expected**0.5).all()
-
-    def test_parameters_are_independent(self):
-        draws = self.draw(global_blur_prob=1, global_solarize_prob=0.5, jitter_prob=0.5)
-        jittered = draws.hue_position != NOT_JITTERED
-        factors = draws.factors.gather(1, draws.blends.argsort(1))
-        flags = (draws.flip, jittered, draws.gray, draws.sigma, draws.solarize, draws.hue)
-        columns = torch.stack([*(one.float() for one in flags), *factors.T])
-        correlation = torch.corrcoef(columns) - torch.eye(9)
-        assert correlation.abs().max() < 4.5 / (2 * MANY) ** 0.5

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from passreid.models import PASSHead, PASSNeck
 from passreid.models.converters import from_pass_checkpoint
 
-BATCH, TOKENS = 4, 4
+TOKENS = 4
 
 
 @pytest.fixture(scope='module')

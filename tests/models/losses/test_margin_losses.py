@@ -5,13 +5,6 @@ from torch.nn import functional as F
 
 from passreid.models import ArcFaceLoss, CircleLoss, CosFaceLoss
 
-LOSSES = [ArcFaceLoss, CosFaceLoss, CircleLoss]
-LABELS = torch.tensor([2, 0, 1, 1])
-
-
-def cosines():
-    return torch.rand(4, 3, generator=torch.Generator().manual_seed(0), dtype=torch.double) * 2 - 1
-
 
 def test_the_angle_of_the_right_identity_grows():
     angles = torch.tensor([[0.4, 1.2, 2.0], [1.0, 2.5, 0.3]])
