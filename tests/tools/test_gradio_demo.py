@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from passreid.rendering import Scene, write_scene
 from passreid.search import GalleryRecord
 
 CHROMIUM = next(
@@ -87,7 +88,7 @@ def test_kept_in_a_store(open_search, search, crops, crop, tmp_path):
 def test_no_gallery(run, capsys):
     with pytest.raises(SystemExit):
         run('demo/gradio_demo', 'config.py', 'weights.pth')
-    assert 'name a --gallery, a --store, or both' in capsys.readouterr().err
+    assert 'name a --gallery, a --store, or a --scene' in capsys.readouterr().err
 
 
 def test_cameras_in_names(demo):
@@ -96,6 +97,25 @@ def test_cameras_in_names(demo):
     assert read('a.jpg').cam_id == -1
     with pytest.raises(ValueError, match='camera'):
         demo.camera_records('_c(.)')
+
+
+@pytest.fixture(scope='module')
+def scene(tmp_path_factory):
+    """A rendered scene of two cameras, as the demo takes it."""
+    folder = tmp_path_factory.mktemp('scene')
+    write_scene(folder, Scene(people=3, cameras=2, seconds=14))
+    tracks = sorted(folder.glob('*/tracks.txt'))
+    return tracks, [path.with_name('img1') for path in tracks], 5.0
+
+
+def test_people_over_cameras(demo, search, scene):
+    tracks, sources, fps = scene
+    html = demo.show_people(search, *scene)
+    count = int(re.search('<b>(.*?)</b> people', html)[1])
+    assert html.count('src="data:image/png;base64,') == count > 0
+    for wrong in ((None, None), (tracks, sources[:1])):
+        assert 'one of each for each camera' in demo.show_people(search, *wrong, fps)
+    assert 'no video' in demo.show_people(search, tracks, ['a.mp4', 'b.mp4'], fps)
 
 
 def test_without_gradio(demo, monkeypatch):
@@ -124,13 +144,13 @@ def test_main_serves_this_machine_alone(run, small, crops, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason='no browser is installed')
-def test_in_a_browser(demo, search, path):
+def test_in_a_browser(demo, search, path, scene):
     pytest.importorskip('gradio')
     playwright = pytest.importorskip('playwright.sync_api')
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    page = demo.build_page(search, [2, 3, 4, 5])
+    page = demo.build_page(search, [2, 3, 4, 5], scene)
     address, asked = demo.launch(page, '127.0.0.1', port), []
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox'])
@@ -154,6 +174,10 @@ def test_in_a_browser(demo, search, path):
         tab.wait_for_selector(f'#results img[alt="{path.name}"]', state='detached')
         assert 'cam 3' not in tab.inner_text('#results')
         assert figures.count() == 12
+        tab.get_by_role('tab', name='Over cameras').click()
+        tab.wait_for_selector('#people img.person')
+        width = 'image => image.naturalWidth'
+        assert tab.locator('#people img.person').first.evaluate(width) > 600
         browser.close()
     page.close(verbose=False)
     hosts = {url.split('/')[2] for url in asked if url.startswith('http')}
