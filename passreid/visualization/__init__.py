@@ -9,6 +9,7 @@ from .pictures import png_bytes, similarity_text, thumbnail_uri, time_text, writ
 from .rank_list import RankedItem, RankedQuery, draw_rank_list
 from .report import QueryResult, Section, Table, html_report, match_page
 from .timeline import Visit, draw_timeline
+from .trackio_backend import TrackioVisBackend
 
 __all__ = [
     'Curve',
@@ -18,6 +19,7 @@ __all__ = [
     'RunLog',
     'Section',
     'Table',
+    'TrackioVisBackend',
     'Visit',
     'attention_heights',
     'draw_contact_sheet',
