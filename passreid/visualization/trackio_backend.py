@@ -5,6 +5,7 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.visualization import BaseVisBackend
+from mmengine.visualization.vis_backend import force_init_env
 
 from passreid.registry import VISBACKENDS
 
@@ -33,11 +34,9 @@ class TrackioVisBackend(BaseVisBackend):
         self._run = trackio.init(**self.options, embed=False)
 
     @property
+    @force_init_env
     def experiment(self) -> Any:
         """The run."""
-        if not self._env_initialized:
-            self._env_initialized = True
-            self._init_env()
         return self._run
 
     def add_config(self, config: Config, **kwargs: Any) -> None:
@@ -57,5 +56,5 @@ class TrackioVisBackend(BaseVisBackend):
 
     def close(self) -> None:
         """End the run."""
-        if self._env_initialized:
+        if hasattr(self, '_run'):
             self._run.finish()
