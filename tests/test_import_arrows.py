@@ -23,6 +23,7 @@ FORBIDDEN = {
     'evaluation': ['apis', 'datasets', 'engine', 'models'],
     'visualization': ['apis', 'engine', 'models'],
     'search': ['apis', 'clustering', 'datasets', 'engine', 'evaluation', 'models', 'visualization'],
+    'tracks': ['apis', 'clustering', 'engine', 'evaluation', 'models', 'search', 'visualization'],
     'deployment': ['apis', 'datasets', 'engine', 'evaluation'],
 }
 # What may import these alone.
