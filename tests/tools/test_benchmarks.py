@@ -174,14 +174,14 @@ def test_stores_of_a_gallery(run, load_tool, monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_ways_to_run_a_model(run, small, monkeypatch):
+def test_ways_to_run_a_model(run, load_tool, small, monkeypatch):
     # The compiled graph, but run without a C++ compiler.
     monkeypatch.setattr(torch, 'compile', partial(torch.compile, backend='eager'))
     words = ['model', small.config, '--checkpoint', small.weights, '--rounds', 1, '--batch', 4]
     text = run('benchmarks/benchmark_serving', *words, '--threads', 1)
-    names = ['torch', 'torch.compile', 'onnxruntime float32', 'onnxruntime int8 (dynamic)']
+    files = load_tool('benchmarks/benchmark_serving').FILES
     rows = cells_in(text, 'latency,')
-    assert [row[0] for row in rows] == names
+    assert [row[0] for row in rows] == ['torch', 'torch.compile', *files]
     assert all(float(row[4]) > 0.99 and row[5].endswith('x') for row in rows)
 
 
