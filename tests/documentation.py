@@ -20,10 +20,12 @@ from tiny_runs import ARCH, shrink, shrink_model, write_people
 
 from passreid.models.converters import to_pass_checkpoint
 from passreid.registry import MODELS
+from passreid.rendering import Scene, write_scene
 from passreid.utils import config_path, register_all_modules
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').glob('*.md')])
+TAKES_LONG = 'compiles', 'needs the trackers', 'takes a minute'
 PEOPLE = dict(image_size=(64, 32), train_ids=6, test_ids=4, unlabelled_ids=6)
 _FOLDERS = {'bounding_box_train': 'train', 'query': 'query', 'bounding_box_test': 'gallery'}
 
@@ -108,7 +110,7 @@ def read_steps(page):
     for block in read_blocks(page):
         if block.language == 'python' and not block.marker:
             steps.append(block)
-        elif block.language == 'bash' and block.marker not in ('compiles', 'takes a minute'):
+        elif block.language == 'bash' and block.marker not in TAKES_LONG:
             lines = filter(is_command, block.text.splitlines())
             steps += [block._replace(text=line) for line in lines]
     return steps
@@ -143,6 +145,7 @@ def write_documented_files(root):
     features = np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32)
     np.save(root / 'features.npy', features / np.linalg.norm(features, axis=1, keepdims=True))
     write_weights_of_others(root)
+    write_scene(root / 'scene', Scene(people=3, seconds=12, size=(96, 160)))
     return root
 
 

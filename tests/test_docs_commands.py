@@ -26,7 +26,7 @@ from tiny_runs import quick_start
 from passreid.apis import build_runner, load_config
 
 # Started by other tests, in processes of their own.
-ELSEWHERE = {'quickstart.py', 'gradio_demo.py', 'verify_dataset.py'}
+ELSEWHERE = {'quickstart.py', 'gradio_demo.py', 'rendered_scene.py', 'verify_dataset.py'}
 _MODULES = ('passreid.apis.build_runner', 'passreid.apis.get_model', 'passreid.apis')
 CONFIGS = [
     pytest.param(block.marker.removeprefix('config: '), block.text, id=f'{page.stem}-{number}')
