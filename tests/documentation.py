@@ -145,7 +145,7 @@ def write_documented_files(root):
     features = np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32)
     np.save(root / 'features.npy', features / np.linalg.norm(features, axis=1, keepdims=True))
     write_weights_of_others(root)
-    write_scene(root / 'scene', Scene(people=3, seconds=12, size=(96, 160)))
+    write_scene(root / 'scene', Scene(people=4, seconds=30, fps=2, size=(96, 160)))
     return root
 
 
@@ -205,10 +205,10 @@ def make_small(cfg):
 
 def _make_loader_small(loader):
     loader.update(batch_size=8, num_workers=0, persistent_workers=False, pin_memory=False)
-    for key in {'images_per_id', 'iterations'} & set(loader.sampler):
+    for key in {'images_per_id', 'iterations'} & set(loader.get('sampler') or ()):
         loader.sampler[key] = 2
     for dataset in loader.dataset.get('datasets') or [loader.dataset]:
-        if dataset.type == 'SyntheticReID':
+        if dataset.get('type') == 'SyntheticReID':
             dataset.settings = PEOPLE
         dataset.pop('indices', None)
         shrink(dataset.pipeline)
