@@ -68,7 +68,10 @@ def make_record(path: str, texts: Mapping[str, str], camera_key: str, where: str
 def records_of_names(folder: Path, pattern: str) -> Find:
     """Return what reads camera, time and fields out of file names, or paths below the folder."""
     root = os.path.realpath(folder)
-    regex = re.compile(pattern)
+    try:
+        regex = re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f'--pattern {pattern!r} is no regular expression: {error}') from error
     if not regex.groupindex:
         raise ValueError(f'--pattern {pattern!r} has no named group such as (?P<camera>...)')
 

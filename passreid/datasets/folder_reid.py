@@ -61,7 +61,10 @@ class FolderReID(ReIDDataset):
         ignore_unmatched: bool = False,
         **kwargs,
     ) -> None:
-        groups = set(re.compile(pattern or '').groupindex)
+        try:
+            groups = set(re.compile(pattern or '').groupindex)
+        except re.error as error:
+            raise ValueError(f'pattern {pattern!r} is no regular expression: {error}') from error
         if groups - {'camera'} != {'name': {'pid'}, 'folder': set()}.get(pid_from):
             raise ValueError(
                 f'pattern={pattern!r} with pid_from={pid_from!r}: give a pattern with the group '
@@ -69,8 +72,8 @@ class FolderReID(ReIDDataset):
             )
         self.pattern = pattern
         self.pid_from = pid_from
-        if isinstance(test_ids, Collection):
-            test_ids = [parse_id(str(test_id)) for test_id in test_ids]
+        if isinstance(test_ids, str):
+            raise ValueError(f'test_ids={test_ids!r} has to be a share, or a list of persons')
         self.test_ids = test_ids
         self.split_seed = split_seed
         self.ignore_unmatched = ignore_unmatched
@@ -104,10 +107,22 @@ class FolderReID(ReIDDataset):
             for path, pid, camera in named
             if pid
         ]
+        names: dict[int, str] = {}
+        for _, name, _ in named:
+            if name and names.setdefault(parse_id(name), name) != name:
+                raise ValueError(
+                    f'{root}: the persons {names[parse_id(name)]!r} and {name!r} have the same '
+                    'number, and would be one: rename one of them'
+                )
         if self.test_ids is None or not samples:
             return samples
+        test_ids = self.test_ids
+        if isinstance(test_ids, Collection):
+            if missing := [one for one in test_ids if parse_id(str(one)) not in names]:
+                raise ValueError(f'test_ids names persons without an image: {missing}')
+            test_ids = [parse_id(str(one)) for one in test_ids]
         _, pids, cam_ids = zip(*samples, strict=True)
-        splits = hold_out(np.array(pids), np.array(cam_ids), self.test_ids, self.split_seed)
+        splits = hold_out(np.array(pids), np.array(cam_ids), test_ids, self.split_seed)
         return [sample for sample, own in zip(samples, splits, strict=True) if own == split]
 
     def read_name(self, path: str) -> tuple[str, str]:
@@ -148,8 +163,6 @@ def hold_out(
     persons = np.unique(pids[pids != -1])
     if isinstance(test_ids, Collection):
         chosen = np.array(list(test_ids))
-        if unknown := sorted(set(test_ids) - set(persons.tolist())):
-            raise ValueError(f'test_ids names persons without an image: {unknown[:5]}')
     else:
         number = round(test_ids * len(persons))
         if not 0 < number < len(persons):

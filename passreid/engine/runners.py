@@ -37,7 +37,6 @@ class SafeRunner(Runner):
     Workers of data loaders end with their process, and not by a signal to the whole job.
     """
 
-    # mmengine's, which names no types.
     _resume: bool
     _load_from: str | None
     optim_wrapper: Any
@@ -105,7 +104,8 @@ class SafeRunner(Runner):
             optimizer = self.optim_wrapper.optimizer
             if lacking := optimizer.defaults.keys() - optimizer.param_groups[0].keys():
                 raise ValueError(f'its optimizer has no {", ".join(sorted(lacking))}.')
-        except ValueError as error:  # torch's, too, of groups of parameters that do not fit.
+        # torch's, too, of groups of parameters and of optimizers that do not fit.
+        except (KeyError, ValueError) as error:
             raise ValueError(
                 f'{filename} cannot be resumed: {error}\nTo start a new run from its weights, set '
                 f"load_from='{filename}' and resume=False (tools/train.py: --cfg-options "

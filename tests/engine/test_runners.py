@@ -78,6 +78,8 @@ def test_run_that_cannot_be_resumed(toy, checkpoint):
     """With another optimizer, other groups of parameters, or other epochs."""
     sgd = {'type': 'OptimWrapper', 'optimizer': {'type': 'SGD', 'lr': 0.05}}
     assert 'momentum' in refusal(toy('second', optim_wrapper=sgd), checkpoint())
+    file = checkpoint(optimizer=torch.optim.SGD([torch.ones(1)], 0.1).state_dict())
+    assert 'cannot be resumed' in refusal(toy('second'), file)
     two = adam(0.05, paramwise_cfg={'norm_decay_mult': 0.0})
     assert 'parameter groups' in refusal(toy('second', optim_wrapper=two), checkpoint())
     cfg = toy('third')

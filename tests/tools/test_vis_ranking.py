@@ -90,6 +90,8 @@ def test_data_set_that_was_moved(draw, tmp_path):
     assert not np.array_equal(gone, here)
     assert '7 images are missing; --data-root' in text
     assert np.array_equal(draw('--data-root', tmp_path / 'moved')[0], here)
+    with pytest.raises(SystemExit):
+        draw('--data-root', tmp_path / 'nowhere')
 
 
 def test_what_is_wrong_is_named(draw):

@@ -65,6 +65,8 @@ def main() -> None:
     option('--seed', type=int, default=0, help='chooses the random queries')
     option('--dpi', type=int, default=100, help='resolution of the picture')
     args = parser.parse_args()
+    if args.data_root and not args.data_root.is_dir():
+        parser.error(f'--data-root: there is no folder {args.data_root}')
     result = load_result(args.result, args.rerank)
     if args.topk > (saved := result.indices.shape[1]):
         raise ValueError(

@@ -77,6 +77,8 @@ class SafeCheckpointHook(CheckpointHook):
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, float]) -> None:
         if not hasattr(self, 'file_backend'):  # A validation on its own.
             return
+        if missing := sorted({*self.key_indicators} - {'auto', *metrics}):
+            raise ValueError(f'save_best: the validation has {[*metrics]}, but no {missing}')
         # mmengine would remove the best one before the next best stands.
         former: Any = getattr(self, 'best_ckpt_path', None)
         self.best_ckpt_path = None
@@ -100,7 +102,6 @@ class PreemptionHook(Hook):
     enough that one of them received the signal; every ``interval`` iterations they ask each other.
     """
 
-    # After everything else that belongs to an iteration, the regular checkpoint included.
     priority = 'LOWEST'
 
     def __init__(self, interval: int = 10) -> None:

@@ -17,8 +17,7 @@ from passreid.utils.distributed import unwrap_model
 
 # Of the picture of the views: rows, height of a row and gap between views, in pixels.
 _ROWS, _HEIGHT, _GAP = 6, 128, 4
-# Of the monitor: views that are looked at; and what is a collapse below so many nats of information
-# about the image, or above such a centered cosine of every [PART] token to [CLS].
+# Of the monitor: views; a collapse is below these nats of information, or above this cosine.
 _MAX_VIEWS, _MIN_INFORMATION, _MAX_PART_COSINE = 128, 0.1, 0.98
 
 

@@ -133,6 +133,11 @@ def best_config(toy_config):
     return cfg
 
 
+def test_best_one_by_a_figure_that_there_is_not(toy_config):
+    with pytest.raises(ValueError, match=r"save_best: .*'acc'.* no \['accuracy'\]"):
+        train(config(toy_config, interval=1, save_best='accuracy'), FigureHook([0.1]))
+
+
 def test_best_one_of_a_copied_directory_is_left_alone(toy_config, tmp_path):
     cfg, figures = best_config(toy_config), FigureHook([0.1, 0.2, 0.3, 0.4])
     with pytest.raises(KilledError):
