@@ -23,8 +23,8 @@ import numpy as np
 
 from passreid import ReIDInferencer
 from passreid.apis.track_features import BOXES, LinkedCameras, link_cameras
-from passreid.tracks.mot import read_tracks, write_tracks
 from passreid.tracks.scores import score_tracks
+from passreid.tracks.track_files import read_tracks, write_tracks
 from passreid.visualization import write_png
 
 

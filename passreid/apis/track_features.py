@@ -10,7 +10,7 @@ from rich.progress import track
 
 from passreid.tracks.frames import crop_boxes, read_frames, sharpness, visible_shares
 from passreid.tracks.linking import average_features, cannot_link, link_tracks
-from passreid.tracks.mot import Tracks
+from passreid.tracks.track_files import Tracks
 from passreid.visualization import Visit, draw_timeline
 
 from .reid_inferencer import ReIDInferencer

@@ -2,8 +2,8 @@
 
 from .frames import crop_boxes, read_frames, sharpness, visible_shares
 from .linking import LinkedTracks, average_features, cannot_link, link_tracks
-from .mot import Tracks, read_tracks, write_tracks
 from .scores import score_tracks
+from .track_files import Tracks, read_tracks, write_tracks
 
 __all__ = [
     'LinkedTracks',

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .mot import Tracks
+from .track_files import Tracks
 
 
 def score_tracks(truth: Sequence[Tracks], found: Sequence[Tracks]) -> dict[str, float]:

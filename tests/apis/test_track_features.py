@@ -7,8 +7,8 @@ from matplotlib.text import Text
 
 from passreid.apis.track_features import extract_tracks, link_cameras
 from passreid.rendering import Scene, write_scene
-from passreid.tracks.mot import read_tracks
 from passreid.tracks.scores import score_tracks
+from passreid.tracks.track_files import read_tracks
 
 SCENE = Scene(people=6, seconds=40, fps=3, size=(192, 320))
 CAMERAS = range(SCENE.cameras)

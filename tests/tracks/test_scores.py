@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from passreid.tracks.mot import Tracks
 from passreid.tracks.scores import score_tracks
+from passreid.tracks.track_files import Tracks
 
 
 def camera(ids, shift=0.0):

@@ -27,7 +27,7 @@ from passreid import ReIDInferencer
 from passreid.apis.track_features import link_cameras
 from passreid.datasets.folder_reid import parse_id
 from passreid.search import GalleryRecord, SearchFilter, open_store
-from passreid.tracks.mot import read_tracks
+from passreid.tracks.track_files import read_tracks
 from passreid.visualization import png_bytes, similarity_text
 from passreid.visualization.report import match_cards
 

@@ -77,7 +77,7 @@ class SafeCheckpointHook(CheckpointHook):
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, float]) -> None:
         if not hasattr(self, 'file_backend'):  # A validation on its own.
             return
-        if missing := sorted({*self.key_indicators} - {'auto', *metrics}):
+        if missing := sorted({*getattr(self, 'key_indicators', ())} - {'auto', *metrics}):
             raise ValueError(f'save_best: the validation has {[*metrics]}, but no {missing}')
         # mmengine would remove the best one before the next best stands.
         former: Any = getattr(self, 'best_ckpt_path', None)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from passreid.tracks.mot import read_tracks, write_tracks
+from passreid.tracks.track_files import read_tracks, write_tracks
 
 LINES = ['1,7,10,20,30,60,0.9,-1,-1,-1', '2,7,12,20,30,60,0.9,-1,-1,-1', '2,8,0,0,5,5,1,-1,-1,-1']
 
