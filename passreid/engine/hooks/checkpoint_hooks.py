@@ -111,7 +111,6 @@ class PreemptionHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Begin to listen."""
         self._received = self._agreed = False
-        self._process = os.getpid()
         if threading.current_thread() is threading.main_thread():
             self._former = signal.signal(signal.SIGTERM, self._receive) or signal.SIG_DFL
 
@@ -135,14 +134,22 @@ class PreemptionHook(Hook):
         raise SystemExit(128 + signal.SIGTERM)
 
     def after_train_or_failure(self, runner: Runner) -> None:
-        """Restore the former handler of the signal, as :class:`SafeRunner` asks at its end."""
+        """Restore the former handler of the signal."""
         if self._former is not None:
             signal.signal(signal.SIGTERM, self._former)
             self._former = None
 
+    after_train = after_train_or_failure  # Of runners that are not :class:`SafeRunner`.
+
     def _receive(self, *_) -> None:
-        if os.getpid() == self._process:
-            self._received = True
-        else:  # A process that this one has forked, as a pool does, ends as it would without.
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGTERM)
+        self._received = True
+
+
+def _forget() -> None:
+    """Let a process that a training forks, such as one of a pool, end on the signal."""
+    if isinstance(getattr(signal.getsignal(signal.SIGTERM), '__self__', None), PreemptionHook):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+if hasattr(os, 'register_at_fork'):  # Windows does not fork.
+    os.register_at_fork(after_in_child=_forget)
