@@ -5,8 +5,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
-from sklearn.metrics import silhouette_score
-from sklearn.metrics.pairwise import cosine_distances
 
 # Far more than distances can add up to: two tracks that cannot be one person never meet.
 _NEVER = 1e6
@@ -84,6 +82,8 @@ def link_tracks(
     Returns:
         LinkedTracks: Numbers ``(T,)`` in the order of the tracks, and the threshold.
     """
+    from sklearn.metrics.pairwise import cosine_distances  # Its import changes the environment.
+
     if len(features) < 2:
         return LinkedTracks(np.zeros(len(features), int), threshold or 0.0)
     distances = np.maximum(cosine_distances(features - features.mean(axis=0)), 0)
@@ -98,6 +98,8 @@ def link_tracks(
 
 def _best_threshold(tree: np.ndarray, distances: np.ndarray, impossible: np.ndarray) -> float:
     """Return where to cut a tree: the best silhouette, below most pairs of different people."""
+    from sklearn.metrics import silhouette_score
+
     heights = tree[:, 2][tree[:, 2] <= distances.max()]
     cuts = np.append((heights[:-1] + heights[1:]) / 2, heights[-1:] + 1e-6)
     if impossible.any():
