@@ -4,7 +4,6 @@ import inspect
 import logging
 from typing import Any
 
-import joblib
 from mmengine.config import Config
 from mmengine.model import PretrainedInit
 from mmengine.optim import AmpOptimWrapper
@@ -41,12 +40,14 @@ def fit_to_device(cfg: Config) -> list[str]:
     Returns:
         list[str]: What the user should know about, one sentence each.
     """
+    from joblib import cpu_count  # Its import changes the environment.
+
     notes = []
     accelerated = has_accelerator()
     for loader in dataloader_configs(cfg):
         if not accelerated:
             loader.pin_memory = False
-        loader.num_workers = min(loader.get('num_workers', 0), joblib.cpu_count())
+        loader.num_workers = min(loader.get('num_workers', 0), cpu_count())
         if loader.num_workers == 0:
             # torch refuses these options when there is no worker to apply them to.
             loader.pop('persistent_workers', None)

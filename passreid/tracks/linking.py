@@ -3,8 +3,6 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 
 # Far more than distances can add up to: two tracks that cannot be one person never meet.
 _NEVER = 1e6
@@ -82,7 +80,10 @@ def link_tracks(
     Returns:
         LinkedTracks: Numbers ``(T,)`` in the order of the tracks, and the threshold.
     """
-    from sklearn.metrics.pairwise import cosine_distances  # Its import changes the environment.
+    # Their import changes the environment.
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+    from sklearn.metrics.pairwise import cosine_distances
 
     if len(features) < 2:
         return LinkedTracks(np.zeros(len(features), int), threshold or 0.0)
@@ -98,6 +99,7 @@ def link_tracks(
 
 def _best_threshold(tree: np.ndarray, distances: np.ndarray, impossible: np.ndarray) -> float:
     """Return where to cut a tree: the best silhouette, below most pairs of different people."""
+    from scipy.cluster.hierarchy import fcluster
     from sklearn.metrics import silhouette_score
 
     heights = tree[:, 2][tree[:, 2] <= distances.max()]

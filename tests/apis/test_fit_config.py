@@ -2,6 +2,7 @@ import inspect
 import json
 from pathlib import Path
 
+import joblib
 import pytest
 import torch
 import toy_models  # noqa: F401  (registers the data set)
@@ -54,7 +55,7 @@ def config(data, tmp_path):
 @pytest.fixture(params=[False, True], ids=['cpu', 'gpu'])
 def accelerated(request, monkeypatch):
     monkeypatch.setattr(fit_config, 'has_accelerator', lambda: request.param)
-    monkeypatch.setattr(fit_config.joblib, 'cpu_count', lambda: 2)
+    monkeypatch.setattr(joblib, 'cpu_count', lambda: 2)
     return request.param
 
 
