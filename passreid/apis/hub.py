@@ -25,49 +25,49 @@ from .inference_pipeline import inference_pipeline
 
 CONFIG, WEIGHTS, CARD = 'config.json', 'model.safetensors', 'README.md'
 HUB = 'hf://'
-_UNKNOWN = 'not stated'
+# All that a config may name. A registry imports what it does not know, and some classes of
+# mmpretrain fetch addresses or run code from there; these open no file.
+PARTS = frozenset((
+    *('PASS', 'PASSHead', 'PASSNeck', 'PASSDataPreprocessor', 'PartViT', 'VisionTransformer'),
+    *('ImageClassifier', 'ReIDHead', 'ReIDDataPreprocessor', 'BNNeck', 'TripletLoss'),
+    *('CrossEntropyLoss', 'LabelSmoothLoss', 'ArcFaceLoss', 'CosFaceLoss', 'CircleLoss'),
+    *('ClusterContrast', 'ClusterMemory', 'LoadPersonImage', 'Resize', 'CenterCrop', 'PackInputs'),
+    *('LN', 'BN', 'BN1d', 'GELU', 'ReLU', 'Constant', 'Normal', 'TruncNormal', 'Xavier', 'Kaiming'),
+))  # fmt: skip
 
 
-def save_pretrained(
-    model: BaseModel,
-    folder: str | Path,
-    *,
-    name: str = '',
-    license: str = '',
-    data: str = '',
-    recipe: str = '',
-    figures: Mapping[str, float] | None = None,
-) -> Path:
+def save_pretrained(model: BaseModel, folder: str | Path, **card: Any) -> Path:
     """Write a model as a folder that :func:`from_pretrained` opens, and that can be published.
 
     Args:
         model (BaseModel): What :func:`get_model` or :func:`from_pretrained` returned.
         folder (str | Path): Where ``model.safetensors``, ``config.json`` (the model and how images
             are prepared) and the card ``README.md`` are written.
-        name (str): Name of the model. Defaults to that of its config.
-        license (str): Licence of the weights, such as 'mit', for the card.
-        data (str): What it was trained on, for the card.
-        recipe (str): How it was trained, for the card.
-        figures (Mapping[str, float], optional): What was measured, by name, for the card.
+        **card: What the card says: ``name`` (default: that of the config), ``license`` of the
+            weights such as 'mit', ``data`` and ``recipe`` of the training, and ``figures``, a dict
+            of what was measured.
 
     Returns:
         Path: The folder.
+
+    Raises:
+        ValueError: When the config names anything but ``PARTS``.
     """
     folder, cfg = Path(folder), model._config
     content: dict[str, Any] = dict(
-        library_name='passreid',
         passreid=__version__,
-        name=name or Path(cfg.filename or type(model).__name__).stem,
         model={key: value for key, value in cfg.model.to_dict().items() if key != '_scope_'},
         test_pipeline=inference_pipeline(cfg),
     )
     name_types(content)
     drop_pretrained(content['model'])
+    _check_parts(content)
     text = json.dumps(content, indent=2)
     weights = {k: v.detach().cpu().clone().contiguous() for k, v in model.state_dict().items()}
-    _write(folder, weights, text)
-    card = _card(content['name'], license, data, recipe, figures or {}, 'passreid')
-    (folder / CARD).write_text(card)
+    with atomic_file(folder / WEIGHTS) as file:
+        file.write(save(weights, {'format': 'pt', 'config': text}))
+    (folder / CONFIG).write_text(text)
+    _write_card(folder, model, 'passreid', _OPEN, **card)
     return folder
 
 
@@ -102,12 +102,44 @@ def from_pretrained(source: str | Path, device: str | torch.device | None = None
     place = source / CONFIG if source.is_dir() else source
     if source.is_dir() and not place.is_file():
         raise FileNotFoundError(f'there is no {place}, which says what model {weights.name} is of')
-    content = _read_config(place)
-    pipeline = dict(dataset=dict(pipeline=content['test_pipeline']))
-    cfg = Config(dict(model=content['model'], test_dataloader=pipeline))
-    model = get_model(cfg, device=device)
+    try:
+        content = json.loads(_config_text(place))
+        _check_parts(content)
+        pipeline = dict(dataset=dict(pipeline=content['test_pipeline']))
+        model = get_model(Config(dict(model=content['model'], test_dataloader=pipeline)))
+    # Strange configs make classes raise nearly anything; none of them opens a file.
+    except Exception as error:
+        raise ValueError(f'{place} is no config of a model of passreid: {error}') from error
     load_weights(model, weights, strict=True)
-    return model
+    return model.to(device or 'cpu')
+
+
+def _config_text(path: Path) -> str:
+    """Return a config as its file or the header of weights has it."""
+    if path.name == CONFIG:
+        return path.read_text(encoding='utf-8')
+    with safe_open(path, 'pt') as file:
+        return (file.metadata() or {})['config']
+
+
+def _check_parts(content: dict[str, Any]) -> None:
+    """Raise a ValueError where a config names anything but ``PARTS``, or has none."""
+    pipeline = content['test_pipeline']
+    for part in (content['model'], *(pipeline if isinstance(pipeline, list) else [])):
+        if not isinstance(part, dict) or 'type' not in part:
+            raise ValueError(f'{part!r} has no type')
+    if not pipeline or not isinstance(pipeline, list):
+        raise ValueError('test_pipeline has no transforms')
+    todo: list[Any] = [content]
+    while todo:
+        node = todo.pop()
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            if key == 'type' and not (isinstance(value, str) and value in PARTS):
+                raise ValueError(f'type={value!r} is none of {", ".join(sorted(PARTS))}')
+            if key == 'pretrained' or str(key).startswith('_'):
+                raise ValueError(f'{key}={value!r} has no place in the config of a model')
+            if isinstance(value, dict | list | tuple):
+                todo.append(value)
 
 
 def push_to_hub(folder: str | Path, repo_id: str, private: bool = False) -> str:
@@ -149,129 +181,85 @@ def save_timm(model: BaseModel, folder: str | Path, **card: Any) -> Path:
     Raises:
         ValueError: When the backbone has part tokens, or is no ViT as timm has one.
     """
+    import timm
+
     backbone: Any = getattr(model, 'backbone', None)
-    if not isinstance(backbone, PartViT) or not isinstance(
-        backbone.patch_embed.projection, nn.Conv2d
-    ):
+    patch = getattr(getattr(backbone, 'patch_embed', None), 'projection', None)
+    if not isinstance(backbone, PartViT) or not isinstance(patch, nn.Conv2d):
         raise ValueError(f'{type(model).__name__} has no plain ViT that timm knows')
     weights = to_vit_checkpoint(model.state_dict())
-    layer = backbone.layers[0]
     arguments = dict(
-        img_size=list(backbone.img_size),
-        patch_size=backbone.patch_embed.projection.kernel_size[0],
+        img_size=tuple(backbone.img_size),
+        patch_size=patch.kernel_size[0],
         embed_dim=backbone.embed_dims,
         depth=len(backbone.layers),
-        num_heads=layer.attn.num_heads,
+        num_heads=backbone.layers[0].attn.num_heads,
         mlp_ratio=weights['blocks.0.mlp.fc1.weight'].shape[0] / backbone.embed_dims,
         init_values=1.0 if 'blocks.0.ls1.gamma' in weights else None,
-        global_pool='token',
-    )
-    mean, std = (
-        [round(float(value) / 255, 6) for value in getattr(model.data_preprocessor, part).flatten()]
-        for part in ('mean', 'std')
-    )
-    size = [3, *backbone.img_size]
-    content = dict(
-        architecture='vit_base_patch16_224',
         num_classes=0,
-        num_features=backbone.embed_dims,
-        global_pool='token',
-        model_args=arguments,
-        pretrained_cfg=dict(
-            input_size=size,
-            fixed_input_size=True,
-            interpolation='bilinear',
-            crop_pct=1.0,
-            crop_mode='squash',
-            mean=mean,
-            std=std,
-            num_classes=0,
-            pool_size=None,
-            first_conv='patch_embed.proj',
-            classifier='head',
-        ),
     )
-    name = card.pop('name', '') or Path(model._config.filename or 'vit').stem
-    text = {key: card.get(key, '') for key in ('license', 'data', 'recipe')}
-    _write(Path(folder), weights, json.dumps(content, indent=2))
-    page = _card(name, **text, figures=card.get('figures') or {}, library='timm')
-    (Path(folder) / CARD).write_text(page)
+    preprocessor = model.data_preprocessor
+    mean, std = (
+        tuple(round(value / 255, 6) for value in values.flatten().tolist())
+        for values in (preprocessor.mean, preprocessor.std)
+    )
+    pixels = dict(mean=mean, std=std, input_size=(3, *backbone.img_size), fixed_input_size=True)
+    pixels |= dict(interpolation='bilinear', crop_pct=1.0, crop_mode='squash')
+    vit = timm.create_model('vit_base_patch16_224', pretrained_cfg_overlay=pixels, **arguments)
+    vit.load_state_dict(weights)
+    timm.models.save_for_hf(vit, str(folder), model_args=arguments, safe_serialization=True)
+    _write_card(Path(folder), model, 'timm', _OPEN_TIMM, **card)
     return Path(folder)
 
 
-def _write(folder: Path, weights: dict[str, torch.Tensor], config: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.contiguous() for name, value in weights.items()}
-    with atomic_file(folder / WEIGHTS) as file:
-        file.write(save(weights, {'format': 'pt', 'config': config}))
-    (folder / CONFIG).write_text(config)
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    """Read the config of a model from its file, or from the header of its weights."""
-    if path.name == CONFIG:
-        text = path.read_text()
-    else:
-        with safe_open(path, 'pt') as file:
-            text = (file.metadata() or {}).get('config', '')
-    try:
-        content = json.loads(text)
-        _refuse_programs(content['model'], path)
-        _refuse_programs(content['test_pipeline'], path)
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f'{path} does not hold the config of a model of passreid: {error}'
-        ) from error
-    return content
-
-
-def _refuse_programs(node: Any, path: Path) -> None:
-    """Raise where a config names what a registry would import, and so run, from anywhere."""
-    entries = node.items() if isinstance(node, dict) else enumerate(node)
-    for key, value in entries:
-        if isinstance(value, dict | list):
-            _refuse_programs(value, path)
-        elif str(key).startswith('_') or (key == 'type' and not str(value).isidentifier()):
-            raise ValueError(f'{path}: {key}={value!r} is no part of a model that passreid has')
-
-
-def _card(
-    name: str,
-    license: str,
-    data: str,
-    recipe: str,
-    figures: Mapping[str, float],
+def _write_card(
+    folder: Path,
+    model: BaseModel,
     library: str,
-) -> str:
-    """Write the card of a model."""
-    opened = {
-        'passreid': 'from passreid import ReIDInferencer, from_pretrained\n\n'
-        "inferencer = ReIDInferencer(from_pretrained('hf://USER/NAME'))\n"
-        "features = inferencer.extract('crops/')",
-        'timm': "import timm\n\nmodel = timm.create_model('hf-hub:USER/NAME', pretrained=True)",
-    }[library]
-    table = '\n'.join(f'| {key} | {value:g} |' for key, value in figures.items())
-    head = f'license: {license}\n' if license else ''
-    return f"""---
-{head}library_name: {library}
-pipeline_tag: image-feature-extraction
-tags:
-- person-re-identification
-- pass
+    usage: str,
+    name: str = '',
+    license: str = '',
+    data: str = '',
+    recipe: str = '',
+    figures: Mapping[str, float] | None = None,
+) -> None:
+    """Write the card of a model, see :func:`save_pretrained`."""
+    from huggingface_hub import ModelCardData
+
+    head = ModelCardData(
+        license=license or None,
+        library_name=library,
+        tags=['person-re-identification', 'pass'],
+        pipeline_tag='image-feature-extraction',
+    )
+    rows = {'training data': data, 'recipe': recipe, 'licence of the weights': license}
+    rows |= {key: f'{value:g}' for key, value in (figures or {}).items()}
+    table = '\n'.join(f'| {key} | {value or "not stated"} |' for key, value in rows.items())
+    title = name or Path(model._config.filename or type(model).__name__).stem
+    text = _CARD.format(head=head.to_yaml(), title=title, usage=usage, table=table)
+    (folder / CARD).write_text(text)
+
+
+_OPEN = """from passreid import ReIDInferencer, from_pretrained
+
+inferencer = ReIDInferencer(from_pretrained('hf://USER/NAME'))
+features = inferencer.extract('crops/')"""
+_OPEN_TIMM = """import timm
+
+model = timm.create_model('hf-hub:USER/NAME', pretrained=True)"""
+_CARD = """---
+{head}
 ---
-# {name}
+# {title}
 
 Features of person crops for re-identification, by [PASS](https://arxiv.org/abs/2203.03931).
 
 ```python
-{opened}
+{usage}
 ```
 
 | | |
 |---|---|
-| training data | {data or _UNKNOWN} |
-| recipe | {recipe or _UNKNOWN} |
-| licence of the weights | {license or _UNKNOWN} |
 {table}
 
 Intended use: research on person re-identification, and search in footage that one may lawfully

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import shutil
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -58,7 +59,7 @@ def test_files(saved):
     one, folder = saved
     assert {path.name for path in folder.iterdir()} == FILES
     content = json.loads((folder / 'config.json').read_text())
-    assert content['name'] == 'tiny' and content['model']['type'] == 'ImageClassifier'
+    assert content['model']['type'] == 'ImageClassifier'
     card = (folder / 'README.md').read_text()
     for text in ('license: mit', 'rendered people', '30 epochs', '| mAP | 70.9 |', '# tiny'):
         assert text in card
@@ -74,26 +75,58 @@ def test_missing_files(saved, tmp_path, name):
         from_pretrained(folder)
 
 
+EVIL = dict(type='hacking')  # A module in the current folder.
+
+
 @pytest.mark.parametrize(
     'change',
     [
         dict(model=dict(type='os.system', command='touch hacked')),
-        dict(test_pipeline=[dict(type='subprocess.run', args='touch hacked')]),
-        dict(model=dict(type='ImageClassifier', _scope_='antigravity')),
-        dict(model=None),
+        *(dict(model=dict(type='ImageClassifier', backbone=dict(type=kind))) for kind in (
+            'hacking', ['hacking'], dict(type='hacking'), 'TIMMBackbone', 'HuggingFaceClassifier'
+        )),
+        dict(model=dict(type='ImageClassifier', head=dict(type='ReIDHead', norm_cfg=[EVIL]))),
+        dict(model=dict(type='ImageClassifier', _scope_='hacking')),
+        dict(model=dict(type='ImageClassifier', _scope_=['hacking'])),
+        dict(model=dict(type='ImageClassifier', pretrained='http://127.0.0.1:9/x.pth')),
+        dict(model=dict(type='ImageClassifier', unheard_of=1)),
+        *(dict(model=value) for value in (None, {}, 'text', [1])),
+        *(dict(test_pipeline=value) for value in ([EVIL], [], 'text', [1], None)),
     ],
-)
-def test_configs_that_could_run_code(saved, tmp_path, change, monkeypatch):
+    ids=str,
+)  # fmt: skip
+def test_configs_that_are_none_of_a_model(saved, tmp_path, change, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    Path('hacking.py').write_text("open('hacked', 'w')")
     folder = shutil.copytree(saved[1], tmp_path / 'copy')
     content = json.loads((folder / 'config.json').read_text()) | change
     (folder / 'config.json').write_text(json.dumps(content))
-    with pytest.raises(ValueError, match=str(folder / 'config.json')):
+    with pytest.raises(ValueError, match=f'{folder / "config.json"} is no config of a model'):
         from_pretrained(folder)
-    assert not Path('hacked').exists()
-    (folder / 'config.json').write_text('no json')
-    with pytest.raises(ValueError, match=str(folder / 'config.json')):
+    assert not Path('hacked').exists() and 'hacking' not in sys.modules
+
+
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-16'])
+@pytest.mark.parametrize('text', ['no json', '[' * 100_000, '{}', '[]'])
+def test_damaged_configs(saved, tmp_path, text, encoding):
+    folder = shutil.copytree(saved[1], tmp_path / 'copy')
+    (folder / 'config.json').write_text(text, encoding)
+    with pytest.raises(ValueError, match=f'{folder / "config.json"} is no config of a model'):
         from_pretrained(folder)
+
+
+def test_models_with_other_parts_are_not_saved(tmp_path):
+    one = model(backbone=dict(init_cfg=dict(type='Caffe2Xavier', layer='Linear')))
+    with pytest.raises(ValueError, match='Caffe2Xavier'):
+        save_pretrained(one, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_license_stays_in_its_place(saved, tmp_path):
+    save_pretrained(saved[0], tmp_path, license='mit\ntags: [x]')
+    card = huggingface_hub.ModelCard.load(tmp_path / 'README.md')
+    assert card.data.license == 'mit\ntags: [x]' and 'x' not in card.data.tags
 
 
 def test_weights_of_another_model(saved, tmp_path):
@@ -103,7 +136,7 @@ def test_weights_of_another_model(saved, tmp_path):
     save_file(weights, folder / 'model.safetensors')
     with pytest.raises(RuntimeError, match=r'backbone.cls_token'):
         from_pretrained(folder)
-    with pytest.raises(ValueError, match='config of a model'):
+    with pytest.raises(ValueError, match='model.safetensors is no config of a model'):
         from_pretrained(folder / 'model.safetensors')
 
 

@@ -18,6 +18,8 @@ from passreid.utils.config import add_config_options, apply_config_options
 def figure(text: str) -> tuple[str, float]:
     """Read NAME=NUMBER."""
     name, _, number = text.rpartition('=')
+    if not name:
+        raise ValueError(text)
     return name, float(number)
 
 
