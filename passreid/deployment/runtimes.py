@@ -1,7 +1,7 @@
 """Exported files, ready to run, and to be tested in place of a model."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +85,17 @@ def _onnxruntime(path: str, num_threads: int) -> Callable[[np.ndarray], np.ndarr
     return lambda images: session.run(None, {'images': images})[0]
 
 
-def _openvino(path: str, num_threads: int, precision: str) -> Callable[[np.ndarray], np.ndarray]:
+@cache
+def _openvino_core() -> Any:
+    """The one core of this process: the last of several leaves a stack for signals that is gone."""
     import openvino
 
+    return openvino.Core()
+
+
+def _openvino(path: str, num_threads: int, precision: str) -> Callable[[np.ndarray], np.ndarray]:
     options = {'INFERENCE_PRECISION_HINT': precision, 'INFERENCE_NUM_THREADS': num_threads}
-    model = openvino.compile_model(path, 'CPU', options)
+    model = _openvino_core().compile_model(path, 'CPU', options)
     return lambda images: model(images, share_outputs=False)[0]
 
 

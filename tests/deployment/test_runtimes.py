@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import onnx
 import pytest
 import torch
@@ -15,6 +18,24 @@ def test_features(exported, runtime):
     torch.testing.assert_close(opened(images), model(images), atol=tolerance, rtol=0)
     with pytest.raises(ValueError, match=r'takes images of .*\(32, 16\), not \(16, 32\)'):
         opened(torch.zeros(1, 3, 16, 32, dtype=torch.uint8))
+
+
+TWO_MODELS = """
+import signal, subprocess, sys
+from passreid.deployment import ExportedModel
+signal.signal(signal.SIGCHLD, lambda *_: None)
+first, second = (ExportedModel(sys.argv[1], 1, 'openvino') for _ in range(2))
+del first
+del second
+for _ in range(10):
+    subprocess.run(['true'])
+"""
+
+
+def test_signals_after_two_models(exported):
+    # A signal that arrives on a stack that is gone ends the process.
+    command = [sys.executable, '-c', TWO_MODELS, str(exported[1])]
+    assert subprocess.run(command).returncode == 0
 
 
 @pytest.mark.parametrize('data', [None, b'', b'this is no model', -1])
