@@ -57,6 +57,9 @@ def parse_args() -> Namespace:
             parser.error(
                 f'--{name} has {len(given)} values, for {len(args.tracks)} files of tracks'
             )
+    names = args.names or []
+    if any(name != Path(name).name or not name for name in names) or len({*names}) < len(names):
+        parser.error(f'--names {" ".join(names)}: each camera needs a name for a file of its own')
     return args
 
 
@@ -70,6 +73,8 @@ def read_travel_times(path: str, cameras: int) -> np.ndarray:
         raise ValueError(
             f'{path} has shape {table.shape}; {cameras} cameras need a row and a column each'
         )
+    if not (table >= 0).all():
+        raise ValueError(f'{path} holds {table.min():g}; nobody needs less than 0 seconds')
     return table
 
 
@@ -85,6 +90,8 @@ def write(linked: LinkedCameras, out: Path) -> None:
             span = [f'{second:.2f}' for second in linked.spans[track]]
             name = linked.names[linked.camera[track]]
             writer.writerow((linked.people[track], name, ids[track], *span))
+    for picture in out.glob('person_*.png'):  # Of an earlier run, with more people.
+        picture.unlink()
     for person in range(1, linked.people.max() + 1):
         write_png(linked.timeline(person), out / f'person_{person:04d}.png')
 
@@ -94,6 +101,7 @@ def main() -> None:
     args = parse_args()
     tracks = [read_tracks(path) for path in args.tracks]
     truth = [read_tracks(path) for path in args.truth or ()]
+    args.out.mkdir(parents=True, exist_ok=True)
     travel = args.travel_times and read_travel_times(args.travel_times, len(tracks))
     linked = link_cameras(
         ReIDInferencer(args.model, args.weights),
@@ -108,7 +116,8 @@ def main() -> None:
         args.boxes,
         args.margin,
     )
-    how = 'given' if args.threshold is not None else 'best silhouette'
+    how = 'best silhouette' if linked.threshold else 'too few tracks to find one'
+    how = how if args.threshold is None else 'given'
     print(
         f'{len(linked.people)} tracks of {len(tracks)} cameras are {linked.people.max()} people '
         f'(threshold {linked.threshold:.3f}, {how})'

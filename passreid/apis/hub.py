@@ -186,7 +186,8 @@ def save_timm(model: BaseModel, folder: str | Path, **card: Any) -> Path:
     backbone: Any = getattr(model, 'backbone', None)
     patch = getattr(getattr(backbone, 'patch_embed', None), 'projection', None)
     if not isinstance(backbone, PartViT) or not isinstance(patch, nn.Conv2d):
-        raise ValueError(f'{type(model).__name__} has no plain ViT that timm knows')
+        name = type(backbone or model).__name__
+        raise ValueError(f'{name} is no ViT that timm knows: it takes a PartViT without ICS stem')
     weights = to_vit_checkpoint(model.state_dict())
     arguments = dict(
         img_size=tuple(backbone.img_size),

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.progress import track
 
-from passreid.tracks.frames import crop_boxes, read_frames, sharpness, visible_shares
+from passreid.tracks.frames import box_edges, read_frames, sharpness, visible_shares
 from passreid.tracks.linking import average_features, cannot_link, link_tracks
 from passreid.tracks.track_files import Tracks
 from passreid.visualization import Visit, draw_timeline
@@ -57,6 +57,8 @@ def extract_tracks(
     Raises:
         ValueError: When a box lies outside its frame, or a frame is missing; names it.
     """
+    if boxes < 1:
+        raise ValueError(f'{boxes} boxes of a track are none to look at')
     visible = np.empty(len(tracks.ids))
     for at in _groups(tracks.frames):
         visible[at] = visible_shares(tracks.boxes[at])
@@ -64,14 +66,15 @@ def extract_tracks(
     chosen = chosen[np.argsort(tracks.frames[chosen], kind='stable')]
     crops: list[np.ndarray] = []
     wanted = np.unique(tracks.frames[chosen])
-    frames = read_frames(source, wanted.tolist())
+    frames, edges = read_frames(source, wanted.tolist()), None
     for number, frame in track(frames, f'Reading {source}', len(wanted), transient=True):
-        at = chosen[tracks.frames[chosen] == number]
-        try:
-            crops += [crop.copy() for crop in crop_boxes(frame, tracks.boxes[at], margin)]
-        except ValueError as error:
-            ids = tracks.ids[at].tolist()
-            raise ValueError(f'{source}, frame {number}, tracks {ids}: {error}') from error
+        if edges is None:
+            try:
+                edges = box_edges(tracks.boxes, frame.shape[:2], margin)
+            except ValueError as error:
+                raise ValueError(f'{source}, counting boxes from 0: {error}') from error
+        for x1, y1, x2, y2 in edges[chosen[tracks.frames[chosen] == number]]:
+            crops.append(frame[y1:y2, x1:x2].copy())
     features = inferencer.extract(crops)
     area = np.array([crop.size for crop in crops], float)
     edges = np.array([sharpness(crop) for crop in crops])
@@ -158,14 +161,23 @@ def link_cameras(
 
     Returns:
         LinkedCameras: The people.
+
+    Raises:
+        ValueError: When ``fps`` or ``starts`` are no times or ``threshold`` no cosine distance, or
+            see :func:`extract_tracks`.
     """
+    starts = starts or [0.0] * len(tracks)
+    if not (0 < fps < np.inf and np.isfinite(starts).all()):
+        raise ValueError(f'{fps} frames a second from second {starts} are no times')
+    if threshold is not None and not 0 <= threshold <= 2:
+        raise ValueError(f'threshold is {threshold}; cosine distances are from 0 to 2')
     found = [
         extract_tracks(inferencer, one, source, boxes, margin)
         for one, source in zip(tracks, sources, strict=True)
     ]
     camera = np.repeat(np.arange(len(found)), [len(one.ids) for one in found])
     spans = np.concatenate([(one.frames - [1, 0]) / fps for one in found])
-    spans += np.asarray(starts or [0.0] * len(found))[camera, None]
+    spans += np.asarray(starts)[camera, None]
     impossible = cannot_link(camera, spans, travel_times) & constraints
     features = np.concatenate([one.features for one in found])
     linked = link_tracks(features, impossible, threshold)

@@ -108,7 +108,7 @@ class ExportableModel(nn.Module):
 
     Raises:
         TypeError: When the model is of another kind.
-        ValueError: When ``input`` or ``layout`` are of another kind.
+        ValueError: When ``input`` or ``layout`` are of another kind, or sizes leave no pixel.
     """
 
     scale: Tensor
@@ -140,7 +140,9 @@ class ExportableModel(nn.Module):
         if not image_size and not usual_size:
             raise ValueError(f'{type(self.backbone).__name__} needs image_size=(h, w)')
         size = to_2tuple(image_size or usual_size)
-        given = to_2tuple(input_size or size)
+        given = to_2tuple(size if input_size is None else input_size)
+        if min(given) < 1 or not all(0 <= share < 1 for share in margin):
+            raise ValueError(f'{input_size=} with {margin=} leaves nothing of an image')
         options: dict[str, Any] = dict(normalize=normalize, flip=flip)
         for name, default in (('mean', 0.0), ('std', 1.0)):
             values: Any = getattr(model.data_preprocessor, name, torch.full((3, 1, 1), default))

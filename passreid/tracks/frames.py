@@ -44,6 +44,8 @@ def read_frames(source: str | Path, wanted: Collection[int]) -> Iterator[tuple[i
 
 def _images(folder: Path, wanted: Collection[int]) -> Iterator[tuple[int, np.ndarray]]:
     load, names = LoadPersonImage(), list_images(str(folder))
+    if not names:
+        raise ValueError(f'{folder} holds no frames')
     numbered = all(Path(name).stem.isdecimal() for name in names)
     numbers = [int(Path(name).stem) if numbered else n for n, name in enumerate(names, 1)]
     for number, name in sorted(zip(numbers, names, strict=True)):
@@ -67,7 +69,7 @@ def crop_boxes(frame: np.ndarray, boxes: Any, margin: float = 0.0) -> list[np.nd
     """Cut boxes out of a frame, as far as they lie in it.
 
     Args:
-        frame (np.ndarray): ``(H, W, 3)``.
+        frame (np.ndarray): ``(H, W, 3)`` uint8.
         boxes (np.ndarray | supervision.Detections): ``(N, 4)``: ``x1, y1, x2, y2`` in pixels.
         margin (float): What is added to height and width, as a share of them, half of it on each
             side. Defaults to 0.
@@ -75,12 +77,26 @@ def crop_boxes(frame: np.ndarray, boxes: Any, margin: float = 0.0) -> list[np.nd
     Raises:
         ValueError: When a box is empty, not finite, or outside the frame; names its index.
     """
+    if getattr(frame, 'dtype', None) != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+        given = f'{getattr(frame, "dtype", type(frame).__name__)} {np.shape(frame)}'
+        raise ValueError(f'a frame is (H, W, 3) uint8, not {given}')
+    edges = box_edges(boxes, frame.shape[:2], margin)
+    return [frame[y1:y2, x1:x2] for x1, y1, x2, y2 in edges]
+
+
+def box_edges(boxes: Any, size: tuple[int, int], margin: float = 0.0) -> np.ndarray:
+    """Return ``(N, 4)`` int64, the pixels ``x1, y1, x2, y2`` that :func:`crop_boxes` cuts out.
+
+    ``size`` is the height and width of the frame.
+    """
+    if not 0 <= margin < np.inf:
+        raise ValueError(f'margin is {margin}; it is a share of a box, from 0')
     corners = np.asarray(getattr(boxes, 'xyxy', boxes), dtype=np.float64)
     if corners.size == 0:
-        return []
+        return np.empty((0, 4), int)
     if corners.ndim != 2 or corners.shape[1] != 4:
         raise ValueError(f'boxes have shape {corners.shape}; expected is (N, 4): x1, y1, x2, y2')
-    height, width = frame.shape[:2]
+    height, width = size
     grown = (corners[:, 2:] - corners[:, :2]) * margin / 2
     edges = np.concatenate([corners[:, :2] - grown, corners[:, 2:] + grown], axis=1)
     edges = np.rint(edges.clip(0, [width, height, width, height]))
@@ -93,7 +109,7 @@ def crop_boxes(frame: np.ndarray, boxes: Any, margin: float = 0.0) -> list[np.nd
             f'box {index} ({", ".join(f"{v:g}" for v in corners[index])}) is empty or outside the '
             f'frame of {width} x {height} pixels; {bad.sum()} of {len(bad)} boxes are'
         )
-    return [frame[y1:y2, x1:x2] for x1, y1, x2, y2 in edges.astype(int)]
+    return edges.astype(int)
 
 
 def visible_shares(boxes: np.ndarray) -> np.ndarray:

@@ -78,7 +78,8 @@ def link_tracks(
             best silhouette at which at most a fifth of the impossible pairs are so near.
 
     Returns:
-        LinkedTracks: Numbers ``(T,)`` in the order of the tracks, and the threshold.
+        LinkedTracks: Numbers ``(T,)`` in the order of the tracks, and the threshold, which is 0
+            when the tracks are too few to find one.
     """
     # Their import changes the environment.
     from scipy.cluster.hierarchy import fcluster, linkage

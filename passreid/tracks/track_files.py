@@ -29,10 +29,12 @@ def read_tracks(path: str | Path) -> Tracks:
     """Read a file of tracks.
 
     Raises:
-        ValueError: When a line lacks a column or holds no number, a box has no size, or an id has
-            two boxes in a frame; names file and line.
+        ValueError: When a line lacks a column or holds no number, a frame or an id is no whole
+            number from 0, a box has no size, or an id has two boxes in a frame; names file and
+            line.
     """
-    with open(path, newline='') as stream:
+    # Spreadsheets put a mark before the first line.
+    with open(path, newline='', encoding='utf-8-sig') as stream:
         lines = {n: row for n, row in enumerate(csv.reader(stream), 1) if row}
     values: list[list[float]] = []
     seen: dict[tuple[float, float], int] = {}
@@ -44,6 +46,8 @@ def read_tracks(path: str | Path) -> Tracks:
             line = [float(value) for value in row[: len(_COLUMNS)]]
         except ValueError as error:
             raise ValueError(f'{where}: {error}; expected are {",".join(_COLUMNS)}') from error
+        if not all(value >= 0 and value.is_integer() for value in line[:2]):
+            raise ValueError(f'{where}: {row[0]}, {row[1]} are no frame and id of a track')
         if not np.isfinite(line).all() or line[4] <= 0 or line[5] <= 0:
             raise ValueError(f'{where}: the box has no size: {",".join(row)}')
         if (first := seen.setdefault((line[0], line[1]), number)) != number:

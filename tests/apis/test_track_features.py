@@ -78,10 +78,27 @@ def test_clocks_of_cameras(scene, tracks, bound):
     assert 'Person 1' in texts and {'a', 'b', 'c'} <= {*texts}
 
 
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(fps=0.0), '0.0 frames a second'),
+        (dict(fps=np.nan), 'nan frames a second'),
+        (dict(starts=[0, np.nan, 0]), 'nan'),
+        (dict(boxes=0), '0 boxes'),
+        (dict(margin=-1.0), 'margin is -1'),
+        (dict(threshold=np.nan), 'threshold is nan'),
+    ],
+)
+def test_options_that_cannot_be(scene, tracks, options, message):
+    with pytest.raises(ValueError, match=message):
+        link_cameras(Colors(), tracks, [scene / f'c{n + 1}' / 'img1' for n in CAMERAS], **options)
+
+
 def test_errors_name_frame_and_track(scene, tracks):
     folder, one = scene / 'c1' / 'img1', tracks[0]
-    outside = one._replace(boxes=one.boxes + np.where(one.ids == one.ids[0], 1000, 0)[:, None])
-    with pytest.raises(ValueError, match=rf'img1, frame {one.frames[0]}, tracks \[.*{one.ids[0]}'):
-        extract_tracks(Colors(), outside, folder)
+    # Whether or not it is among the boxes that are looked at.
+    outside = one._replace(boxes=one.boxes + 1000 * (np.arange(len(one.ids)) == 7)[:, None])
+    with pytest.raises(ValueError, match=r'img1, .*: box 7 .* outside'):
+        extract_tracks(Colors(), outside, folder, boxes=1)
     with pytest.raises(ValueError, match='no frame 121'):
         extract_tracks(Colors(), one._replace(frames=one.frames + 121 - one.frames.max()), folder)

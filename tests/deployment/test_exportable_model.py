@@ -8,6 +8,7 @@ from toy_models import ToyModel
 
 from passreid.deployment import ExportableModel, ExportInfo
 from passreid.deployment.exportable_model import INPUTS
+from passreid.deployment.trackers import ultralytics_margin
 from passreid.models import FlipTTAModel
 from passreid.version import __version__
 
@@ -147,3 +148,11 @@ def test_fingerprint_is_that_of_weights_and_options():
 def test_other_models_are_refused():
     with pytest.raises(TypeError, match='ToyModel cannot be exported'):
         ExportableModel(ToyModel())
+
+
+@pytest.mark.parametrize(
+    'sizes', [dict(input_size=(0, 16)), dict(margin=ultralytics_margin((-5, 9)))]
+)
+def test_sizes_that_leave_nothing(sizes):
+    with pytest.raises(ValueError, match='leaves nothing of an image'):
+        ExportableModel(people_model(), **sizes)

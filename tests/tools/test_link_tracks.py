@@ -25,7 +25,7 @@ def arguments(scene, small):
 def test_links_and_writes(run, scene, small):
     Path('travel.csv').write_text('0,3\n3,0\n')
     text = run('link_tracks', *arguments(scene, small), '--travel-times', 'travel.csv')
-    assert 'best silhouette' in text and 'IDF1' in text
+    assert 'too few tracks to find one' in text and 'IDF1' in text
     with open('people/people.csv') as stream:
         rows = list(csv.DictReader(stream))
     assert {row['camera'] for row in rows} == {'c1', 'c2'}
@@ -44,10 +44,13 @@ def test_links_and_writes(run, scene, small):
 
 
 def test_threshold_and_constraints(run, scene, small):
+    Path('people').mkdir()
+    Path('people/person_0002.png').touch()
     options = ['--threshold', '2', '--no-constraints', '--names', 'door', 'hall']
     text = run('link_tracks', *arguments(scene, small), *options)
     assert 'are 1 people (threshold 2.000, given)' in text
-    assert Path('people/door.txt').exists() and Path('people/hall.txt').exists()
+    pages = ['door.txt', 'hall.txt', 'people.csv', 'person_0001.png']
+    assert sorted(path.name for path in Path('people').iterdir()) == pages
 
 
 def test_bad_arguments(run, scene, small, capsys):
@@ -58,6 +61,11 @@ def test_bad_arguments(run, scene, small, capsys):
     Path('travel.csv').write_text('0,3,1\n3,0,1\n')
     with pytest.raises(ValueError, match=r'travel.csv has shape \(2, 3\)'):
         run('link_tracks', *given, '--travel-times', 'travel.csv')
-    Path('travel.csv').write_text('0,three\n')
-    with pytest.raises(ValueError, match='travel.csv'):
-        run('link_tracks', *given, '--travel-times', 'travel.csv')
+    for text in ('0,three\n', '0,-1\n-1,0\n', '0,nan\n3,0\n'):
+        Path('travel.csv').write_text(text)
+        with pytest.raises(ValueError, match='travel.csv'):
+            run('link_tracks', *given, '--travel-times', 'travel.csv')
+    for names in (['c1', 'c1'], ['c1', '../c2'], ['c1', '']):
+        with pytest.raises(SystemExit):
+            run('link_tracks', *given, '--names', *names)
+        assert 'a file of its own' in capsys.readouterr().err

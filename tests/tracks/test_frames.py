@@ -67,6 +67,18 @@ def test_boxes_that_show_nobody(box):
         crop_boxes(FRAME, box)
 
 
+@pytest.mark.parametrize('frame', [None, FRAME[..., 0], FRAME / 255, np.dstack([FRAME, FRAME])])
+def test_no_frames(frame):
+    with pytest.raises(ValueError, match='a frame is .* not (NoneType|uint8|float64)'):
+        crop_boxes(frame, [[0, 0, 9, 9]])
+
+
+@pytest.mark.parametrize('margin', [-0.1, np.nan, np.inf])
+def test_no_margins(margin):
+    with pytest.raises(ValueError, match=f'margin is {margin}'):
+        crop_boxes(FRAME, [[0, 0, 9, 9]], margin)
+
+
 def test_visible_shares():
     # The second stands before a quarter of the first, the third alone.
     boxes = np.array([[0, 0, 10, 20], [5, 10, 15, 30], [50, 0, 60, 20]], float)

@@ -8,7 +8,7 @@ LINES = ['1,7,10,20,30,60,0.9,-1,-1,-1', '2,7,12,20,30,60,0.9,-1,-1,-1', '2,8,0,
 
 def test_round_trip(tmp_path):
     path = tmp_path / 'tracks.txt'
-    path.write_text('\n'.join(LINES) + '\n')
+    path.write_text('\ufeff' + '\n'.join(LINES) + '\n', encoding='utf-8')
     tracks = read_tracks(path)
     assert tracks.frames.tolist() == [1, 2, 2] and tracks.ids.tolist() == [7, 7, 8]
     np.testing.assert_array_equal(tracks.boxes[0], [10, 20, 40, 80])
@@ -26,6 +26,8 @@ def test_round_trip(tmp_path):
         (['1,2,3,4,0,6'], 'line 1: the box has no size'),
         (['1,2,3,4,nan,6'], 'line 1: the box has no size'),
         (['5,2,3,4,5,6', '', '5,2,1,1,5,6'], 'line 3: id 2 has a box in frame 5 in line 1'),
+        (['1,2,3,4,5,6', '2,2.5,3,4,5,6'], 'line 2: 2, 2.5 are no frame and id'),
+        (['1,-1,3,4,5,6'], 'line 1: 1, -1 are no frame and id'),
         ([''], 'no tracks'),
     ],
 )

@@ -10,10 +10,13 @@ from passreid.utils.checkpoint_loading import load_checkpoint_file
 
 def hub_file(address: str, name: str) -> str:
     """Fetch a file of a repository, ``hf://user/name`` or with ``@revision``; return its path."""
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import errors, hf_hub_download
 
     repo_id, _, revision = address.removeprefix('hf://').partition('@')
-    return hf_hub_download(repo_id, name, revision=revision or None)
+    try:
+        return hf_hub_download(repo_id, name, revision=revision or None)
+    except (OSError, errors.HFValidationError) as error:
+        raise FileNotFoundError(f'{address} gave no {name}: {error}') from error
 
 
 @CheckpointLoader.register_scheme('hf://')
@@ -28,4 +31,7 @@ def load_from_timm(address: str, map_location: Any = 'cpu') -> dict[str, Tensor]
     import timm
 
     name = address.removeprefix('timm://')
-    return timm.create_model(name, pretrained=True, num_classes=0).state_dict()
+    try:
+        return timm.create_model(name, pretrained=True, num_classes=0).state_dict()
+    except (OSError, RuntimeError) as error:
+        raise FileNotFoundError(f'{address} gave no weights: {error}') from error
