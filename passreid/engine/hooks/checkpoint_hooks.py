@@ -111,6 +111,7 @@ class PreemptionHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Begin to listen."""
         self._received = self._agreed = False
+        self._pid = os.getpid()
         if threading.current_thread() is threading.main_thread():
             self._former = signal.signal(signal.SIGTERM, self._receive) or signal.SIG_DFL
 
@@ -141,15 +142,7 @@ class PreemptionHook(Hook):
 
     after_train = after_train_or_failure  # Of runners that are not :class:`SafeRunner`.
 
-    def _receive(self, *_) -> None:
+    def _receive(self, number: int, *_) -> None:
+        if os.getpid() != self._pid:  # One that the training has forked, such as one of a pool.
+            os._exit(128 + number)
         self._received = True
-
-
-def _forget() -> None:
-    """Let a process that a training forks, such as one of a pool, end on the signal."""
-    if isinstance(getattr(signal.getsignal(signal.SIGTERM), '__self__', None), PreemptionHook):
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-if hasattr(os, 'register_at_fork'):  # Windows does not fork.
-    os.register_at_fork(after_in_child=_forget)

@@ -21,9 +21,6 @@ from passreid.registry import HOOKS
 from passreid.utils.device import array_device
 from passreid.utils.distributed import run_in_first, unwrap_model
 
-# What loading for features has in common with loading for training.
-_SAME = 'batch_size num_workers pin_memory collate_fn worker_init_fn multiprocessing_context'
-
 
 @torch.no_grad()
 def extract_features(
@@ -102,11 +99,12 @@ class PseudoLabelHook(Hook):
                 f'has {len(loader.dataset)}: resume with the images the run was started with'
             )
         dataset = loader.dataset.with_pipeline(self.pipeline)
+        same = 'batch_size num_workers pin_memory collate_fn worker_init_fn multiprocessing_context'
         self._loader = DataLoader(
             dataset,
             sampler=DefaultSampler(dataset, shuffle=False, round_up=False),
             persistent_workers=loader.num_workers > 0,
-            **{name: getattr(loader, name) for name in _SAME.split()},
+            **{name: getattr(loader, name) for name in same.split()},
         )
 
     def before_train_epoch(self, runner: Runner) -> None:

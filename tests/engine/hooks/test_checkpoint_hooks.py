@@ -220,4 +220,4 @@ def test_forked_process_ends_on_the_signal(toy_config):
             os._exit(0)
 
     train(config(toy_config), Before(2, fork))
-    assert ends == [-signal.SIGTERM]
+    assert ends == [128 + signal.SIGTERM]
