@@ -1,6 +1,7 @@
 """Unlabelled person crops: LUPerson and any folder of one's own."""
 
 import os.path as osp
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from mmengine.dataset import force_full_init
 
 from passreid.registry import DATASETS
 
+from .folder_reid import parse_id
 from .robust_dataset import RobustDataset
 from .storage.image_files import read_keys, read_path_list
 from .storage.lmdb_reader import read_lmdb
@@ -31,13 +33,16 @@ class LUPerson(RobustDataset):
     of folders, ``keys.pkl`` or ``ann_file`` are noticed by their times; for times that were set
     back, as some copying tools do, there is ``rescan=True``.
 
-    Each sample has ``img_path`` (str; from an LMDB the key), ``gt_label`` -1, ``cam_id`` -1,
+    Each sample has ``img_path`` (str; from an LMDB the key), ``gt_label`` -1, ``cam_id``,
     ``is_query`` False, ``sample_idx`` and, from an LMDB, ``img_bytes``.
 
     Args:
         data_root (str): Folder of the data set.
         ann_file (str): List of images, below ``data_root`` or absolute. Defaults to '': none.
         pipeline (list | tuple): Transforms, or configs of transforms. Defaults to none.
+        camera_pattern (str, optional): Regular expression that finds the camera in the path below
+            ``data_root``, in its group ``camera``; any text, see :func:`.parse_id`. Defaults to
+            None: cameras are unknown, ``cam_id`` is -1.
         max_images (int, optional): Use the first so many only. Defaults to None: all.
         rescan (bool): List the names anew even if a kept list seems fresh. Defaults to False.
         **kwargs: The other arguments of :class:`.RobustDataset` (``seed``, ``max_bad_share``,
@@ -53,6 +58,7 @@ class LUPerson(RobustDataset):
         ann_file: str = '',
         pipeline: Sequence[dict | Callable] = (),
         *,
+        camera_pattern: str | None = None,
         max_images: int | None = None,
         rescan: bool = False,
         **kwargs,
@@ -61,6 +67,12 @@ class LUPerson(RobustDataset):
             if max_images < 1 or kwargs.get('indices') is not None:
                 raise ValueError('max_images must be at least 1 and excludes indices')
             kwargs['indices'] = max_images
+        try:
+            self._camera_pattern = None if camera_pattern is None else re.compile(camera_pattern)
+        except re.error as error:
+            raise ValueError(f'camera_pattern {camera_pattern!r}: {error}') from error
+        if self._camera_pattern and 'camera' not in self._camera_pattern.groupindex:
+            raise ValueError(f'camera_pattern {camera_pattern!r} has no group (?P<camera>...)')
         self.rescan = rescan
         self._lmdb = ''
         # The table of names is shared as it is.
@@ -95,8 +107,24 @@ class LUPerson(RobustDataset):
         """``gt_label`` of each sample, unknown: (N,) int64, all -1."""
         return np.full(len(self), -1, np.int64)
 
-    # Cameras are unknown too.
-    cam_ids = pids
+    @property
+    @force_full_init
+    def cam_ids(self) -> np.ndarray:
+        """``cam_id`` of each sample: (N,) int64, -1 where unknown."""
+        if self._camera_pattern is None:
+            return self.pids
+        return np.array([self._camera(name) for name in self.data_list], np.int64)
+
+    def _camera(self, name: str) -> int:
+        if self._camera_pattern is None:
+            return -1
+        found = self._camera_pattern.search(name.replace('\\', '/'))
+        if not found:
+            raise ValueError(
+                f'{osp.join(self.data_root, name)} does not match camera_pattern '
+                f'{self._camera_pattern.pattern!r}: which camera took it?'
+            )
+        return parse_id(found['camera'])
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict[str, Any]:
@@ -104,7 +132,7 @@ class LUPerson(RobustDataset):
         info: dict[str, Any] = {
             'img_path': self.image_name(idx),
             'gt_label': -1,
-            'cam_id': -1,
+            'cam_id': self._camera(self.data_list[idx]),
             'is_query': False,
             'sample_idx': int(idx) % len(self),
         }

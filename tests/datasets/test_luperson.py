@@ -8,6 +8,7 @@ import pytest
 from torch.utils.data import DataLoader
 
 from passreid.datasets import LUPerson
+from passreid.datasets.folder_reid import parse_id
 
 LOAD = {'type': 'LoadPersonImage'}
 KEYS = [f'01_02_0003_{number:08d}' for number in range(4)]
@@ -111,3 +112,23 @@ def test_max_images_and_indices(nested):
     assert names(LUPerson(str(nested), indices=[2, 0])) == ['c.jpg', 'a/2.jpg']
     with pytest.raises(ValueError, match='max_images'):
         LUPerson(str(nested), max_images=0)
+
+
+@pytest.mark.parametrize(
+    'pattern, expected',
+    [(None, [-1, -1]), (r'(?P<camera>\d+)\.jpg', [2, 1]), ('^(?P<camera>[^/]+)/', None)],
+)
+def test_cameras_of_names_and_folders(tmp_path, write_images, pattern, expected):
+    root = write_images(tmp_path / 'data', ['b/1.jpg', 'a/2.jpg'])
+    dataset = LUPerson(root, camera_pattern=pattern)
+    cameras = dataset.cam_ids.tolist()
+    assert cameras == (expected or [parse_id('a'), parse_id('b')])
+    assert [dataset.get_data_info(idx)['cam_id'] for idx in range(2)] == cameras
+
+
+def test_cameras_that_are_not_found(nested):
+    with pytest.raises(ValueError, match=r'c\.jpg does not match camera_pattern'):
+        print(LUPerson(nested, camera_pattern='^(?P<camera>[^/]+)/').cam_ids)
+    for pattern in ('(', r'_c(\d)'):
+        with pytest.raises(ValueError, match='camera_pattern'):
+            LUPerson(nested, camera_pattern=pattern)

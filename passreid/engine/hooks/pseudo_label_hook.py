@@ -60,6 +60,8 @@ class PseudoLabelHook(Hook):
 
     Args:
         pipeline (Sequence[dict | Callable]): Transforms of the test.
+        by_camera (bool): Whether images are clustered by :func:`standardize_by_camera` of their
+            features. Not in the published recipe. Defaults to False.
         timeout (float): Seconds that the other processes wait for the clusters of the first.
             Defaults to 21600, 6 hours.
         **settings: Of :func:`cluster_pseudo_labels`: ``eps``, ``min_samples``, ``k1``, ``k2`` and
@@ -67,9 +69,15 @@ class PseudoLabelHook(Hook):
     """
 
     def __init__(
-        self, pipeline: Sequence[dict | Callable], timeout: float = 21600.0, **settings: Any
+        self,
+        pipeline: Sequence[dict | Callable],
+        *,
+        by_camera: bool = False,
+        timeout: float = 21600.0,
+        **settings: Any,
     ) -> None:
         self.pipeline = pipeline
+        self.by_camera = by_camera
         self.timeout = timeout
         self.settings = settings
         # Epoch and labels (N,) of the last clustering; from a checkpoint the memory as well.
@@ -129,7 +137,10 @@ class PseudoLabelHook(Hook):
         """Return labels (N,) and centers (K, D); log what was found, and check it."""
         start = time.perf_counter()
         options = dict(device=array_device(), progress=ProgressLog('neighbors'), **self.settings)
-        found = clustering.cluster_pseudo_labels(people.features, **options)
+        features = people.features
+        if self.by_camera:
+            features = clustering.standardize_by_camera(features, people.cam_ids)
+        found = clustering.cluster_pseudo_labels(features, **options)
         dataset: Any = self._loader.dataset
         labels = np.full(len(dataset), -1)
         labels[people.sample_ids] = found
