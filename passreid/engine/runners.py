@@ -77,6 +77,7 @@ class SafeRunner(Runner):
             experiment_name=self.experiment_name,
             time=time.strftime('%Y%m%d_%H%M%S'),
             mmengine_version=mmengine.__version__,
+            pixels=pixels_of(self.model),
             dataset_meta=getattr(self.train_dataloader.dataset, 'metainfo', None),
         )
         content = dict(meta=meta, message_hub=self.message_hub.state_dict())
@@ -88,6 +89,10 @@ class SafeRunner(Runner):
         self.call_hook('before_save_checkpoint', checkpoint=content)
         content = {k: v if k == 'state_dict' else _to_plain(v) for k, v in content.items()}
         save_atomically(content, Path(out_dir) / filename)
+
+    def _init_model_weights(self) -> None:
+        super()._init_model_weights()
+        TASK_UTILS.get('take_pixels')(unwrap_model(self.model))
 
     def load_or_resume(self) -> None:
         """Load what the first process chose to load or resume from."""
@@ -157,6 +162,13 @@ class SafeRunner(Runner):
         loader = Runner.build_dataloader(*args, **kwargs)
         loader.worker_init_fn = partial(_start_worker, loader.worker_init_fn)
         return loader
+
+
+def pixels_of(model: nn.Module) -> dict[str, list[float]] | None:
+    """Return the mean and std of R, G, B by which a model normalises pixels, for a checkpoint."""
+    preprocessor = unwrap_model(model).data_preprocessor
+    names = [name for name in ('mean', 'std') if hasattr(preprocessor, name)]
+    return {name: getattr(preprocessor, name).flatten().tolist() for name in names} or None
 
 
 def _to_plain(value: Any) -> Any:

@@ -19,6 +19,8 @@ from tiny_runs import (
     write_people,
 )
 
+from passreid.apis import get_model
+
 ROOT = Path(__file__).parents[2]
 CONFIGS = {'pre-training': pass_config, 'fine-tuning': reid_config, 'USL': cluster_config}
 NO_VALIDATION = dict(val_dataloader=None, val_evaluator=None, val_cfg=None)
@@ -163,3 +165,20 @@ def test_fresh_run_needs_the_pre_trained_file(config, tmp_path):
     cfg = config('fine-tuning', tmp_path, resume='auto', pretrained=tmp_path / 'none.pth')
     with pytest.raises(FileNotFoundError, match=r'none\.pth'):
         train(cfg)
+
+
+@pytest.mark.parametrize('wanted', [True, False])
+def test_pixels_are_those_of_the_weights(config, whole, tmp_path, wanted):
+    first = whole('pre-training').runner
+    changes = dict(train_cfg__max_epochs=1, **NO_VALIDATION)
+    cfg = config('USL', tmp_path, model__data_preprocessor__pixels_of_weights=wanted, **changes)
+    file = str(Path(first.work_dir) / 'teacher_backbone.pth')
+    cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=file)
+    trained = train(cfg).model
+    loaded = get_model(cfg, tmp_path / 'epoch_1.pth')
+    for name in ('mean', 'std'):
+        own = torch.tensor(cfg.model.data_preprocessor[name]).view(3, 1, 1)
+        expected = getattr(first.model.data_preprocessor, name) if wanted else own
+        assert not torch.equal(own, getattr(first.model.data_preprocessor, name))
+        for model in (trained, loaded):
+            assert torch.equal(getattr(model.data_preprocessor, name), expected)

@@ -15,6 +15,8 @@ from passreid.registry import HOOKS
 from passreid.utils.atomic_file import save_atomically
 from passreid.utils.distributed import unwrap_model
 
+from ..runners import pixels_of
+
 # Of the picture of the views: rows, height of a row and gap between views, in pixels.
 _ROWS, _HEIGHT, _GAP = 6, 128, 4
 # Of the monitor: views; a collapse is below these nats of information, or above this cosine.
@@ -73,6 +75,7 @@ class ExportTeacherHook(Hook):
         backbone = unwrap_model(runner.model).teacher['backbone']
         weights = {name: value.cpu() for name, value in backbone.state_dict().items()}
         meta = {'epoch': runner.epoch, 'pos_embed_grid': tuple(backbone.patch_resolution)}
+        meta['pixels'] = pixels_of(runner.model)
         path = Path(runner.work_dir) / 'teacher_backbone.pth'
         save_atomically({'state_dict': weights, 'meta': meta}, path)
         runner.logger.info(f"The teacher's backbone is in {path}")

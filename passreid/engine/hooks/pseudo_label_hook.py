@@ -60,7 +60,7 @@ class PseudoLabelHook(Hook):
 
     Args:
         pipeline (Sequence[dict | Callable]): Transforms of the test.
-        by_camera (bool): Whether images are clustered by :func:`standardize_by_camera` of their
+        standardize_cameras (bool): Whether images are clustered by :func:`standardize_by_camera` of their
             features. Not in the published recipe. Defaults to False.
         timeout (float): Seconds that the other processes wait for the clusters of the first.
             Defaults to 21600, 6 hours.
@@ -72,12 +72,12 @@ class PseudoLabelHook(Hook):
         self,
         pipeline: Sequence[dict | Callable],
         *,
-        by_camera: bool = False,
+        standardize_cameras: bool = False,
         timeout: float = 21600.0,
         **settings: Any,
     ) -> None:
         self.pipeline = pipeline
-        self.by_camera = by_camera
+        self.standardize_cameras = standardize_cameras
         self.timeout = timeout
         self.settings = settings
         # Epoch and labels (N,) of the last clustering; from a checkpoint the memory as well.
@@ -138,7 +138,7 @@ class PseudoLabelHook(Hook):
         start = time.perf_counter()
         options = dict(device=array_device(), progress=ProgressLog('neighbors'), **self.settings)
         features = people.features
-        if self.by_camera:
+        if self.standardize_cameras:
             features = clustering.standardize_by_camera(features, people.cam_ids)
         found = clustering.cluster_pseudo_labels(features, **options)
         dataset: Any = self._loader.dataset

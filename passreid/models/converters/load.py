@@ -88,11 +88,26 @@ def fill_model(
         LoadReport: What was loaded.
     """
     try:
-        return _fill(model, checkpoint, source, prefix)
+        report = _fill(model, checkpoint, source, prefix)
     # A damaged or foreign file may make the conversion raise nearly anything.
     except Exception as error:
         kind = '' if isinstance(error, ValueError) else f'{type(error).__name__}: '
         raise ValueError(f'the weights of {source} cannot be used: {kind}{error}') from error
+    meta = checkpoint.get('meta')
+    owner: Any = model
+    owner.pixels = meta.get('pixels') if isinstance(meta, Mapping) else None
+    take_pixels(model)
+    return report
+
+
+@TASK_UTILS.register_module()
+def take_pixels(model: Any) -> None:
+    """Normalise pixels as for the weights that a model or its backbone has loaded, if wanted."""
+    preprocessor: Any = getattr(model, 'data_preprocessor', None)
+    pixels = getattr(model, 'pixels', None) or getattr(getattr(model, 'backbone', 0), 'pixels', None)
+    if pixels and getattr(preprocessor, 'pixels_of_weights', False):
+        preprocessor.take_pixels(**pixels)
+        print_log(f'Pixels are normalised as for the weights: {pixels}', 'current')
 
 
 def _fill(model: Any, checkpoint: Mapping[str, Any], source: str, prefix: str | None) -> LoadReport:

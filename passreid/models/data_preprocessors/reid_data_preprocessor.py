@@ -1,7 +1,9 @@
 """Data preprocessor of supervised re-identification."""
 
+from collections.abc import Sequence
+
 from mmpretrain.models import ClsDataPreprocessor
-from torch import Tensor, stack
+from torch import Tensor, stack, tensor
 
 from passreid.registry import MODELS
 
@@ -19,6 +21,9 @@ class ReIDDataPreprocessor(ClsDataPreprocessor):
             values in that range.
         std (Sequence[float], optional): Standard deviation of the R, G, B channels.
         to_rgb (bool): Whether images come as BGR. Defaults to False.
+        pixels_of_weights (bool): Whether mean and std become those that the weights of the backbone
+            were trained with, where their file says so, as those of this package do.
+            Defaults to False.
         erasing (dict, optional): Arguments of :class:`RandomErasing`; None for no erasing.
         non_blocking (bool): Whether to copy to the device while the host goes on. Defaults to
             True.
@@ -36,7 +41,12 @@ class ReIDDataPreprocessor(ClsDataPreprocessor):
     """
 
     def __init__(
-        self, *args, erasing: dict | None = None, non_blocking: bool = True, **kwargs
+        self,
+        *args,
+        pixels_of_weights: bool = False,
+        erasing: dict | None = None,
+        non_blocking: bool = True,
+        **kwargs,
     ) -> None:
         super().__init__(*args, **kwargs)
         if self.batch_augments is not None or self.to_onehot:
@@ -44,8 +54,14 @@ class ReIDDataPreprocessor(ClsDataPreprocessor):
                 'ReIDDataPreprocessor has no batch_augments and no to_onehot: a person is one '
                 'identity, and ReIDHead reads gt_label'
             )
+        self.pixels_of_weights = pixels_of_weights
         self.erasing = None if erasing is None else RandomErasing(**erasing)
         self._non_blocking = non_blocking
+
+    def take_pixels(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Normalise by the mean and std of R, G, B that weights were trained with."""
+        self.mean.copy_(tensor(mean).view(-1, 1, 1))
+        self.std.copy_(tensor(std).view(-1, 1, 1))
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Prepare images ``(B, 3, H, W)``, or a list of B images, to float32 RGB on the device."""
