@@ -60,8 +60,8 @@ class PseudoLabelHook(Hook):
 
     Args:
         pipeline (Sequence[dict | Callable]): Transforms of the test.
-        standardize_cameras (bool): Whether images are clustered by :func:`standardize_by_camera` of their
-            features. Not in the published recipe. Defaults to False.
+        standardize_cameras (bool): Whether images are clustered by what
+            :func:`standardize_by_camera` makes of their features. Defaults to False, as published.
         timeout (float): Seconds that the other processes wait for the clusters of the first.
             Defaults to 21600, 6 hours.
         **settings: Of :func:`cluster_pseudo_labels`: ``eps``, ``min_samples``, ``k1``, ``k2`` and

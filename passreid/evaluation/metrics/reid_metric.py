@@ -1,6 +1,7 @@
 """Metric of person re-identification."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 from torch.nn import functional as F
 
+from passreid.clustering.cameras import standardize_by_camera
 from passreid.evaluation.functional import (
     CameraTable,
     RankingResult,
@@ -57,6 +59,9 @@ class ReIDMetric(BaseMetric):
     Args:
         metric (str): 'euclidean' or 'cosine'. Defaults to 'euclidean'.
         normalize (bool): Whether to scale features to unit length first. Defaults to False.
+        standardize_cameras (bool): Whether to compare what :func:`standardize_by_camera` makes of
+            the features of queries and gallery together. No published figure does.
+            Defaults to False.
         topk (Sequence[int]): Ranks of the CMC to report. Defaults to (1, 5, 10, 20).
         rerank (bool | dict): Whether to re-rank by k-reciprocal neighbors, too; a dict sets
             ``k1`` (20), ``k2`` (6) and ``lambda_value`` (0.3). The figures come in addition, their
@@ -87,6 +92,7 @@ class ReIDMetric(BaseMetric):
         metric: str = 'euclidean',
         *,
         normalize: bool = False,
+        standardize_cameras: bool = False,
         topk: Sequence[int] = (1, 5, 10, 20),
         rerank: bool | Mapping[str, Any] = False,
         query_expansion: bool | Mapping[str, Any] | None = None,
@@ -106,6 +112,7 @@ class ReIDMetric(BaseMetric):
             raise ValueError(f'tpr_at_fpr must be rates in [0, 1], but is {tpr_at_fpr}')
         self.metric = metric
         self.normalize = normalize
+        self.standardize_cameras = standardize_cameras
         self.topk = tuple(topk)
         self.rerank = _options('rerank', rerank, ('k1', 'k2', 'lambda_value'))
         self.query_expansion = _options('query_expansion', query_expansion, ('k', 'alpha'))
@@ -160,6 +167,9 @@ class ReIDMetric(BaseMetric):
             dict[str, float]: The figures by name, without the prefix.
         """
         (people,) = results
+        if self.standardize_cameras:
+            standard = standardize_by_camera(people.features, people.cam_ids)
+            people = replace(people, features=standard)
         query, gallery = people.select(people.is_query), people.select(~people.is_query)
         if not len(query) or not len(gallery):
             raise ValueError(

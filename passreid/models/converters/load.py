@@ -104,7 +104,8 @@ def fill_model(
 def take_pixels(model: Any) -> None:
     """Normalise pixels as for the weights that a model or its backbone has loaded, if wanted."""
     preprocessor: Any = getattr(model, 'data_preprocessor', None)
-    pixels = getattr(model, 'pixels', None) or getattr(getattr(model, 'backbone', 0), 'pixels', None)
+    owners = model, getattr(model, 'backbone', None)
+    pixels = next(filter(None, (getattr(owner, 'pixels', None) for owner in owners)), None)
     if pixels and getattr(preprocessor, 'pixels_of_weights', False):
         preprocessor.take_pixels(**pixels)
         print_log(f'Pixels are normalised as for the weights: {pixels}', 'current')

@@ -170,6 +170,19 @@ def test_query_expansion():
     assert first != pytest.approx(evaluate(samples, metric='cosine'))
 
 
+def test_what_cameras_add_is_left_out():
+    looks = torch.randn(100, 8, generator=torch.Generator().manual_seed(0))
+    rows = [(0, person, camera, camera == 0) for camera in (0, 1) for person in range(100)]
+    samples = samples_of(rows)
+    for sample in samples:
+        # Each camera stretches and shifts what it sees in its own way.
+        scale, shift = ((1, 0), (torch.arange(1, 9) / 4, 3))[sample['cam_id']]
+        sample['feature'] = looks[sample['gt_label']] * scale + shift
+    plain, standard = (evaluate(samples, standardize_cameras=value) for value in (False, True))
+    assert plain['reid/R1'] < 50
+    assert standard['reid/R1'] > 90
+
+
 def test_true_positives_at_a_rate_of_false_positives():
     # Counted pairs by distance: 8, 7, 9, 7. Of the two others none, then one, may be accepted.
     figures = evaluate(samples_of(SMALL), tpr_at_fpr=(1e-4, 2.5e-3, 0.5, 1))
