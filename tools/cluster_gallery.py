@@ -16,7 +16,11 @@ from mmengine.config import Config
 
 from passreid.apis import build_runner, load_config, prepare_test
 from passreid.apis.inference_pipeline import inference_pipeline
-from passreid.clustering import cluster_pseudo_labels, cluster_statistics
+from passreid.clustering import (
+    cluster_pseudo_labels,
+    cluster_statistics,
+    standardize_by_camera,
+)
 from passreid.datasets.transforms import LoadPersonImage
 from passreid.engine import extract_features
 from passreid.evaluation.metrics.progress_log import ProgressLog
@@ -47,13 +51,16 @@ def parse_args() -> Namespace:
     option('--k2', type=int, default=6, help='neighbors to average over')
     text = 'how neighbors are found; faiss (pip install faiss-cpu): most of them, and fast'
     option('--search', choices=('exact', 'faiss'), default='exact', help=text)
+    text = 'regular expression that finds the camera in a path below FOLDER, in its group camera, '
+    text += r'such as _c(?P<camera>\d+); what a camera adds to its images is then taken off'
+    option('--camera-pattern', metavar='REGEX', help=text)
     option('--max-tiles', type=int, default=60, help='most images of a contact sheet')
     option('--work-dir', help='folder of the log (default: work_dirs/NAME of the config)')
     add_config_options(parser, data_root=False)
     return parser.parse_args()
 
 
-def read_from_folder(cfg: Config, folder: Path) -> None:
+def read_from_folder(cfg: Config, folder: Path, camera_pattern: str | None) -> None:
     """Let the test of a config be one of the images of a folder, in place."""
     *_, template = dataloader_configs(cfg)
     cfg.test_dataloader = dict(
@@ -62,6 +69,7 @@ def read_from_folder(cfg: Config, folder: Path) -> None:
         dataset=dict(
             type='LUPerson',
             data_root=str(folder),
+            camera_pattern=camera_pattern,
             pipeline=inference_pipeline(cfg),
             # More unreadable images are a mistake.
             max_bad_share=0.5,
@@ -140,7 +148,7 @@ def main() -> None:
     cluster_pseudo_labels(np.eye(8, dtype=np.float32), *numbers, search=args.search)
     cfg = load_config(args.config)
     merge_options(cfg, args.cfg_options)
-    read_from_folder(cfg, args.folder)
+    read_from_folder(cfg, args.folder, args.camera_pattern)
     prepare_test(cfg, args.checkpoint)
     if args.work_dir:
         cfg.work_dir = args.work_dir
@@ -152,8 +160,11 @@ def main() -> None:
     # As before a test: the report of what was loaded is made there.
     runner.call_hook('before_test')
     people = extract_features(runner.model, loader)
+    features = people.features
+    if args.camera_pattern:
+        features = standardize_by_camera(features, people.cam_ids)
     options = dict(search=args.search, device=array_device(), progress=ProgressLog('neighbors'))
-    found = largest_first(cluster_pseudo_labels(people.features, *numbers, **options))
+    found = largest_first(cluster_pseudo_labels(features, *numbers, **options))
     labels = np.full(len(dataset), -1)
     labels[people.sample_ids] = found
     args.out.mkdir(parents=True, exist_ok=True)
@@ -161,7 +172,7 @@ def main() -> None:
     for path in filter(lambda path: PICTURES.fullmatch(path.name), args.out.iterdir()):
         path.unlink()
     write_list(args.out / LIST, dataset.data_list, labels)
-    members = [*typical_first(people.features, found), np.flatnonzero(found < 0)]
+    members = [*typical_first(features, found), np.flatnonzero(found < 0)]
     sheets = [people.sample_ids[rows] for rows in members]
     load = LoadPersonImage()
     read = lambda index: load(dataset.get_data_info(index))['img'][..., ::-1]  # noqa: E731

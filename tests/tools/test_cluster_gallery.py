@@ -82,6 +82,21 @@ def test_clusters_of_a_folder(cluster):
     assert 'Every image is an outlier' in text and 'Raise --eps' in text
 
 
+def test_cameras_are_told_apart_by_a_pattern(cluster, tool, monkeypatch):
+    seen = []
+
+    def watched(features, cam_ids):
+        seen.append(sorted(np.unique(cam_ids, return_counts=True)[1].tolist()))
+        return features
+
+    monkeypatch.setattr(tool, 'standardize_by_camera', watched)
+    cluster(*CLUSTER, '--camera-pattern', '^(?P<camera>.)')
+    assert seen == [[1, 2, 2, 5, 6]]
+    assert clusters() == EXPECTED
+    with pytest.raises(ValueError, match=r'=1\+2.jpg does not match camera_pattern'):
+        cluster(*CLUSTER, '--camera-pattern', '^(?P<camera>.)/')
+
+
 def test_one_cluster_is_reported(cluster, tmp_path):
     folder = write_crops(tmp_path / 'same', {f'{n}.jpg': 0 for n in range(5)})
     text = cluster('--out', 'new/place', folder=folder)
