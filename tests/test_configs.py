@@ -9,7 +9,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import FUNCTIONS, DefaultScope, Registry
 
 from passreid import registry
-from passreid.clustering import cluster_pseudo_labels
+from passreid.clustering import find_clusters
 from passreid.utils import config_path, register_all_modules
 
 ROOT = config_path()
@@ -178,7 +178,7 @@ def test_published_recipe_of_clustering(name, dataset, eps, fusion):
     assert (loader.sampler.images_per_id, loader.sampler.iterations) == (8, 200)
     assert registry.HOOKS.build(config.default_hooks.pseudo_labels).settings == dict(eps=eps)
     # The others are the defaults: min_samples, k1 and k2.
-    assert cluster_pseudo_labels.__defaults__[1:] == (4, 30, 6)
+    assert find_clusters.__defaults__[1:] == (4, 30, 6)
     assert model.neck.to_dict() == dict(
         type='BNNeck', in_channels=384, fusion=fusion, multi_neck=False, normalize=True
     )

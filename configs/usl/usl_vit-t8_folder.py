@@ -18,7 +18,11 @@ param_scheduler = [dict(type='WarmupCosineLR', T_max=12, warmup=1)]
 train_cfg = dict(max_epochs=12)
 default_hooks = dict(
     pseudo_labels=dict(
-        type='PseudoLabelHook', pipeline=_base_.test_pipeline, standardize_cameras=True, eps=0.5, k1=20
+        type='PseudoLabelHook',
+        pipeline=_base_.test_pipeline,
+        standardize_cameras=True,
+        eps=0.5,
+        k1=20,
     )
 )
 # No labels, so no evaluation; docs/unlabelled.md shows how to add a labelled test set.

@@ -2,14 +2,16 @@
 
 from .cameras import standardize_by_camera
 from .jaccard import jaccard_distance
-from .pseudo_labels import cluster_pseudo_labels
+from .pseudo_labels import Clusters, cluster_pseudo_labels, find_clusters
 from .statistics import ClusterStatistics, cluster_centers, cluster_statistics
 
 __all__ = [
     'ClusterStatistics',
+    'Clusters',
     'cluster_centers',
     'cluster_pseudo_labels',
     'cluster_statistics',
+    'find_clusters',
     'jaccard_distance',
     'standardize_by_camera',
 ]

@@ -3,7 +3,7 @@ import pytest
 from literal_definitions import literal_jaccard, people
 from sklearn.cluster import DBSCAN
 
-from passreid.clustering import cluster_pseudo_labels, jaccard_distance
+from passreid.clustering import cluster_pseudo_labels, find_clusters, jaccard_distance
 
 EPS = 0.5137  # No distance of few equal weights.
 
@@ -36,6 +36,19 @@ def test_same_as_of_the_dense_definition(number, num_ids, spread, k1, k2, min_sa
     expected = dense.fit(literal_jaccard(features, k1, k2)).labels_
     labels = cluster_pseudo_labels(features, EPS, min_samples, k1, k2)
     np.testing.assert_array_equal(labels, expected)
+
+
+def test_settings_that_fit_the_images(reference):
+    features = reference('cluster')['features']
+    found = find_clusters(features, None, k1=None)
+    # A quarter of the root of the number of images would be less than 8.
+    assert len(features) < 32**2 and found.k1 == 8
+    labels = {eps: cluster_pseudo_labels(features, eps, k1=8) for eps in np.arange(6, 15) / 20}
+    numbers = {eps: own.max() + 1 for eps, own in labels.items()}
+    assert numbers[found.eps] == max(numbers.values()) > min(numbers.values())
+    np.testing.assert_array_equal(found.labels, labels[found.eps])
+    many = np.random.default_rng(0).normal(size=(6400, 2)).astype(np.float32)
+    assert find_clusters(many, 0.3, k1=None).k1 == 20
 
 
 def test_a_distance_of_exactly_eps_is_near(reference):

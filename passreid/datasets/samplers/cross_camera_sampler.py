@@ -27,7 +27,8 @@ class CrossCameraIdentitySampler(GroupedSampler):
             ``pids``, such as :class:`ReIDDataset`.
         batch_size (int, optional): P x K, see :class:`.GroupedSampler`.
         images_per_id (int): K. Defaults to 8.
-        iterations (int): Batches of an epoch. Defaults to 200.
+        iterations (int, optional): Batches of an epoch, on each process. With None as many as
+            there are images, from 30 to 200. Defaults to 200.
         seed (int, optional): See :class:`.GroupedSampler`.
 
     Source: Dai et al., `Cluster Contrast for Unsupervised Person Re-Identification
@@ -39,10 +40,13 @@ class CrossCameraIdentitySampler(GroupedSampler):
         dataset: Sized,
         batch_size: int | None = None,
         images_per_id: int = 8,
-        iterations: int = 200,
+        iterations: int | None = 200,
         seed: int | None = None,
     ) -> None:
         super().__init__(dataset, batch_size, images_per_id, seed)
+        if iterations is None:
+            images = self.batch_size * self.world_size
+            iterations = int(np.clip(-(-len(dataset) // images), 30, 200))
         if iterations < 1:
             raise ValueError(f'iterations must be at least 1, but is {iterations}')
         self.iterations = iterations

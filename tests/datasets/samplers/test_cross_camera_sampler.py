@@ -87,3 +87,10 @@ def test_labels_may_change_between_epochs():
     assert (drawn == drawn[:, :, :1]).all()
     with pytest.raises(ValueError, match='120 samples'):
         sampler.set_labels([0, 1])
+
+
+@pytest.mark.parametrize(('num_ids', 'expected'), [(10, 30), (100, 75), (1000, 200)])
+def test_iterations_that_fit_the_images(num_ids, expected):
+    # Of 12 images each, 16 a batch.
+    sampler = CrossCameraIdentitySampler(crops(num_ids), 16, 4, iterations=None)
+    assert len(sampler) == 16 * expected
