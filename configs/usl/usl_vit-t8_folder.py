@@ -11,20 +11,13 @@ model = dict(
     backbone=dict(init_cfg=dict(checkpoint='work_dirs/pass_vit-t8_folder/teacher_backbone.pth')),
 )
 dataset = dict(_delete_=True, type='LUPerson', data_root='data/crops')
-sampler = dict(_delete_=True, type='CrossCameraIdentitySampler', images_per_id=4, iterations=100)
+sampler = dict(_delete_=True, type='CrossCameraIdentitySampler', images_per_id=4, iterations=None)
 train_dataloader = dict(sampler=sampler, dataset=dict(dataset, pipeline=_base_.train_pipeline))
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = [dict(type='WarmupCosineLR', T_max=12, warmup=1)]
 train_cfg = dict(max_epochs=12)
-default_hooks = dict(
-    pseudo_labels=dict(
-        type='PseudoLabelHook',
-        pipeline=_base_.test_pipeline,
-        standardize_cameras=True,
-        eps=0.5,
-        k1=20,
-    )
-)
+hook = dict(type='PseudoLabelHook', pipeline=_base_.test_pipeline, eps=None, k1=None)
+default_hooks = dict(pseudo_labels=dict(hook, standardize_cameras=True))
 # No labels, so no evaluation; docs/unlabelled.md shows how to add a labelled test set.
 val_dataloader = val_evaluator = val_cfg = None
 test_dataloader = test_evaluator = test_cfg = None

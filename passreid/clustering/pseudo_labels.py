@@ -9,7 +9,6 @@ from scipy.sparse import csr_matrix
 
 from .jaccard import jaccard_distance
 
-
 # Among which to choose: above, nearly everything hangs together; below, next to nothing does.
 EPS = np.arange(6, 15) / 20
 

@@ -64,7 +64,7 @@ class PseudoLabelHook(Hook):
             :func:`standardize_by_camera` makes of their features. Defaults to False, as published.
         timeout (float): Seconds that the other processes wait for the clusters of the first.
             Defaults to 21600, 6 hours.
-        **settings: Of :func:`find_clusters`: ``eps``, ``min_samples``, ``k1``, ``k2`` and ``search``.
+        **settings: Of :func:`find_clusters`: ``eps``, ``min_samples``, ``k1``, ``k2``, ``search``.
     """
 
     def __init__(
@@ -148,9 +148,8 @@ class PseudoLabelHook(Hook):
         statistics = clustering.cluster_statistics(labels, previous, dataset.pids, dataset.cam_ids)
         text = _summary(statistics, len(labels), len(labels) - len(found))
         seconds = time.perf_counter() - start
-        runner.logger.info(
-            f'Epoch {runner.epoch + 1}: {text}; eps {clusters.eps:g}, k1 {clusters.k1}; {seconds:.1f} s'
-        )
+        text += f'; eps {clusters.eps:g}, k1 {clusters.k1}; {seconds:.1f} s'
+        runner.logger.info(f'Epoch {runner.epoch + 1}: {text}')
         figures = {f'clusters/{k}': v for k, v in statistics._asdict().items() if v is not None}
         runner.visualizer.add_scalars(figures, step=runner.epoch + 1)
         if (statistics.one_camera or 0) > 0.8:
