@@ -2,10 +2,11 @@
 
 from .jaccard import jaccard_distance
 from .pseudo_labels import cluster_pseudo_labels
-from .statistics import ClusterStatistics, cluster_centers, cluster_statistics
+from .statistics import ClusterStatistics, camera_proxies, cluster_centers, cluster_statistics
 
 __all__ = [
     'ClusterStatistics',
+    'camera_proxies',
     'cluster_centers',
     'cluster_pseudo_labels',
     'cluster_statistics',
