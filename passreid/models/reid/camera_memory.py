@@ -160,8 +160,6 @@ class CameraMemory(ClusterMemory):
     def _contrast(scores: Tensor, positive: Tensor, listed: Tensor) -> Tensor:
         """Cross-entropy ``(B,)`` over ``listed`` of an even spread over ``positive``; 0 without."""
         numbers = positive.sum(1)
-        # Without a positive nothing may be listed, of which the gradient would be nan.
-        listed = listed | (numbers == 0)[:, None]
         total = scores.masked_fill(~listed, -torch.inf).logsumexp(1)
         mean = scores.masked_fill(~positive, 0).sum(1) / numbers.clamp_min(1)
         return (total - mean).where(numbers > 0, 0.0)

@@ -263,9 +263,9 @@ close_process_group(SimpleNamespace(model=None))
 
 
 def test_two_processes_equal_one(tmp_path):
-    """Each has half of the images, cameras in other numbers; gradients are averaged."""
+    """Each has half of the images, the first none of camera 3; gradients are averaged."""
     batch, proxies = random_batch()
-    batch = (batch[0], batch[1], batch[2].sort().values)
+    batch[2][:20] %= 3
     torch.save(dict(batch=batch, proxies=proxies), tmp_path / 'given.pth')
     run_in_processes(PROGRAM, tmp_path)
     for name in ('cap', 'pplr'):
