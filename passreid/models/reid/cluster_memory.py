@@ -107,7 +107,7 @@ class ClusterMemory(nn.Module):
         # Pass n makes the center after the n-th image of each cluster the right one, without
         # asking the device how many images there are. With a small momentum later ones need no
         # more passes: each image leaves at most this share of a deviation.
-        share = self.momentum / max(1 - 2 * self.momentum, self.momentum, 1e-12)
+        share = self.momentum / max(1 - 2 * self.momentum, self.momentum)
         moved = start
         for _ in range(sum(share**number > 2**-25 for number in range(len(same)))):
             before = moved[previous].where((previous >= 0)[:, None], start)
