@@ -3,11 +3,17 @@
 from .cameras import standardize_by_camera
 from .jaccard import jaccard_distance
 from .pseudo_labels import Clusters, cluster_pseudo_labels, find_clusters
-from .statistics import ClusterStatistics, cluster_centers, cluster_statistics
+from .statistics import (
+    ClusterStatistics,
+    camera_proxies,
+    cluster_centers,
+    cluster_statistics,
+)
 
 __all__ = [
     'ClusterStatistics',
     'Clusters',
+    'camera_proxies',
     'cluster_centers',
     'cluster_pseudo_labels',
     'cluster_statistics',

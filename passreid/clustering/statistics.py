@@ -3,7 +3,9 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from scipy.sparse import coo_matrix, csr_matrix
+from torch.nn import functional as F
 
 from .neighbors import check_features, to_tensor
 
@@ -109,6 +111,40 @@ def cluster_centers(features: Any, labels: Any) -> np.ndarray:
     columns = np.array_split(matrix, -(-matrix.shape[1] // COLUMNS), axis=1)
     means = [(members @ block / sizes[:, None]).astype(np.float32) for block in columns]
     return np.concatenate(means, axis=1)
+
+
+def camera_proxies(
+    features: Any, labels: Any, cam_ids: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Average the unit features of the images that each camera has of each cluster.
+
+    Source: Wang et al., `Camera-aware Proxies for Unsupervised Person Re-Identification
+    <https://arxiv.org/abs/2012.10674>`_, AAAI 2021, section 3.2.
+
+    Args:
+        features (np.ndarray | Tensor): ``(N, D)`` of any length.
+        labels (np.ndarray | Tensor): Cluster of each image, ``(N,)``; -1 for outliers, which are
+            left out.
+        cam_ids (np.ndarray | Tensor): Cameras ``(N,)``; -1 where unknown, which are left out.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray, np.ndarray]: Proxies ``(P, D)`` float32 of unit length, their
+        clusters ``(P,)`` int64 and cameras ``(P,)`` int64; one for each pair that occurs, in the
+        order of the clusters, then of the cameras.
+
+    Raises:
+        ValueError: If the features are not a finite matrix or shapes do not fit.
+    """
+    unit = F.normalize(check_features('features', features, 'cpu'), dim=1)
+    clusters = _labels('labels', labels, len(unit))
+    cameras = _labels('cam_ids', cam_ids, len(unit))
+    kept = (clusters >= 0) & (cameras >= 0)
+    pairs = np.stack([clusters[kept], cameras[kept]]).astype(np.int64)
+    owners, places = np.unique(pairs, axis=1, return_inverse=True)
+    groups = np.full(len(unit), -1)
+    groups[kept] = places.reshape(-1)
+    proxies = torch.from_numpy(cluster_centers(unit, groups))
+    return F.normalize(proxies, dim=1).numpy(), *owners
 
 
 def _labels(name: str, labels: Any, number: int | None = None) -> np.ndarray:

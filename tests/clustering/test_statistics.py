@@ -3,7 +3,12 @@ import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from passreid.clustering import ClusterStatistics, cluster_centers, cluster_statistics
+from passreid.clustering import (
+    ClusterStatistics,
+    camera_proxies,
+    cluster_centers,
+    cluster_statistics,
+)
 
 
 def test_sizes():
@@ -103,3 +108,35 @@ def test_centers_leave_outliers_out():
 def test_bad_labels_are_refused(labels, message):
     with pytest.raises(ValueError, match=message):
         cluster_centers(np.ones((3, 2)), np.array(labels))
+
+
+@pytest.mark.parametrize('size', ['small', 'large'])
+def test_recorded_proxies(reference, size):
+    data = reference('camera_proxies')
+    features, *labels = (data[f'{size}/{name}'] for name in ('features', 'labels', 'cams'))
+    # The lengths of the features do not matter.
+    lengths = torch.linspace(0.1, 9, len(features))[:, None]
+    proxies, *owners = camera_proxies(features * lengths, *labels)
+    np.testing.assert_allclose(proxies, data[f'{size}/proxies'], rtol=0, atol=1e-6)
+    for found, name in zip(owners, ('proxy_pids', 'proxy_cids'), strict=True):
+        np.testing.assert_array_equal(found, data[f'{size}/{name}'])
+        assert found.dtype == np.int64
+    assert proxies.dtype == np.float32
+
+
+def test_proxies_leave_outliers_and_unknown_cameras_out():
+    features = np.array([[2.0, 0], [0, 1], [5, 5], [7, 0], [3, 0], [0, 3]])
+    labels, cameras = np.array([4, 4, 4, 0, -1, 4]), torch.tensor([1, 1, -1, 8, 1, 0])
+    proxies, *owners = camera_proxies(features, labels, cameras)
+    half = np.sqrt(0.5)
+    np.testing.assert_allclose(proxies, [[1, 0], [0, 1], [half, half]], atol=1e-6)
+    assert [owner.tolist() for owner in owners] == [[0, 4, 4], [8, 0, 1]]
+    shapes = [found.shape for found in camera_proxies(features, labels, np.full(6, -1))]
+    assert shapes == [(0, 2), (0,), (0,)]
+
+
+@pytest.mark.parametrize('name', ['labels', 'cam_ids'])
+def test_lengths_of_what_belongs_to_proxies_must_fit(name):
+    given = dict(features=np.ones((3, 2)), labels=np.zeros(3, int), cam_ids=np.zeros(3, int))
+    with pytest.raises(ValueError, match=rf'{name} have shape \(2,\), expected \(3,\)'):
+        camera_proxies(**given | {name: np.zeros(2, int)})

@@ -8,6 +8,11 @@ from torch.nn import functional as F
 from passreid.registry import MODELS
 
 
+def gather_batch(values: Tensor) -> Tensor:
+    """Values ``(B, ...)`` of all processes, in their order ``(W * B, ...)``, without gradient."""
+    return torch.cat(all_gather(values.contiguous())) if get_world_size() > 1 else values
+
+
 @MODELS.register_module()
 class ClusterMemory(nn.Module):
     """Contrast features with the centers of clusters, which follow the features.
@@ -52,6 +57,15 @@ class ClusterMemory(nn.Module):
         """Start from other clusters: centers ``(K, D)`` of any length but 0."""
         self.centers = F.normalize(centers.detach().to(self.centers.device, torch.float32), dim=1)
 
+    def state(self) -> dict[str, Tensor]:
+        """What the memory holds, by name: the tensors themselves, which no call changes."""
+        return dict(self.named_buffers())
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Go on, bit by bit, with what :meth:`state` gave; other entries are ignored."""
+        for name, held in self.state().items():
+            setattr(self, name, state[name].to(held.device))
+
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         """Compute the mean loss, a float32 scalar, and, in training, move the centers.
 
@@ -65,32 +79,40 @@ class ClusterMemory(nn.Module):
             # A batch may hold nothing that counts.
             loss = loss / (labels >= 0).sum().clamp_min(1)
             if self.training:
-                self._follow(features.detach(), labels)
+                self._follow(gather_batch(features.detach()), gather_batch(labels))
         return loss
 
     @torch.no_grad()
     def _follow(self, features: Tensor, labels: Tensor) -> None:
         """Move the centers of ``labels (B,)`` towards unit ``features (B, D)``."""
-        if get_world_size() > 1:
-            features = torch.cat(all_gather(features.contiguous()))
-            labels = torch.cat(all_gather(labels.contiguous()))
         # The label -1 means the last row.
         centers = F.pad(self.centers, (0, 0, 0, 1))
         same = labels[:, None] == labels
-        moved = centers[labels]
+        start = centers[labels]
         # Each row is an image, but moves the center of its cluster, as all of the same cluster do.
         if self.use_hard:
-            similarity = (features * moved).sum(1).expand_as(same)
+            similarity = (features * start).sum(1).expand_as(same)
             hardest = similarity.where(same, similarity.new_tensor(torch.inf)).argmin(1)
-            moved = self._step(moved, features[hardest])
+            moved = self._step(start, features[hardest])
         else:
-            sizes = same.sum(1)
-            in_order = same.byte().argsort(dim=1, descending=True, stable=True)
-            for place in range(int(sizes.max())):
-                step = self._step(moved, features[in_order[:, place]])
-                moved = step.where((place < sizes)[:, None], moved)
+            moved = self._one_after_the_other(start, features, same)
         # A new tensor, for the graph of the loss holds the old one.
         self.centers = centers.index_put_((labels,), moved)[:-1]
+
+    def _one_after_the_other(self, start: Tensor, features: Tensor, same: Tensor) -> Tensor:
+        """Move each center of ``start`` by all images of its cluster, in order."""
+        places = torch.arange(len(same), device=same.device)
+        previous = places.where(same & (places < places[:, None]), -1).amax(1)
+        last = places.where(same, -1).amax(1)
+        # Pass n makes the center after the n-th image of each cluster the right one, without
+        # asking the device how many images there are. With a small momentum later ones need no
+        # more passes: each image leaves at most this share of a deviation.
+        share = self.momentum / max(1 - 2 * self.momentum, self.momentum)
+        moved = start
+        for _ in range(sum(share**number > 2**-25 for number in range(len(same)))):
+            before = moved[previous].where((previous >= 0)[:, None], start)
+            moved = self._step(before, features)
+        return moved[last]
 
     def _step(self, centers: Tensor, features: Tensor) -> Tensor:
         return F.normalize(self.momentum * centers + (1 - self.momentum) * features, dim=1)

@@ -126,14 +126,28 @@ def test_images_without_cluster_do_not_count(random, use_hard):
     assert (features.grad[kept].norm(dim=1) > 0).all()
 
 
-def test_nothing_waits_for_the_device(random):
+@pytest.mark.parametrize('momentum', [0.2, 0.3, 0.5, 0.9])
+def test_many_images_of_a_cluster(momentum):
+    """Even if each points away from the last, after which the order matters most."""
+    generator = torch.Generator().manual_seed(1)
+    features = torch.randn(90, 6, generator=generator)
+    features[1:60:2] = -features[:60:2] + 0.01 * features[1:60:2]
+    labels = torch.tensor([0, 0, 1] * 30)
+    memory = filled(torch.randn(2, 6, generator=generator), use_hard=False, momentum=momentum)
+    _, moved = literal_batch(memory.centers, features, labels, False, 0.05, momentum)
+    memory(features, labels)
+    torch.testing.assert_close(memory.centers, moved, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize('use_hard', [False, True])
+def test_nothing_waits_for_the_device(random, use_hard):
     """No value is read off the device."""
     features, centers = random
-    memory = filled(centers)
+    memory = filled(centers, use_hard=use_hard)
     with torch.profiler.profile() as profile:
         memory(features, torch.tensor(LABELS['uneven and mixed']))
     names = {event.name for event in profile.events()}
-    assert 'aten::argmin' in names
+    assert 'aten::index_put_' in names
     assert not names & {'aten::_local_scalar_dense', 'aten::nonzero'}
 
 
@@ -148,3 +162,18 @@ def test_batches_that_change_nothing(random, label, training, use_hard):
     loss.backward()
     assert bool(loss) == bool(features.grad.any()) == (label >= 0)
     assert torch.equal(memory.centers, before)
+
+
+def test_state(random):
+    """A memory goes on as the one whose state it took, which later calls do not change."""
+    features, centers = random
+    labels = torch.tensor(LABELS['uneven and mixed'])
+    memory, other = filled(centers), ClusterMemory()
+    memory(features, labels)
+    state = memory.state()
+    copy = {name: value.clone() for name, value in state.items()}
+    memory(features, labels)
+    assert list(state) == ['centers'] and torch.equal(state['centers'], copy['centers'])
+    other.load_state(state | {'epoch': 3})
+    other(features, labels)
+    assert torch.equal(other.centers, memory.centers)
