@@ -1,5 +1,6 @@
 """Neighbors, distances and clusters of features: pure functions on arrays."""
 
+from .agreement import cross_agreement
 from .jaccard import jaccard_distance
 from .pseudo_labels import cluster_pseudo_labels
 from .statistics import ClusterStatistics, cluster_centers, cluster_statistics
@@ -9,5 +10,6 @@ __all__ = [
     'cluster_centers',
     'cluster_pseudo_labels',
     'cluster_statistics',
+    'cross_agreement',
     'jaccard_distance',
 ]

@@ -2,5 +2,6 @@
 
 from .cluster_contrast import ClusterContrast
 from .cluster_memory import ClusterMemory
+from .part_refinement import PartRefinement
 
-__all__ = ['ClusterContrast', 'ClusterMemory']
+__all__ = ['ClusterContrast', 'ClusterMemory', 'PartRefinement']
