@@ -1,5 +1,6 @@
 """Neighbors, distances and clusters of features: pure functions on arrays."""
 
+from .agreement import cross_agreement
 from .cameras import standardize_by_camera
 from .jaccard import jaccard_distance
 from .pseudo_labels import Clusters, cluster_pseudo_labels, find_clusters
@@ -17,6 +18,7 @@ __all__ = [
     'cluster_centers',
     'cluster_pseudo_labels',
     'cluster_statistics',
+    'cross_agreement',
     'find_clusters',
     'jaccard_distance',
     'standardize_by_camera',

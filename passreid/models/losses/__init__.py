@@ -1,6 +1,7 @@
 """Losses of passreid."""
 
 from .margin_losses import ArcFaceLoss, CircleLoss, CosFaceLoss, CosineMarginLoss
+from .part_refinement import agreement_loss, refined_targets
 from .prototype_cross_entropy import inverse_norms, prototype_cross_entropy
 from .triplet_loss import HardestPairs, TripletLoss, hardest_pairs
 
@@ -11,7 +12,9 @@ __all__ = [
     'CosineMarginLoss',
     'HardestPairs',
     'TripletLoss',
+    'agreement_loss',
     'hardest_pairs',
     'inverse_norms',
     'prototype_cross_entropy',
+    'refined_targets',
 ]

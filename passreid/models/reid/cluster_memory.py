@@ -74,13 +74,16 @@ class ClusterMemory(nn.Module):
         """
         with torch.autocast(features.device.type, enabled=False):
             features = F.normalize(features.float(), dim=1)
-            scores = features @ self.centers.T / self.temperature
-            loss = F.cross_entropy(scores, labels, ignore_index=-1, reduction='sum')
+            loss = F.cross_entropy(self.scores(features), labels, ignore_index=-1, reduction='sum')
             # A batch may hold nothing that counts.
             loss = loss / (labels >= 0).sum().clamp_min(1)
             if self.training:
                 self._follow(gather_batch(features.detach()), gather_batch(labels))
         return loss
+
+    def scores(self, features: Tensor) -> Tensor:
+        """Compute logits ``(B, K)`` of unit ``features (B, D)``: cosines by the temperature."""
+        return features @ self.centers.T / self.temperature
 
     @torch.no_grad()
     def _follow(self, features: Tensor, labels: Tensor) -> None:
