@@ -4,6 +4,7 @@ The configs are those of ``root``, the repository. Changes are entries by dotted
 for the dots, such as ``train_cfg__max_epochs=1``.
 """
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
@@ -104,6 +105,15 @@ def cluster_config(root, people, work_dir, **changes):
     cfg.train_cfg.update(max_epochs=3, val_interval=3)
     cfg.param_scheduler = []
     return _finish(cfg, work_dir, batch_size=8, lr=0.002, changes=changes)
+
+
+def refined_config(root, people, work_dir, **changes):
+    """Return that of USL with everything that is off in the recipe."""
+    cfg = cluster_config(root, people, work_dir, **changes)
+    cfg.model.camera_memory = dict(type='CameraMemory', start_epoch=1)
+    cfg.model.part_refinement = dict(type='PartRefinement', in_channels=16, start_epoch=1)
+    cfg.default_hooks.pseudo_labels.standardize_cameras = True
+    return cfg
 
 
 def _shrink_people(cfg, people):
@@ -228,7 +238,7 @@ class SeenClusters(Hook):
 
     def _state(self, runner):
         state = getattr(runner.model, 'module', runner.model).pseudo_label_state()
-        return {name: value.clone() for name, value in state.items()}
+        return copy.deepcopy(state)
 
 
 class KilledError(Exception):

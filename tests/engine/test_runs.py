@@ -13,6 +13,7 @@ from tiny_runs import (
     SeenImages,
     cluster_config,
     pass_config,
+    refined_config,
     reid_config,
     train,
     write_crops,
@@ -22,7 +23,12 @@ from tiny_runs import (
 from passreid.apis import get_model
 
 ROOT = Path(__file__).parents[2]
-CONFIGS = {'pre-training': pass_config, 'fine-tuning': reid_config, 'USL': cluster_config}
+CONFIGS = {
+    'pre-training': pass_config,
+    'fine-tuning': reid_config,
+    'USL': cluster_config,
+    'refined USL': refined_config,
+}
 NO_VALIDATION = dict(val_dataloader=None, val_evaluator=None, val_cfg=None)
 
 
@@ -71,6 +77,7 @@ def whole(config, tmp_path_factory):
         ('fine-tuning', False, 6, 6),
         ('USL', True, 4, 3),
         ('USL', False, 5, 5),
+        ('refined USL', False, 5, 5),
     ],
 )
 def test_killed_and_resumed_equals_uninterrupted(
@@ -99,7 +106,7 @@ def test_killed_and_resumed_equals_uninterrupted(
     for name in expected.figures:
         if name.startswith('val/reid/'):
             assert resumed.figures[name] == expected.figures[name]
-    if task == 'USL':
+    if task.endswith('USL'):
         # An epoch that is resumed begins with its labels, and with the memory as it was.
         starts, all_starts = resumed.clusters.starts, expected.clusters.starts[start // 3 :]
         assert torch.equal(starts[0]['labels'], all_starts[0]['labels'])

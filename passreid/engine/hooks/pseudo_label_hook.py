@@ -12,6 +12,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
+from torch.utils._pytree import tree_map
 from torch.utils.data import DataLoader
 
 from passreid import clustering
@@ -92,8 +93,7 @@ class PseudoLabelHook(Hook):
         if self._state is None:
             return
         state = unwrap_model(runner.model).pseudo_label_state()
-        labels = {name: value.cpu() for name, value in state.items()}
-        checkpoint['pseudo_labels'] = labels | {'epoch': self._state['epoch']}
+        checkpoint['pseudo_labels'] = state | {'epoch': self._state['epoch']}
 
     def before_train(self, runner: Runner) -> None:
         """Check the settings and the checkpoint, and prepare the loader of the features."""
@@ -118,28 +118,33 @@ class PseudoLabelHook(Hook):
         """Cluster; in an epoch that is resumed, go on with its labels."""
         state = self._state
         model = unwrap_model(runner.model)
+        model.set_epoch(runner.epoch)
         if state is not None and state['epoch'] == runner.epoch:
             model.load_pseudo_label_state(state)
         else:
+            model.with_parts = True
             people = extract_features(runner.model, self._loader, 'features to cluster')
-            labels, centers = run_in_first(
+            model.with_parts = False
+            outcome = run_in_first(
                 partial(self._cluster, runner, people),
                 f'Clustering {len(runner.train_dataloader.dataset)} images',
                 self.timeout,
                 'timeout of PseudoLabelHook',
             )
-            model.set_pseudo_labels(labels, centers)
-            state = self._state = dict(epoch=runner.epoch, labels=labels)
+            model.set_pseudo_labels(**outcome)
+            state = self._state = dict(epoch=runner.epoch, labels=outcome['labels'])
         runner.train_dataloader.sampler.set_labels(state['labels'].cpu().numpy())
 
-    def _cluster(self, runner: Runner, people: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return labels (N,) and centers (K, D); log what was found, and check it."""
+    def _cluster(self, runner: Runner, people: Any) -> dict[str, Any]:
+        """Return what the model learns of the clusters; log what was found, and check it."""
         start = time.perf_counter()
         options = dict(device=array_device(), progress=ProgressLog('neighbors'), **self.settings)
-        features = people.features
+        model = unwrap_model(runner.model)
+        own, *parts = _split(people.features, model.part_refinement)
+        near = [own, *parts]
         if self.standardize_cameras:
-            features = clustering.standardize_by_camera(features, people.cam_ids)
-        clusters = clustering.find_clusters(features, **options)
+            near = [clustering.standardize_by_camera(one, people.cam_ids) for one in near]
+        clusters = clustering.find_clusters(near[0], **options)
         found = clusters.labels
         dataset: Any = self._loader.dataset
         labels = np.full(len(dataset), -1)
@@ -163,8 +168,25 @@ class PseudoLabelHook(Hook):
                 f'There are {statistics.num_clusters} clusters by {self.settings}: {change}, or '
                 'start from weights that know people better'
             )
-        centers = clustering.cluster_centers(people.features, found)
-        return torch.from_numpy(labels), torch.from_numpy(centers)
+        centers, *of_parts = (clustering.cluster_centers(one, found) for one in (own, *parts))
+        outcome: dict[str, Any] = dict(labels=labels, centers=centers)
+        if model.camera_memory is not None:
+            outcome['proxies'] = clustering.camera_proxies(own, found, people.cam_ids)
+        if parts:
+            agreement = np.zeros((len(labels), len(parts)), np.float32)
+            agreement[people.sample_ids] = clustering.cross_agreement(
+                near[0], np.stack(near[1:], axis=1), device=array_device()
+            )
+            outcome['parts'] = np.stack(of_parts, axis=1), agreement
+        return tree_map(torch.from_numpy, outcome)
+
+
+def _split(features: np.ndarray, refinement: Any) -> list[np.ndarray]:
+    """Return the features ``(N, D)`` of the images, then those of each part, ``(N, C)``."""
+    if refinement is None:
+        return [features]
+    width, number = refinement.norm.num_features, len(refinement.memories)
+    return [features[:, :-width], *np.split(features[:, -width:], number, axis=1)]
 
 
 def _summary(found: clustering.ClusterStatistics, num_images: int, num_unreadable: int) -> str:

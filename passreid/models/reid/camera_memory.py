@@ -121,7 +121,7 @@ class CameraMemory(ClusterMemory):
         """
         with torch.autocast(features.device.type, enabled=False):
             features = F.normalize(features.float(), dim=1)
-            scores = features @ self.centers.T / self.temperature
+            scores = self.scores(features)
             cluster = labels[:, None] == self.clusters
             camera = cam_ids[:, None] == self.cameras
             own = cluster & camera
@@ -146,7 +146,7 @@ class CameraMemory(ClusterMemory):
                 loss_inter=inter_weight * (shares * inter).sum(),
             )
             if self.training and self.momentum != 1:
-                self._follow(gather_batch(features.detach()), all_proxies)
+                self.follow(features, proxies)
         return losses
 
     def _negatives(self, scores: Tensor, cluster: Tensor) -> Tensor:

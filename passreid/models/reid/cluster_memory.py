@@ -78,7 +78,7 @@ class ClusterMemory(nn.Module):
             # A batch may hold nothing that counts.
             loss = loss / (labels >= 0).sum().clamp_min(1)
             if self.training:
-                self._follow(gather_batch(features.detach()), gather_batch(labels))
+                self.follow(features, labels)
         return loss
 
     def scores(self, features: Tensor) -> Tensor:
@@ -86,8 +86,9 @@ class ClusterMemory(nn.Module):
         return features @ self.centers.T / self.temperature
 
     @torch.no_grad()
-    def _follow(self, features: Tensor, labels: Tensor) -> None:
+    def follow(self, features: Tensor, labels: Tensor) -> None:
         """Move the centers of ``labels (B,)`` towards unit ``features (B, D)``."""
+        features, labels = gather_batch(features), gather_batch(labels)
         # The label -1 means the last row.
         centers = F.pad(self.centers, (0, 0, 0, 1))
         same = labels[:, None] == labels

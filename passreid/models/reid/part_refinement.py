@@ -30,6 +30,7 @@ class PartRefinement(nn.Module):
     Re-identification <https://arxiv.org/abs/2203.14675>`_, CVPR 2022.
 
     Args:
+        in_channels (int): Width C of a token.
         num_parts (int): Number L of parts. Defaults to 3.
         temperature (float): Of the memories of the parts. Defaults to 0.05.
         momentum (float): Of the memories of the parts. Defaults to 0.2.
@@ -42,7 +43,7 @@ class PartRefinement(nn.Module):
     Examples:
         >>> import torch
         >>> from passreid.models import PartRefinement
-        >>> refinement = PartRefinement(num_parts=2)
+        >>> refinement = PartRefinement(4, num_parts=2)
         >>> refinement.set_parts(torch.eye(4)[:, None].repeat(1, 2, 1), torch.rand(9, 2))
         >>> scores, parts = torch.rand(3, 4), torch.rand(3, 2, 4)
         >>> losses = refinement(scores, parts, torch.tensor([0, 3, -1]), torch.tensor([8, 2, 5]))
@@ -55,6 +56,7 @@ class PartRefinement(nn.Module):
 
     def __init__(
         self,
+        in_channels: int,
         num_parts: int = 3,
         temperature: float = 0.05,
         momentum: float = 0.2,
@@ -68,10 +70,18 @@ class PartRefinement(nn.Module):
         self.smoothing = smoothing
         self.start_epoch = start_epoch
         self.epoch = 0
+        # One for all is one for each channel of each part.
+        self.norm = nn.BatchNorm1d(num_parts * in_channels)
+        self.norm.bias.requires_grad_(False)
         self.memories = nn.ModuleList(
             ClusterMemory(temperature, momentum, use_hard) for _ in range(num_parts)
         )
         self.register_buffer('agreement', torch.empty(0, num_parts), persistent=False)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Normalise the [PART] tokens of ``tokens (B, 1 + L, C)`` over the batch: ``(B, L, C)``."""
+        parts = tokens[:, 1:]
+        return self.norm(parts.flatten(1)).view_as(parts)
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch, counted from 0; it is no part of :meth:`state`."""
@@ -132,7 +142,7 @@ class PartRefinement(nn.Module):
                 of_parts = agreement_loss(part_logits, labels, agreement)
             if self.training:
                 for memory, unit in pairs:
-                    memory._follow(unit.detach(), labels)
+                    memory.follow(unit, labels)
         return {'loss_global': of_global, 'loss_parts': of_parts}
 
     def extra_repr(self) -> str:
