@@ -148,19 +148,26 @@ def test_training_is_consistent(path):
 
 
 @configs('supervised', 'usl', 'uda')
-def test_weights_to_start_from_are_those_of_another_config(path):
+def test_weights_to_start_from_are_those_of_another_config_or_a_file_of_others(path):
     config = Config.fromfile(path)
-    folder, name, file = config.model.backbone.init_cfg.checkpoint.split('/')
+    *folders, file = config.model.backbone.init_cfg.checkpoint.split('/')
+    if not folders:
+        size = config.model.backbone.arch.removeprefix('deit-')
+        assert '-ics_' in path.stem and file == f'vit_{size}_ics_cfs_lup.pth'
+        return
+    folder, name = folders
     assert folder == 'work_dirs'
     (source,) = (Config.fromfile(leaf) for leaf in LEAVES if leaf.stem == name)
     if path.parent.name == 'uda':
         assert file == f'epoch_{source.train_cfg.max_epochs}.pth'
         assert source.model.backbone.img_size == config.model.backbone.img_size
-        assert source.model.head.fusion == config.model.neck.fusion
-        assert source.model.head.multi_neck and config.model.neck.multi_neck
+        # Without parts there is nothing to fuse.
+        if config.model.backbone.num_parts:
+            assert source.model.head.fusion == config.model.neck.fusion
+            assert source.model.head.multi_neck and config.model.neck.multi_neck
     else:
         assert file == 'teacher_backbone.pth'
-    for key in ('arch', 'patch_size', 'num_parts'):
+    for key in ('arch', 'patch_size', 'num_parts', 'stem'):
         assert source.model.backbone.get(key) == config.model.backbone.get(key), key
 
 
@@ -213,3 +220,26 @@ def test_published_recipe_of_pre_training(name, width, batch):
     assert config.train_dataloader.batch_size == batch
     rate = config.optim_wrapper.optimizer.lr / config.auto_scale_lr.base_batch_size
     assert rate * 1024 == pytest.approx(2e-3)
+
+
+@pytest.mark.parametrize(
+    'path',
+    [path for path in LEAVES if '-ics_' in path.stem and path.parent.name != 'pass'],
+    ids=lambda path: path.stem,
+)
+def test_published_recipe_with_the_convolutional_stem(path):
+    """It differs from the one without in the network alone: its stem, and [CLS] for the feature."""
+    names = path.name, path.name.replace('-ics', '')
+    own, plain = (Config.fromfile(path.with_name(name)) for name in names)
+    model = build_model(Config.fromfile(path))
+    neck = model.neck or model.head.neck
+    assert hasattr(model.backbone.patch_embed, 'stem') and not model.backbone.num_parts
+    assert [norm.num_features for norm in neck.norms] == [model.backbone.embed_dims]
+    for config in (own, plain):
+        # A variable of UDA.
+        config.pop('init_cfg', None)
+        for key in ('stem', 'num_parts', 'init_cfg'):
+            config.model.backbone.pop(key, None)
+        for key in ('num_parts', 'multi_neck'):
+            (config.model.get('head') or config.model.neck).pop(key, None)
+    assert own.to_dict() == plain.to_dict()

@@ -9,7 +9,13 @@ from mmpretrain.models import ImageClassifier
 from plain_vits import ARCH, below, dino_container, part_vit, timm_vit
 
 from passreid.models import PASS, ClusterContrast, PartViT, ReIDHead
-from passreid.models.converters import fill_model, load_weights, pass_kind, to_pass_checkpoint
+from passreid.models.converters import (
+    fill_model,
+    load_weights,
+    pass_kind,
+    to_pass_checkpoint,
+    to_vit_checkpoint,
+)
 from passreid.models.layers import resize_table
 
 PARTS = {f'part_{kind}.{part}' for kind in ('tokens', 'positions') for part in range(3)}
@@ -18,12 +24,14 @@ PLAIN = timm_vit(num_classes=5).state_dict()
 
 def classifier(**options):
     backbone = PartViT(ARCH, img_size=(64, 32), **options)
-    return ImageClassifier(backbone=backbone, head=ReIDHead(32, num_classes=4))
+    head = ReIDHead(32, num_classes=4, num_parts=backbone.num_parts)
+    return ImageClassifier(backbone=backbone, head=head)
 
 
-def clusters():
-    neck = dict(type='BNNeck', in_channels=32, multi_neck=True, normalize=True)
-    return ClusterContrast(PartViT(ARCH, img_size=(64, 32)), neck, dict(type='ClusterMemory'))
+def clusters(**options):
+    backbone = PartViT(ARCH, img_size=(64, 32), **options)
+    neck = dict(type='BNNeck', in_channels=32, num_parts=backbone.num_parts, normalize=True)
+    return ClusterContrast(backbone, neck, dict(type='ClusterMemory'))
 
 
 def pre_training():
@@ -96,6 +104,24 @@ class TestOneWayForAll:
             assert_same(getattr(model, 'backbone', model), source.teacher['backbone'])
             assert report.share == 1 and not report.unused
             assert "its teacher's backbone is used" in report.table()
+
+    @pytest.mark.parametrize('make', [classifier, clusters])
+    def test_transreid_ssl_after_fine_tuning_and_usl(self, make):
+        """As the files of PASS, but for the [CLS] row in the positions and the missing parts."""
+        source, model = (drawn(make(num_parts=0, stem='ics'), seed) for seed in (0, 1))
+        vit = to_vit_checkpoint(source.backbone.state_dict())
+        norms = {
+            f'bottleneck.{k}': v
+            for k, v in (source.neck or source.head.neck).norms[0].state_dict().items()
+        }
+        if make is classifier:
+            scores = {'classifier.weight': source.head.classifier.weight}
+            content = below('base.', vit | {'fc.bias': torch.ones(3)}) | norms | scores
+        else:
+            content = {'state_dict': below('module.', vit | norms), 'epoch': 50}
+        report = fill_model(model, content)
+        assert_same(model, source)
+        assert not report.initialised and report.share == 1
 
     def test_a_second_last_layer_is_refused(self):
         authors = to_pass_checkpoint(classifier().state_dict(), 'supervised')
