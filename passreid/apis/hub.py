@@ -31,7 +31,8 @@ PARTS = frozenset((
     *('PASS', 'PASSHead', 'PASSNeck', 'PASSDataPreprocessor', 'PartViT', 'VisionTransformer'),
     *('ImageClassifier', 'ReIDHead', 'ReIDDataPreprocessor', 'BNNeck', 'TripletLoss'),
     *('CrossEntropyLoss', 'LabelSmoothLoss', 'ArcFaceLoss', 'CosFaceLoss', 'CircleLoss'),
-    *('ClusterContrast', 'ClusterMemory', 'LoadPersonImage', 'Resize', 'CenterCrop', 'PackInputs'),
+    *('ClusterContrast', 'ClusterMemory', 'CameraMemory', 'PartRefinement'),
+    *('LoadPersonImage', 'Resize', 'CenterCrop', 'PackInputs'),
     *('LN', 'BN', 'BN1d', 'GELU', 'ReLU', 'Constant', 'Normal', 'TruncNormal', 'Xavier', 'Kaiming'),
 ))  # fmt: skip
 
@@ -61,6 +62,10 @@ def save_pretrained(model: BaseModel, folder: str | Path, **card: Any) -> Path:
     )
     name_types(content)
     drop_pretrained(content['model'])
+    preprocessor = content['model'].get('data_preprocessor') or {}
+    if preprocessor.pop('pixels_of_weights', False):
+        for name in ('mean', 'std'):
+            preprocessor[name] = getattr(model.data_preprocessor, name).flatten().tolist()
     _check_parts(content)
     text = json.dumps(content, indent=2)
     weights = {k: v.detach().cpu().clone().contiguous() for k, v in model.state_dict().items()}
