@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.progress import track
 
+from passreid.clustering.cameras import standardize_by_camera
 from passreid.tracks.frames import box_edges, read_frames, sharpness, visible_shares
 from passreid.tracks.linking import average_features, cannot_link, link_tracks
 from passreid.tracks.track_files import Tracks
@@ -144,6 +145,9 @@ def link_cameras(
 ) -> LinkedCameras:
     """Find people again over several cameras.
 
+    What a camera adds to the features of all of its tracks is taken off, see
+    :func:`standardize_by_camera`.
+
     Args:
         inferencer (ReIDInferencer): The model.
         tracks (Sequence[Tracks]): Those of each camera.
@@ -180,6 +184,7 @@ def link_cameras(
     spans += np.asarray(starts)[camera, None]
     impossible = cannot_link(camera, spans, travel_times) & constraints
     features = np.concatenate([one.features for one in found])
+    features = standardize_by_camera(features, camera)
     linked = link_tracks(features, impossible, threshold)
     names = names or [f'c{number}' for number in range(1, len(found) + 1)]
     return LinkedCameras(names, tracks, found, camera, spans, linked.people + 1, linked.threshold)
