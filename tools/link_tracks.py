@@ -38,12 +38,15 @@ def parse_args() -> Namespace:
     option('--weights', required=True, metavar='CHECKPOINT', help='as for tools/test.py')
     option('--out', type=Path, default=Path('people'), metavar='DIR', help='default: people')
     option('--names', nargs='+', help='names of the cameras (default: c1 c2 ...)')
-    option('--fps', type=float, default=25.0, help='frames a second (default: 25)')
+    option('--fps', type=float, required=True, help='frames a second')
     text = 'seconds at which the first frame of each camera was taken (default: 0)'
     option('--starts', nargs='+', type=float, help=text)
     text = 'CSV of the least seconds from each camera (rows) to each, 0 where views overlap'
     option('--travel-times', metavar='FILE', help=text)
-    text = 'largest mean distance of the tracks of a person, 0 to 2 (default: found in the data)'
+    text = (
+        'largest mean distance of the tracks of a person, from 0 to 2: of cosines after what all '
+    )
+    text += 'tracks have in common is taken off (default: found in the data)'
     option('--threshold', type=float, help=text)
     text = 'join tracks by what they look like alone'
     option('--no-constraints', dest='constraints', action='store_false', help=text)
@@ -90,7 +93,9 @@ def write(linked: LinkedCameras, out: Path) -> None:
             span = [f'{second:.2f}' for second in linked.spans[track]]
             name = linked.names[linked.camera[track]]
             writer.writerow((linked.people[track], name, ids[track], *span))
-    for picture in out.glob('person_*.png'):  # Of an earlier run, with more people.
+    for picture in out.glob(
+        'person_[0-9][0-9][0-9][0-9].png'
+    ):  # Of an earlier run, with more people.
         picture.unlink()
     for person in range(1, linked.people.max() + 1):
         write_png(linked.timeline(person), out / f'person_{person:04d}.png')
@@ -101,13 +106,17 @@ def main() -> None:
     args = parse_args()
     tracks = [read_tracks(path) for path in args.tracks]
     truth = [read_tracks(path) for path in args.truth or ()]
+    names = args.names or [f'c{number}' for number in range(1, len(tracks) + 1)]
+    given = {Path(path).resolve() for path in (*args.tracks, *(args.truth or ()))}
+    if lost := given & {(args.out / f'{name}.txt').resolve() for name in names}:
+        raise FileExistsError(f'{min(lost)} would be overwritten: choose another --out')
     args.out.mkdir(parents=True, exist_ok=True)
     travel = args.travel_times and read_travel_times(args.travel_times, len(tracks))
     linked = link_cameras(
         ReIDInferencer(args.model, args.weights),
         tracks,
         args.frames,
-        args.names,
+        names,
         args.fps,
         args.starts,
         travel,
@@ -116,7 +125,7 @@ def main() -> None:
         args.boxes,
         args.margin,
     )
-    how = 'best silhouette' if linked.threshold else 'too few tracks to find one'
+    how = 'best silhouette' if linked.threshold else 'none was found, which takes more tracks'
     how = how if args.threshold is None else 'given'
     print(
         f'{len(linked.people)} tracks of {len(tracks)} cameras are {linked.people.max()} people '

@@ -1,13 +1,17 @@
 """Models as folders that can be published: weights, config and card; the hub of Hugging Face."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.model import BaseModel
+from mmengine.registry import registry
 from safetensors import safe_open
 from safetensors.torch import save
 from torch import nn
@@ -22,6 +26,7 @@ from passreid.version import __version__
 from .fit_config import drop_pretrained
 from .get_model import get_model
 from .inference_pipeline import inference_pipeline
+from .reid_inferencer import ReIDInferencer
 
 CONFIG, WEIGHTS, CARD = 'config.json', 'model.safetensors', 'README.md'
 HUB = 'hf://'
@@ -111,12 +116,25 @@ def from_pretrained(source: str | Path, device: str | torch.device | None = None
         content = json.loads(_config_text(place))
         _check_parts(content)
         pipeline = dict(dataset=dict(pipeline=content['test_pipeline']))
-        model = get_model(Config(dict(model=content['model'], test_dataloader=pipeline)))
+        with _no_imports():
+            model = get_model(Config(dict(model=content['model'], test_dataloader=pipeline)))
+            ReIDInferencer(model).extract(np.zeros((64, 32, 3), np.uint8))
     # Strange configs make classes raise nearly anything; none of them opens a file.
     except Exception as error:
         raise ValueError(f'{place} is no config of a model of passreid: {error}') from error
     load_weights(model, weights, strict=True)
     return model.to(device or 'cpu')
+
+
+@contextmanager
+def _no_imports() -> Iterator[None]:
+    """Let registries build what is registered alone; they import any other name."""
+    former = registry.get_object_from_string
+    registry.get_object_from_string = lambda name: None
+    try:
+        yield
+    finally:
+        registry.get_object_from_string = former
 
 
 def _config_text(path: Path) -> str:
@@ -139,8 +157,10 @@ def _check_parts(content: dict[str, Any]) -> None:
     while todo:
         node = todo.pop()
         for key, value in node.items() if isinstance(node, dict) else enumerate(node):
-            if key == 'type' and not (isinstance(value, str) and value in PARTS):
-                raise ValueError(f'type={value!r} is none of {", ".join(sorted(PARTS))}')
+            # There are `conv_type` and the like, too.
+            is_type = str(key).endswith('type')
+            if is_type and not (isinstance(value, str) and value in PARTS):
+                raise ValueError(f'{key}={value!r} is none of {", ".join(sorted(PARTS))}')
             if key == 'pretrained' or str(key).startswith('_'):
                 raise ValueError(f'{key}={value!r} has no place in the config of a model')
             if isinstance(value, dict | list | tuple):
@@ -212,7 +232,16 @@ def save_timm(model: BaseModel, folder: str | Path, **card: Any) -> Path:
     pixels = dict(mean=mean, std=std, input_size=(3, *backbone.img_size), fixed_input_size=True)
     pixels |= dict(interpolation='bilinear', crop_pct=1.0, crop_mode='squash')
     vit = timm.create_model('vit_base_patch16_224', pretrained_cfg_overlay=pixels, **arguments)
-    vit.load_state_dict(weights)
+    noise = torch.rand(2, 3, *backbone.img_size, generator=torch.Generator().manual_seed(0))
+    try:
+        vit.load_state_dict(weights)
+        own = deepcopy(backbone).cpu()
+        own.eval()
+        torch.testing.assert_close(vit.eval()(noise), own(noise)[0][:, 0], atol=1e-3, rtol=1e-3)
+    except (AssertionError, RuntimeError) as error:
+        raise ValueError(
+            f'this {type(backbone).__name__} is no ViT as timm has one: {error}'
+        ) from error
     timm.models.save_for_hf(vit, str(folder), model_args=arguments, safe_serialization=True)
     _write_card(Path(folder), model, 'timm', _OPEN_TIMM, **card)
     return Path(folder)

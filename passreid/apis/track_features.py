@@ -70,10 +70,11 @@ def extract_tracks(
     frames, edges = read_frames(source, wanted.tolist()), None
     for number, frame in track(frames, f'Reading {source}', len(wanted), transient=True):
         if edges is None:
-            try:
-                edges = box_edges(tracks.boxes, frame.shape[:2], margin)
-            except ValueError as error:
-                raise ValueError(f'{source}, counting boxes from 0: {error}') from error
+            names = [
+                f'{source}, frame {number}, track {owner}: box'
+                for number, owner in zip(tracks.frames, tracks.ids, strict=True)
+            ]
+            edges = box_edges(tracks.boxes, frame.shape[:2], margin, names)
         for x1, y1, x2, y2 in edges[chosen[tracks.frames[chosen] == number]]:
             crops.append(frame[y1:y2, x1:x2].copy())
     features = inferencer.extract(crops)
@@ -83,7 +84,8 @@ def extract_tracks(
     found, spans, means, best = np.unique(tracks.ids), [], [], []
     for number in found:
         at = np.flatnonzero(ids == number)
-        size, sharp = area[at] / area[at].max(), edges[at] / edges[at].max()
+        # Crops of one gray level are not sharp at all.
+        size, sharp = area[at] / area[at].max(), edges[at] / max(edges[at].max(), 1e-6)
         weights = visible[chosen[at]] ** 2 * np.sqrt(size) * sharp + 1e-6
         means.append(average_features(features[at], weights))
         best.append(crops[at[weights.argmax()]])

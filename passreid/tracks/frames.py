@@ -1,6 +1,6 @@
 """Frames of a camera, and the crops of boxes in them."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from passreid.datasets.storage.image_files import list_images
 def read_frames(source: str | Path, wanted: Collection[int]) -> Iterator[tuple[int, np.ndarray]]:
     """Read some frames of a video or of a folder of images, in their order.
 
-    The number of an image is the name of its file, such as ``000001.jpg``, or where not all names
-    are numbers its place in their order, from 1; that of the first frame of a video is 1.
+    The number of an image is the name of its file, such as ``000001.jpg``, or where no name is a
+    number its place in their order, from 1; that of the first frame of a video is 1.
 
     Args:
         source (str | Path): The video or the folder.
@@ -26,7 +26,8 @@ def read_frames(source: str | Path, wanted: Collection[int]) -> Iterator[tuple[i
 
     Raises:
         FileNotFoundError: When there is no such file or folder.
-        ValueError: When a frame is missing or has another size than those before; names it.
+        ValueError: When a frame is missing, has no number or that of another one, or another size
+            than those before; names it.
     """
     missing, size = set(wanted), None
     for number, frame in (_images if Path(source).is_dir() else _video)(Path(source), missing):
@@ -46,8 +47,13 @@ def _images(folder: Path, wanted: Collection[int]) -> Iterator[tuple[int, np.nda
     load, names = LoadPersonImage(), list_images(str(folder))
     if not names:
         raise ValueError(f'{folder} holds no frames')
-    numbered = all(Path(name).stem.isdecimal() for name in names)
+    strange = [name for name in names if not Path(name).stem.isdecimal()]
+    if strange and len(strange) < len(names):
+        raise ValueError(f'{folder}: other frames have a number for a name, {strange[0]} has none')
+    numbered = not strange
     numbers = [int(Path(name).stem) if numbered else n for n, name in enumerate(names, 1)]
+    if len({*numbers}) < len(numbers):
+        raise ValueError(f'{folder} has two frames of one number')
     for number, name in sorted(zip(numbers, names, strict=True)):
         if number in wanted:
             yield number, load(dict(img_path=str(folder / name)))['img']
@@ -57,6 +63,8 @@ def _video(path: Path, wanted: Collection[int]) -> Iterator[tuple[int, np.ndarra
     if not path.is_file():
         raise FileNotFoundError(f'there is no video and no folder of frames {path}')
     video, last = cv2.VideoCapture(str(path)), max(wanted, default=0)
+    if not video.isOpened():
+        raise ValueError(f'{path} is no video that OpenCV can read')
     for number in range(1, last + 1):
         if not video.grab():
             break
@@ -84,10 +92,12 @@ def crop_boxes(frame: np.ndarray, boxes: Any, margin: float = 0.0) -> list[np.nd
     return [frame[y1:y2, x1:x2] for x1, y1, x2, y2 in edges]
 
 
-def box_edges(boxes: Any, size: tuple[int, int], margin: float = 0.0) -> np.ndarray:
+def box_edges(
+    boxes: Any, size: tuple[int, int], margin: float = 0.0, names: Sequence[str] | None = None
+) -> np.ndarray:
     """Return ``(N, 4)`` int64, the pixels ``x1, y1, x2, y2`` that :func:`crop_boxes` cuts out.
 
-    ``size`` is the height and width of the frame.
+    ``size`` is the height and width of the frame; ``names`` of the boxes are for the error.
     """
     if not 0 <= margin < np.inf:
         raise ValueError(f'margin is {margin}; it is a share of a box, from 0')
@@ -105,9 +115,11 @@ def box_edges(boxes: Any, size: tuple[int, int], margin: float = 0.0) -> np.ndar
     )
     if bad.any():
         index = int(bad.argmax())
+        name = names[index] if names else f'box {index}'
+        values = ', '.join(f'{value:g}' for value in corners[index])
         raise ValueError(
-            f'box {index} ({", ".join(f"{v:g}" for v in corners[index])}) is empty or outside the '
-            f'frame of {width} x {height} pixels; {bad.sum()} of {len(bad)} boxes are'
+            f'{name} ({values}) is empty or outside the frame of {width} x {height} pixels; '
+            f'{bad.sum()} of {len(bad)} boxes are'
         )
     return edges.astype(int)
 

@@ -35,7 +35,10 @@ def read_tracks(path: str | Path) -> Tracks:
     """
     # Spreadsheets put a mark before the first line.
     with open(path, newline='', encoding='utf-8-sig') as stream:
-        lines = {n: row for n, row in enumerate(csv.reader(stream), 1) if row}
+        try:
+            lines = {n: row for n, row in enumerate(csv.reader(stream), 1) if row}
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(f'{path} is no text of tracks: {error}') from error
     values: list[list[float]] = []
     seen: dict[tuple[float, float], int] = {}
     for number, row in lines.items():

@@ -74,7 +74,9 @@ def _weights_only_loading(path: str | Path) -> Iterator[None]:
     except (ImportError, FileNotFoundError, PermissionError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # Damaged files make torch raise nearly anything.
-        raise RuntimeError(f'{path} cannot be read, it may be damaged: {error!r}') from error
+        raise RuntimeError(
+            f'{path} cannot be read, it may be damaged or out of reach: {error!r}'
+        ) from error
     finally:
         torch.serialization.clear_safe_globals()
         torch.serialization.add_safe_globals(allowed)

@@ -95,12 +95,17 @@ EVIL = dict(type='hacking')  # A module in the current folder.
             'hacking', ['hacking'], dict(type='hacking'), 'TIMMBackbone', 'HuggingFaceClassifier'
         )),
         dict(model=dict(type='ImageClassifier', head=dict(type='ReIDHead', norm_cfg=[EVIL]))),
+        *(dict(model=dict(type='ImageClassifier', backbone=dict(
+            type='VisionTransformer', img_size=(32, 16), patch_size=8,
+            patch_cfg=dict(conv_type=kind)
+        ))) for kind in ('hacking', 'hacking.Conv2d')),
         dict(model=dict(type='ImageClassifier', _scope_='hacking')),
         dict(model=dict(type='ImageClassifier', _scope_=['hacking'])),
         dict(model=dict(type='ImageClassifier', pretrained='http://127.0.0.1:9/x.pth')),
         dict(model=dict(type='ImageClassifier', unheard_of=1)),
         *(dict(model=value) for value in (None, {}, 'text', [1])),
         *(dict(test_pipeline=value) for value in ([EVIL], [], 'text', [1], None)),
+        *(dict(test_pipeline=[value]) for value in (dict(type='PASS'), dict(type='PackInputs'))),
     ],
     ids=str,
 )  # fmt: skip
@@ -159,8 +164,11 @@ def test_timm_opens_it(tmp_path):
         torch.testing.assert_close(theirs(images), one.backbone(images)[0][:, 0])
     data = timm.data.resolve_model_data_config(theirs)
     assert data['mean'] == pytest.approx([v / 255 for v in PREPROCESSOR['mean']], abs=1e-6)
-    for other in (model(), model('ics')):
-        with pytest.raises(ValueError, match='num_parts=0|timm knows'):
+    others = [model(), model('ics')]
+    for change in (dict(norm_cfg=dict(type='LN', eps=0.01)), dict(pre_norm=True)):
+        others.append(model('without parts', backbone=change))
+    for other in others:
+        with pytest.raises(ValueError, match='num_parts=0|timm knows|as timm has one'):
             save_timm(other, tmp_path)
 
 

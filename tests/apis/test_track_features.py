@@ -8,7 +8,7 @@ from matplotlib.text import Text
 from passreid.apis.track_features import extract_tracks, link_cameras
 from passreid.rendering import Scene, write_scene
 from passreid.tracks.scores import score_tracks
-from passreid.tracks.track_files import read_tracks
+from passreid.tracks.track_files import Tracks, read_tracks
 
 SCENE = Scene(people=6, seconds=40, fps=3, size=(192, 320))
 CAMERAS = range(SCENE.cameras)
@@ -78,6 +78,14 @@ def test_clocks_of_cameras(scene, tracks, bound):
     assert 'Person 1' in texts and {'a', 'b', 'c'} <= {*texts}
 
 
+def test_crops_of_one_gray_level_count(tmp_path):
+    for number in (1, 2):
+        cv2.imwrite(str(tmp_path / f'{number}.png'), np.full((60, 40, 3), 9, np.uint8))
+    boxes = np.array([[1, 1, 20, 50], [1, 1, 20, 50]], float)
+    tracks = Tracks(np.array([1, 2]), np.array([3, 3]), boxes, [])
+    assert np.isfinite(extract_tracks(Colors(), tracks, tmp_path).features).all()
+
+
 @pytest.mark.parametrize(
     'options, message',
     [
@@ -98,7 +106,9 @@ def test_errors_name_frame_and_track(scene, tracks):
     folder, one = scene / 'c1' / 'img1', tracks[0]
     # Whether or not it is among the boxes that are looked at.
     outside = one._replace(boxes=one.boxes + 1000 * (np.arange(len(one.ids)) == 7)[:, None])
-    with pytest.raises(ValueError, match=r'img1, .*: box 7 .* outside'):
+    with pytest.raises(
+        ValueError, match=rf'img1, frame {one.frames[7]}, track {one.ids[7]}: box .* outside'
+    ):
         extract_tracks(Colors(), outside, folder, boxes=1)
     with pytest.raises(ValueError, match='no frame 121'):
         extract_tracks(Colors(), one._replace(frames=one.frames + 121 - one.frames.max()), folder)

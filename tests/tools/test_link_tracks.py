@@ -25,7 +25,7 @@ def arguments(scene, small):
 def test_links_and_writes(run, scene, small):
     Path('travel.csv').write_text('0,3\n3,0\n')
     text = run('link_tracks', *arguments(scene, small), '--travel-times', 'travel.csv')
-    assert 'too few tracks to find one' in text and 'IDF1' in text
+    assert 'none was found, which takes more tracks' in text and 'IDF1' in text
     with open('people/people.csv') as stream:
         rows = list(csv.DictReader(stream))
     assert {row['camera'] for row in rows} == {'c1', 'c2'}
@@ -46,10 +46,11 @@ def test_links_and_writes(run, scene, small):
 def test_threshold_and_constraints(run, scene, small):
     Path('people').mkdir()
     Path('people/person_0002.png').touch()
+    Path('people/person_new.png').touch()
     options = ['--threshold', '2', '--no-constraints', '--names', 'door', 'hall']
     text = run('link_tracks', *arguments(scene, small), *options)
     assert 'are 1 people (threshold 2.000, given)' in text
-    pages = ['door.txt', 'hall.txt', 'people.csv', 'person_0001.png']
+    pages = ['door.txt', 'hall.txt', 'people.csv', 'person_0001.png', 'person_new.png']
     assert sorted(path.name for path in Path('people').iterdir()) == pages
 
 
@@ -65,6 +66,8 @@ def test_bad_arguments(run, scene, small, capsys):
         Path('travel.csv').write_text(text)
         with pytest.raises(ValueError, match='travel.csv'):
             run('link_tracks', *given, '--travel-times', 'travel.csv')
+    with pytest.raises(FileExistsError, match='tracks.txt would be overwritten'):
+        run('link_tracks', *given, '--out', scene / 'c1', '--names', 'tracks', 'c2')
     for names in (['c1', 'c1'], ['c1', '../c2'], ['c1', '']):
         with pytest.raises(SystemExit):
             run('link_tracks', *given, '--names', *names)

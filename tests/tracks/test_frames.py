@@ -23,8 +23,10 @@ def test_folders(tmp_path):
     assert levels(tmp_path, [7, 10]) == {7: 10, 10: 20}
     with pytest.raises(ValueError, match='no frame 4'):
         levels(tmp_path, [3, 4])
-    write(tmp_path, ['a.png'])
-    assert levels(tmp_path, [1, 4]) == {1: 0, 4: 0}
+    named = tmp_path / 'named'
+    named.mkdir()
+    write(named, ['a.png', 'c.png', 'b.png'])
+    assert levels(named, [1, 3]) == {1: 0, 3: 10}
 
 
 def test_frames_of_different_size(tmp_path):
@@ -46,6 +48,25 @@ def test_videos(tmp_path):
         levels(path, [2, 7])
     with pytest.raises(FileNotFoundError, match='gone.mp4'):
         levels(tmp_path / 'gone.mp4', [1])
+
+
+@pytest.mark.parametrize(
+    'names, message',
+    [
+        (['1.jpg', '2.jpg', 'preview.jpg'], 'preview.jpg has none'),
+        (['1.jpg', '01.png'], 'two frames of one number'),
+    ],
+)
+def test_frames_without_a_number_of_their_own(tmp_path, names, message):
+    write(tmp_path, names)
+    with pytest.raises(ValueError, match=message):
+        levels(tmp_path, [1])
+
+
+def test_what_is_no_video(tmp_path):
+    (tmp_path / 'text.mp4').write_text('no video')
+    with pytest.raises(ValueError, match='text.mp4 is no video'):
+        levels(tmp_path / 'text.mp4', [1])
 
 
 def test_crops():

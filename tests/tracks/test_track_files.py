@@ -36,3 +36,10 @@ def test_bad_files(tmp_path, lines, message):
     path.write_text('\n'.join(lines))
     with pytest.raises(ValueError, match=f'{path}.*{message}'):
         read_tracks(path)
+
+
+def test_no_text(tmp_path):
+    path = tmp_path / 'tracks.txt'
+    path.write_bytes('1,2,3,4,5,6'.encode('utf-16'))
+    with pytest.raises(ValueError, match=f'{path} is no text of tracks'):
+        read_tracks(path)
