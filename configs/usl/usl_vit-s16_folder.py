@@ -6,11 +6,14 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
+# Settings that fit the folder; the published recipe is that of usl_vit-s16_market1501-256x128.py.
+model = dict(data_preprocessor=dict(pixels_of_weights=True))
 dataset = dict(_delete_=True, type='LUPerson', data_root='data/crops')
-train_dataloader = dict(dataset=dict(dataset, pipeline=_base_.train_pipeline))
-default_hooks = dict(
-    pseudo_labels=dict(type='PseudoLabelHook', pipeline=_base_.test_pipeline, eps=0.6)
+train_dataloader = dict(
+    sampler=dict(iterations=None), dataset=dict(dataset, pipeline=_base_.train_pipeline)
 )
+hook = dict(type='PseudoLabelHook', pipeline=_base_.test_pipeline, eps=None, k1=None)
+default_hooks = dict(pseudo_labels=dict(hook, standardize_cameras=True, patience=10))
 # No labels, so no evaluation; docs/unlabelled.md shows how to add a labelled test set.
 val_dataloader = val_evaluator = val_cfg = None
 test_dataloader = test_evaluator = test_cfg = None

@@ -17,7 +17,7 @@ optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = [dict(type='WarmupCosineLR', T_max=12, warmup=1)]
 train_cfg = dict(max_epochs=12)
 hook = dict(type='PseudoLabelHook', pipeline=_base_.test_pipeline, eps=None, k1=None)
-default_hooks = dict(pseudo_labels=dict(hook, standardize_cameras=True))
+default_hooks = dict(pseudo_labels=dict(hook, standardize_cameras=True, patience=5))
 # No labels, so no evaluation; docs/unlabelled.md shows how to add a labelled test set.
 val_dataloader = val_evaluator = val_cfg = None
 test_dataloader = test_evaluator = test_cfg = None

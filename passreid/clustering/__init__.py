@@ -8,6 +8,7 @@ from .statistics import (
     ClusterStatistics,
     camera_proxies,
     cluster_centers,
+    cluster_silhouette,
     cluster_statistics,
 )
 
@@ -17,6 +18,7 @@ __all__ = [
     'camera_proxies',
     'cluster_centers',
     'cluster_pseudo_labels',
+    'cluster_silhouette',
     'cluster_statistics',
     'cross_agreement',
     'find_clusters',

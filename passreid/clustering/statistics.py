@@ -7,7 +7,7 @@ import torch
 from scipy.sparse import coo_matrix, csr_matrix
 from torch.nn import functional as F
 
-from .neighbors import check_features, to_tensor
+from .neighbors import check_features, row_chunks, to_tensor
 
 COLUMNS = 64
 
@@ -145,6 +145,54 @@ def camera_proxies(
     groups[kept] = places.reshape(-1)
     proxies = torch.from_numpy(cluster_centers(unit, groups))
     return F.normalize(proxies, dim=1).numpy(), *owners
+
+
+def cluster_silhouette(features: Any, labels: Any, cam_ids: Any) -> float:
+    """Say without true identities how well clusters fit together across cameras.
+
+    The silhouette of an image is ``(a - b) / max(1 - a, 1 - b)``, with its mean cosine ``a`` to the
+    images of its cluster and that to the nearest other cluster, ``b``. Only images of other cameras
+    count, or all others where there is but one camera. It is 0 for an image without a cluster, and
+    for one whose cluster no other camera has seen.
+
+    Args:
+        features (np.ndarray | Tensor): ``(N, D)`` of any length.
+        labels (np.ndarray | Tensor): Cluster of each image, ``(N,)``; -1 for outliers.
+        cam_ids (np.ndarray | Tensor): Cameras ``(N,)``; -1, unknown, is one as well.
+
+    Returns:
+        float: The mean over all images, from -1 to 1; 0 with fewer than two clusters.
+    """
+    unit = F.normalize(check_features('features', features, 'cpu'), dim=1).numpy()
+    clusters, cameras = _labels('labels', labels, len(unit)), _labels('cam_ids', cam_ids, len(unit))
+    number, total = clusters.max() + 1, 0.0
+    if number < 2:
+        return total
+    cameras = np.unique(cameras, return_inverse=True)[1]
+    members = csr_matrix(
+        (np.ones(len(unit), np.float32), (clusters + 1, np.arange(len(unit)))),
+        (number + 1, len(unit)),
+    )[1:]
+    for camera in range(cameras.max() + 1):
+        others = np.flatnonzero((cameras != camera) | (cameras.max() == 0))
+        own = np.flatnonzero(cameras == camera)
+        counts = np.asarray(members[:, others].sum(axis=1)).ravel()
+        means = members[:, others] @ unit[others] / np.maximum(counts, 1)[:, None]
+        for rows in row_chunks(len(own), int(number)):
+            at = own[rows]
+            cosines = np.where(counts > 0, unit[at] @ means.T, -np.inf)
+            places, cluster = np.arange(len(at)), np.maximum(clusters[at], 0)
+            mates, near = counts[cluster], cosines[places, cluster]
+            if cameras.max() == 0:  # The image itself is among those of its cluster.
+                mates = mates - 1
+                near = (near * (mates + 1) - 1) / np.maximum(mates, 1)
+            counted = (clusters[at] >= 0) & (mates > 0)
+            cosines[places, cluster] = -np.inf
+            far = cosines.max(1)
+            counted &= np.isfinite(far)
+            near, far = near[counted], far[counted]
+            total += ((near - far) / np.maximum(1 - np.minimum(near, far), 1e-6)).sum()
+    return float(total / len(unit))
 
 
 def _labels(name: str, labels: Any, number: int | None = None) -> np.ndarray:

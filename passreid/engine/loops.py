@@ -20,6 +20,8 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
     def run_epoch(self) -> None:
         """Run the rest of the current epoch."""
         self.runner.call_hook('before_train_epoch')
+        if self.stop_training:
+            return
         self.runner.model.train()
         done = self._iter - self._epoch * len(self.dataloader)
         if done:

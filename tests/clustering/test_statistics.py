@@ -7,6 +7,7 @@ from passreid.clustering import (
     ClusterStatistics,
     camera_proxies,
     cluster_centers,
+    cluster_silhouette,
     cluster_statistics,
 )
 
@@ -140,3 +141,34 @@ def test_lengths_of_what_belongs_to_proxies_must_fit(name):
     given = dict(features=np.ones((3, 2)), labels=np.zeros(3, int), cam_ids=np.zeros(3, int))
     with pytest.raises(ValueError, match=rf'{name} have shape \(2,\), expected \(3,\)'):
         camera_proxies(**given | {name: np.zeros(2, int)})
+
+
+def literal_silhouette(features, labels, cam_ids):
+    """The same, image by image."""
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    cosines, values = unit @ unit.T, []
+    for image, (label, camera) in enumerate(zip(labels, cam_ids, strict=True)):
+        others = np.arange(len(labels)) != image
+        if len({*cam_ids.tolist()}) > 1:
+            others &= cam_ids != camera
+        means = {
+            cluster: cosines[image, others & (labels == cluster)].mean()
+            for cluster in {*labels[others].tolist()} - {-1}
+        }
+        near, far = means.pop(label, None), max(means.values(), default=None)
+        valid = label >= 0 and near is not None and far is not None
+        values.append((near - far) / max(1 - near, 1 - far) if valid else 0)
+    return np.mean(values)
+
+
+@pytest.mark.parametrize('cameras', [1, 3])
+def test_silhouette_across_cameras(cameras):
+    generator = np.random.default_rng(0)
+    labels, cam_ids = generator.integers(-1, 6, 80), generator.integers(0, cameras, 80)
+    labels[:9], cam_ids[:9] = [6, 7, 7, 7, 8, 8, 8, 9, 9], 0  # Some seen by one camera.
+    features = generator.normal(size=(80, 12)) + 3 * np.eye(10, 12)[labels]
+    found = cluster_silhouette(features.astype(np.float32), labels, cam_ids)
+    assert found == pytest.approx(literal_silhouette(features, labels, cam_ids), abs=1e-5)
+    # Right clusters are better than random ones, and one is none.
+    assert found > 0.05 > cluster_silhouette(features, generator.permutation(labels), cam_ids)
+    assert cluster_silhouette(features, np.minimum(labels, 0), cam_ids) == 0

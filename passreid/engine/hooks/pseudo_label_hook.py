@@ -22,6 +22,8 @@ from passreid.registry import HOOKS
 from passreid.utils.device import array_device
 from passreid.utils.distributed import run_in_first, unwrap_model
 
+BEST = 'best_clusters.pth'
+
 
 @torch.no_grad()
 def extract_features(
@@ -63,6 +65,9 @@ class PseudoLabelHook(Hook):
         pipeline (Sequence[dict | Callable]): Transforms of the test.
         standardize_cameras (bool): Whether images are clustered by what
             :func:`standardize_by_camera` makes of their features. Defaults to False, as published.
+        patience (int, optional): Stop after so many epochs without better clusters, by
+            :func:`cluster_silhouette`, and keep the weights with the best in
+            ``best_clusters.pth``. Defaults to None: train to the end, as published.
         timeout (float): Seconds that the other processes wait for the clusters of the first.
             Defaults to 21600, 6 hours.
         **settings: Of :func:`find_clusters`: ``eps``, ``min_samples``, ``k1``, ``k2``, ``search``.
@@ -73,13 +78,17 @@ class PseudoLabelHook(Hook):
         pipeline: Sequence[dict | Callable],
         *,
         standardize_cameras: bool = False,
+        patience: int | None = None,
         timeout: float = 21600.0,
         **settings: Any,
     ) -> None:
         self.pipeline = pipeline
         self.standardize_cameras = standardize_cameras
+        self.patience = patience
         self.timeout = timeout
         self.settings = settings
+        # Epochs of training and silhouette of the best clusters, and of those of the start.
+        self._best: list[float] = []
         # Epoch and labels (N,) of the last clustering; from a checkpoint the memory as well.
         self._state: dict[str, Any] | None = None
 
@@ -87,13 +96,14 @@ class PseudoLabelHook(Hook):
         """Take over the labels of a run that is resumed."""
         if runner._resume:
             self._state = checkpoint.get('pseudo_labels')
+            self._best = (self._state or {}).get('best', [])
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add labels and memory; before the first epoch there are none."""
         if self._state is None:
             return
         state = unwrap_model(runner.model).pseudo_label_state()
-        checkpoint['pseudo_labels'] = state | {'epoch': self._state['epoch']}
+        checkpoint['pseudo_labels'] = state | {'epoch': self._state['epoch'], 'best': self._best}
 
     def before_train(self, runner: Runner) -> None:
         """Check the settings and the checkpoint, and prepare the loader of the features."""
@@ -122,29 +132,69 @@ class PseudoLabelHook(Hook):
         if state is not None and state['epoch'] == runner.epoch:
             model.load_pseudo_label_state(state)
         else:
-            model.with_parts = True
-            people = extract_features(runner.model, self._loader, 'features to cluster')
-            model.with_parts = False
-            outcome = run_in_first(
-                partial(self._cluster, runner, people),
-                f'Clustering {len(runner.train_dataloader.dataset)} images',
-                self.timeout,
-                'timeout of PseudoLabelHook',
-            )
+            outcome, silhouette = self._in_first(runner, self._cluster)
             model.set_pseudo_labels(**outcome)
             state = self._state = dict(epoch=runner.epoch, labels=outcome['labels'])
+            self._judge(runner, silhouette)
         runner.train_dataloader.sampler.set_labels(state['labels'].cpu().numpy())
 
-    def _cluster(self, runner: Runner, people: Any) -> dict[str, Any]:
-        """Return what the model learns of the clusters; log what was found, and check it."""
-        start = time.perf_counter()
-        options = dict(device=array_device(), progress=ProgressLog('neighbors'), **self.settings)
+    def after_train(self, runner: Runner) -> None:
+        """Judge the clusters of the last weights, and name the best."""
+        if self.patience is None:
+            return
+        if self._state is not None and self._state['epoch'] < runner.epoch:
+            self._judge(runner, self._in_first(runner, self._silhouette))
+        start, epoch, best = self._best
+        runner.logger.info(
+            f'The best clusters (silhouette {best:.4f}, at the start {start:.4f}) are of the '
+            f'weights after {epoch:.0f} epochs, which are in {runner.work_dir}/{BEST}'
+        )
+        if not epoch:
+            runner.logger.warning('Training made the clusters worse: keep what it started from')
+
+    def _judge(self, runner: Runner, silhouette: float | None) -> None:
+        """Keep the weights when their clusters are the best so far, or stop when none are."""
+        if silhouette is None or self.patience is None:
+            return
+        start, epoch, best = self._best or (silhouette, 0, -np.inf)
+        if silhouette > best:
+            self._best = [start, runner.epoch, silhouette]
+            meta = dict(epoch=runner.epoch, iter=runner.iter)
+            runner.save_checkpoint(runner.work_dir, BEST, None, False, False, meta)
+        elif runner.epoch - epoch >= self.patience and runner.epoch < runner.max_epochs:
+            runner.logger.warning(f'No better clusters for {self.patience} epochs: training stops')
+            runner.train_loop.stop_training = True
+
+    def _in_first(self, runner: Runner, work: Callable) -> Any:
+        """Extract features in all processes, and let the first one work on them."""
         model = unwrap_model(runner.model)
-        own, *parts = _split(people.features, model.part_refinement)
-        near = [own, *parts]
+        model.with_parts = True
+        people = extract_features(runner.model, self._loader, 'features to cluster')
+        model.with_parts = False
+        return run_in_first(
+            partial(work, runner, people),
+            f'Clustering {len(runner.train_dataloader.dataset)} images',
+            self.timeout,
+            'timeout of PseudoLabelHook',
+        )
+
+    def _find(self, runner: Runner, people: Any) -> tuple[list, list, clustering.Clusters]:
+        """Return features ``(N, D)`` and those of parts, the same standardised, and clusters."""
+        own = _split(people.features, unwrap_model(runner.model).part_refinement)
+        near = own
         if self.standardize_cameras:
-            near = [clustering.standardize_by_camera(one, people.cam_ids) for one in near]
-        clusters = clustering.find_clusters(near[0], **options)
+            near = [clustering.standardize_by_camera(one, people.cam_ids) for one in own]
+        options = dict(device=array_device(), progress=ProgressLog('neighbors'), **self.settings)
+        return own, near, clustering.find_clusters(near[0], **options)
+
+    def _silhouette(self, runner: Runner, people: Any) -> float:
+        _, near, clusters = self._find(runner, people)
+        return clustering.cluster_silhouette(near[0], clusters.labels, people.cam_ids)
+
+    def _cluster(self, runner: Runner, people: Any) -> tuple[dict[str, Any], float | None]:
+        """Return what the model learns of the clusters and their silhouette; log and check them."""
+        start = time.perf_counter()
+        (own, *parts), near, clusters = self._find(runner, people)
         found = clusters.labels
         dataset: Any = self._loader.dataset
         labels = np.full(len(dataset), -1)
@@ -156,6 +206,11 @@ class PseudoLabelHook(Hook):
         text += f'; eps {clusters.eps:g}, k1 {clusters.k1}; {seconds:.1f} s'
         runner.logger.info(f'Epoch {runner.epoch + 1}: {text}')
         figures = {f'clusters/{k}': v for k, v in statistics._asdict().items() if v is not None}
+        silhouette = None
+        if self.patience is not None:
+            silhouette = clustering.cluster_silhouette(near[0], found, people.cam_ids)
+            figures['clusters/silhouette'] = silhouette
+            runner.logger.info(f'Silhouette of the clusters across cameras: {silhouette:.4f}')
         runner.visualizer.add_scalars(figures, step=runner.epoch + 1)
         if (statistics.one_camera or 0) > 0.8:
             runner.logger.warning(
@@ -168,6 +223,7 @@ class PseudoLabelHook(Hook):
                 f'There are {statistics.num_clusters} clusters by {self.settings}: {change}, or '
                 'start from weights that know people better'
             )
+        model = unwrap_model(runner.model)
         centers, *of_parts = (clustering.cluster_centers(one, found) for one in (own, *parts))
         outcome: dict[str, Any] = dict(labels=labels, centers=centers)
         if model.camera_memory is not None:
@@ -178,7 +234,7 @@ class PseudoLabelHook(Hook):
                 near[0], np.stack(near[1:], axis=1), device=array_device()
             )
             outcome['parts'] = np.stack(of_parts, axis=1), agreement
-        return tree_map(torch.from_numpy, outcome)
+        return tree_map(torch.from_numpy, outcome), silhouette
 
 
 def _split(features: np.ndarray, refinement: Any) -> list[np.ndarray]:

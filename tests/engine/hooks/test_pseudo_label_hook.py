@@ -8,9 +8,19 @@ import pytest
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
-from tiny_runs import SeenClusters, SeenImages, cluster_config, train, write_people
+from processes import assert_equal
+from tiny_runs import (
+    Kill,
+    KilledError,
+    SeenClusters,
+    SeenImages,
+    cluster_config,
+    train,
+    write_people,
+)
 from torch.nn import functional as F
 
+from passreid import clustering
 from passreid.apis import build_runner
 from passreid.clustering import cluster_centers, cluster_pseudo_labels
 from passreid.engine import PseudoLabelHook
@@ -174,3 +184,42 @@ def test_settings_of_no_use(people, tmp_path, monkeypatch, settings, error, mess
     with pytest.raises(error, match=message):
         runner.train()
     assert ('clusters of' in log_of(runner)) == ('clusters' in message)
+
+
+@pytest.mark.parametrize(
+    ('values', 'best', 'epochs'),
+    [
+        ([0.1, 0.3, 0.2, 0.25], 1, 3),  # The last is of the weights that training ends with.
+        ([0.1, 0.2, 0.1, 0.3], 3, 3),
+        ([0.4, 0.3, 0.2], 0, 2),
+    ],
+)
+def test_best_clusters_are_kept(people, tmp_path, monkeypatch, values, best, epochs):
+    given = iter(values)
+    monkeypatch.setattr(clustering, 'cluster_silhouette', lambda *_: next(given))
+    cfg = config(people, tmp_path)
+    cfg.default_hooks.pseudo_labels.patience = 2
+    cfg.default_hooks.checkpoint.max_keep_ckpts = -1
+    runner = train(cfg)
+    assert next(given, None) is None and runner.epoch == epochs
+    kept = torch.load(tmp_path / 'best_clusters.pth', weights_only=True)
+    assert kept['meta']['epoch'] == best and 'optimizer' not in kept
+    text = log_of(runner)
+    assert f'(silhouette {max(values):.4f}, at the start {values[0]:.4f})' in text
+    assert ('training stops' in text) == (epochs < 3) == ('keep what it started from' in text)
+    if best:
+        expected = torch.load(tmp_path / f'epoch_{best}.pth', weights_only=True)['state_dict']
+        assert_equal(kept['state_dict'], expected)
+
+
+def test_best_clusters_of_a_resumed_run(people, tmp_path, monkeypatch):
+    for values in ([0.1, 0.5, 0.2], [0.3, 0.4]):
+        given = iter(values)
+        monkeypatch.setattr(clustering, 'cluster_silhouette', lambda *_, given=given: next(given))
+        cfg = config(people, tmp_path, resume='auto')
+        cfg.default_hooks.pseudo_labels.patience = 9
+        if values[0] == 0.1:
+            with pytest.raises(KilledError):
+                train(cfg, Kill(7))
+    runner = train(cfg)
+    assert '0.5000, at the start 0.1000) are of the weights after 1 epochs' in log_of(runner)
