@@ -104,11 +104,15 @@ def fill_model(
 def take_pixels(model: Any) -> None:
     """Normalise pixels as for the weights that a model or its backbone has loaded, if wanted."""
     preprocessor: Any = getattr(model, 'data_preprocessor', None)
-    owners = model, getattr(model, 'backbone', None)
-    pixels = next(filter(None, (getattr(owner, 'pixels', None) for owner in owners)), None)
-    if pixels and getattr(preprocessor, 'pixels_of_weights', False):
+    owners = [one for one in (model, getattr(model, 'backbone', None)) if hasattr(one, 'pixels')]
+    if not owners or not getattr(preprocessor, 'pixels_of_weights', False):
+        return
+    if pixels := next(filter(None, (one.pixels for one in owners)), None):
         preprocessor.take_pixels(**pixels)
         print_log(f'Pixels are normalised as for the weights: {pixels}', 'current')
+    else:
+        text = 'The weights do not say how pixels were normalised for them: as the config does'
+        print_log(text, 'current', logging.WARNING)
 
 
 def _fill(model: Any, checkpoint: Mapping[str, Any], source: str, prefix: str | None) -> LoadReport:
