@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 from processes import TrainingRun
-from tiny_runs import cluster_config, pass_config, reid_config, write_crops, write_people
+from tiny_runs import (
+    cluster_config,
+    pass_config,
+    refined_config,
+    reid_config,
+    write_crops,
+    write_people,
+)
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -42,6 +49,8 @@ def tiny_run(folder):
             cfg = reid_config(ROOT, folder / 'people', folder, **changes)
         elif task == 'USL':
             cfg = cluster_config(ROOT, folder / 'people', folder, **changes)
+        elif task == 'refined USL':
+            cfg = refined_config(ROOT, folder / 'people', folder, **changes)
         return TrainingRun(cfg, folder, made[-1])
 
     return make

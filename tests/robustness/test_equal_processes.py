@@ -15,9 +15,11 @@ PLAIN = dict(
 )
 # Without labels there are 31 images, which processes cannot share evenly, and 4 clusters x 4 images
 # a step.
+SHARED = dict(train_dataloader__dataset__indices=31, train_dataloader__sampler__images_per_id=4)
 CASES = {
     'fine-tuning': dict(model__head__metric_loss=None, train_cfg__val_interval=1),
-    'USL': dict(train_dataloader__dataset__indices=31, train_dataloader__sampler__images_per_id=4),
+    'USL': SHARED,
+    'refined USL': SHARED,
 }
 
 
