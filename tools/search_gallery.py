@@ -22,6 +22,7 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import DictAction
 
@@ -139,7 +140,10 @@ def run_query(args: Namespace) -> None:
     where = SearchFilter(args.camera, args.not_camera, args.since, args.until, fields=fields)
     queries = list_inputs(args.queries)
     with open_store(args.store, **args.store_options) as store:
-        found = build_inferencer(args, store)(queries, args.topk, where, args.threshold)
+        standardize = args.standardize_cameras is not None
+        inferencer = build_inferencer(args, store, standardize_cameras=standardize)
+        cameras = [args.standardize_cameras] * len(queries) if standardize else None
+        found = inferencer(queries, args.topk, where, args.threshold, cameras=cameras)
         size = len(store)
     results = [QueryResult(*pair) for pair in zip(queries, found, strict=True)]
     for result in results:
@@ -184,9 +188,11 @@ def run_info(args: Namespace) -> None:
         print(f'{"model:":22}{store.model}\n{"kind:":22}{type(store).__name__}')
 
 
-def build_inferencer(args: Namespace, store: Gallery | None = None) -> ReIDInferencer:
+def build_inferencer(
+    args: Namespace, store: Gallery | None = None, **options: Any
+) -> ReIDInferencer:
     """Build the model of a command line, to search a store or fill one."""
-    options = dict(flip=args.flip, batch_size=args.batch_size, num_workers=args.num_workers)
+    options |= dict(flip=args.flip, batch_size=args.batch_size, num_workers=args.num_workers)
     return ReIDInferencer(args.config, args.checkpoint, store, device=args.device, **options)
 
 
@@ -236,6 +242,8 @@ def main() -> None:
     option('--topk', type=int, default=10, help='most images to find for each')
     option('--threshold', type=float, metavar='COSINE', help='least similarity')
     option('--camera', help='search these cameras alone', **cameras)
+    text = 'take off what each camera adds to features; ID took the queries (default: unknown)'
+    option('--standardize-cameras', type=int, nargs='?', const=-1, metavar='ID', help=text)
     option('--not-camera', default=(), help='leave these out', **cameras)
     text = 'earliest time, in seconds or as 2024-05-01T17:30:00'
     option('--since', type=parse_time, metavar='TIME', help=text)

@@ -20,6 +20,7 @@ from mmpretrain.apis.base import BaseInferencer
 from mmpretrain.structures import DataSample
 from platformdirs import user_cache_path
 
+from passreid.clustering.cameras import CameraScales, camera_scales, standardize_by_camera
 from passreid.models.converters import load_weights
 from passreid.models.tta import FlipTTAModel
 from passreid.registry import TRANSFORMS, register_all_modules
@@ -67,6 +68,9 @@ class ReIDInferencer(BaseInferencer):
             the cache folder of the user, ``~/.cache/passreid`` on Linux.
         records (Callable | Iterable, optional): Cameras, times and fields of the files of the
             gallery, see :meth:`index`. Defaults to None: nothing is known.
+        standardize_cameras (bool): Whether to compare what :func:`standardize_by_camera` makes of
+            the features; the gallery, whose records have the cameras, is copied into memory for
+            that as it is now. Defaults to False.
         **kwargs: Override entries of the config of the model.
 
     Examples:
@@ -89,6 +93,7 @@ class ReIDInferencer(BaseInferencer):
         num_workers: int = 0,
         cache_dir: str | Path | None = None,
         records: Records | None = None,
+        standardize_cameras: bool = False,
         **kwargs,
     ) -> None:
         register_all_modules(init_default_scope=False)
@@ -100,6 +105,9 @@ class ReIDInferencer(BaseInferencer):
         # Images of the gallery that are no files, in RGB by the path of their record.
         self._arrays: dict[str, np.ndarray] = {}
         self.gallery = None if gallery is None else self._open_gallery(gallery, cache_dir, records)
+        self._scales: CameraScales | None = None
+        if standardize_cameras:
+            self._standardize()
 
     def __call__(
         self,
@@ -111,6 +119,7 @@ class ReIDInferencer(BaseInferencer):
         return_datasamples: bool = False,
         batch_size: int | None = None,
         exclude_self: bool = True,
+        cameras: Sequence[int] | None = None,
     ) -> list[list[Match]] | list[DataSample] | np.ndarray:
         """Search the gallery for those who look like the queries; without a gallery, extract.
 
@@ -130,6 +139,8 @@ class ReIDInferencer(BaseInferencer):
             batch_size (int, optional): Images at a time. Defaults to None: that of the inferencer.
             exclude_self (bool): Whether a query whose own file is in the gallery is no result for
                 itself. Defaults to True.
+            cameras (Sequence[int], optional): That of each query, for ``standardize_cameras``; -1
+                where unknown. Defaults to None: unknown.
 
         Returns:
             list[list[Match]] | np.ndarray | list[DataSample]: For each query what was found, most
@@ -150,6 +161,9 @@ class ReIDInferencer(BaseInferencer):
             where = [where] * len(queries)
         if exclude_self:
             where = [_not_itself(*pair) for pair in zip(queries, where, strict=True)]
+        if self._scales is not None:
+            known = np.full(len(queries), -1) if cameras is None else np.asarray(cameras)
+            features = standardize_by_camera(features, known, self._scales)
         found = self.gallery.search(features, topk, where, min_similarity)
         if out_dir is not None:
             self.visualize(queries, found, out_dir)
@@ -249,6 +263,16 @@ class ReIDInferencer(BaseInferencer):
             write_png(draw_rank_list([RankedQuery(name, None, -1, None, items, image)]), path)
             written.append(path)
         return written
+
+    def _standardize(self) -> None:
+        """Replace the gallery by a copy in memory with standardised features."""
+        if not isinstance(self.gallery, LocalStore):
+            raise ValueError('standardize_cameras needs a gallery on this machine')
+        features, records = self.gallery.read()
+        cam_ids = np.array([record.cam_id for record in records])
+        self._scales = camera_scales(features, cam_ids)
+        self.gallery = LocalStore(self.dim, self.fingerprint)
+        self.gallery.add(standardize_by_camera(features, cam_ids, self._scales), records)
 
     def _init_pipeline(self, cfg: Config) -> Compose:
         self._steps = inference_pipeline(cfg)

@@ -1,7 +1,7 @@
 """Neighbors, distances and clusters of features: pure functions on arrays."""
 
 from .agreement import cross_agreement
-from .cameras import standardize_by_camera
+from .cameras import camera_scales, standardize_by_camera
 from .jaccard import jaccard_distance
 from .pseudo_labels import Clusters, cluster_pseudo_labels, find_clusters
 from .statistics import (
@@ -16,6 +16,7 @@ __all__ = [
     'ClusterStatistics',
     'Clusters',
     'camera_proxies',
+    'camera_scales',
     'cluster_centers',
     'cluster_pseudo_labels',
     'cluster_silhouette',

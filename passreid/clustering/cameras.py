@@ -10,7 +10,26 @@ from .neighbors import check_features, to_tensor
 PRIOR = 16
 
 
-def standardize_by_camera(features: Any, cam_ids: Any) -> np.ndarray:
+# Mean and deviation ``(D,)`` of each camera, and under -1 those of all images.
+CameraScales = dict[int, tuple[np.ndarray, np.ndarray]]
+
+
+def camera_scales(features: Any, cam_ids: Any) -> CameraScales:
+    """Compute the means and deviations by which :func:`standardize_by_camera` standardises."""
+    matrix, cameras = _check(features, cam_ids)
+    mean, variance = matrix.mean(0, dtype=np.float64), matrix.var(0, dtype=np.float64)
+    moments = {-1: (mean, variance)}
+    for camera in np.unique(cameras[cameras != -1]).tolist():
+        own = matrix[cameras == camera].astype(np.float64)
+        weight = len(own) + PRIOR
+        own_mean = (own.sum(0) + PRIOR * mean) / weight
+        moments[camera] = own_mean, (len(own) * own.var(0) + PRIOR * variance) / weight
+    return {camera: (m, np.sqrt(v).clip(1e-6)) for camera, (m, v) in moments.items()}
+
+
+def standardize_by_camera(
+    features: Any, cam_ids: Any, scales: CameraScales | None = None
+) -> np.ndarray:
     """Take off the mean of each camera and divide by its deviation, for each dimension.
 
     Two images of one camera look alike by its light and background, whoever they show. Means and
@@ -20,6 +39,8 @@ def standardize_by_camera(features: Any, cam_ids: Any) -> np.ndarray:
     Args:
         features (np.ndarray | Tensor): ``(N, D)``, finite.
         cam_ids (np.ndarray | Tensor): Cameras ``(N,)``; -1 where unknown.
+        scales (CameraScales, optional): Those of other features, such as of a gallery. Cameras
+            that they do not have are unknown. Defaults to None: those of these features.
 
     Returns:
         np.ndarray: ``(N, D)`` float32 of unit length.
@@ -27,18 +48,19 @@ def standardize_by_camera(features: Any, cam_ids: Any) -> np.ndarray:
     Raises:
         ValueError: If the features are not a finite matrix, or there are not as many cameras.
     """
+    matrix, cameras = _check(features, cam_ids)
+    scales = camera_scales(matrix, cameras) if scales is None else scales
+    standard = np.empty_like(matrix)
+    for camera in np.unique(cameras).tolist():
+        at = cameras == camera
+        mean, deviation = scales.get(camera, scales[-1])
+        standard[at] = (matrix[at] - mean) / deviation
+    return standard / np.linalg.norm(standard, axis=1, keepdims=True).clip(1e-12)
+
+
+def _check(features: Any, cam_ids: Any) -> tuple[np.ndarray, np.ndarray]:
     matrix = check_features('features', features, 'cpu').numpy()
     cameras = to_tensor(cam_ids).cpu().numpy()
     if cameras.shape != (len(matrix),):
         raise ValueError(f'cam_ids have shape {cameras.shape}, expected ({len(matrix)},)')
-    mean, variance = matrix.mean(0, dtype=np.float64), matrix.var(0, dtype=np.float64)
-    standard = np.empty_like(matrix)
-    for camera in np.unique(cameras):
-        at = cameras == camera
-        own_mean, own_variance = mean, variance
-        if camera != -1:
-            own, count = matrix[at].astype(np.float64), at.sum()
-            own_mean = (own.sum(0) + PRIOR * mean) / (count + PRIOR)
-            own_variance = (count * own.var(0) + PRIOR * variance) / (count + PRIOR)
-        standard[at] = (matrix[at] - own_mean) / np.sqrt(own_variance).clip(1e-6)
-    return standard / np.linalg.norm(standard, axis=1, keepdims=True).clip(1e-12)
+    return matrix, cameras

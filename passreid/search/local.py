@@ -106,6 +106,15 @@ class LocalStore(Gallery):
         self._wipe()
         return number
 
+    def read(self) -> tuple[np.ndarray, list[GalleryRecord]]:
+        """Return all features ``(N, D)`` of unit length, and their records."""
+        with self._transaction():
+            features, *_ = self._map()
+            select = 'select row from images where path not null order by row'
+            rows = np.array([row for (row,) in self._table.execute(select)], np.int64)
+            records = self._records(rows)
+            return np.array(features[rows]), [records[row] for row in rows.tolist()]
+
     def close(self) -> None:
         """Let go of the files."""
         self._table.close()

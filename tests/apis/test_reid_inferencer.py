@@ -14,6 +14,7 @@ from tiny_runs import cluster_config, pass_config, quick_start, reid_config, wri
 from passreid import ReIDInferencer, get_model
 from passreid.apis import build_runner, prepare_test, reid_inferencer
 from passreid.apis.gallery_index import IndexSummary
+from passreid.clustering import camera_scales, standardize_by_camera
 from passreid.datasets.storage.decoding import BadImageError
 from passreid.search import GalleryRecord, LocalStore, SearchFilter, StaleGalleryError
 from passreid.utils import config_path
@@ -252,6 +253,25 @@ def test_gallery_in_a_store(build, base, crops):
         other.index(crops, store)
     with pytest.raises(StaleGalleryError):
         build(store, flip=True)
+
+
+def test_gallery_standardised_by_camera(build, base, crops):
+    inferencer, paths = build(), sorted(map(str, crops.iterdir()))
+    store = LocalStore(inferencer.dim, inferencer.fingerprint)
+    inferencer.index(paths, store, camera)
+    searching = build(store, standardize_cameras=True)
+    cam_ids = [camera(path).cam_id for path in paths]
+    found = searching(paths, 3, cameras=cam_ids, exclude_self=False)
+    features = inferencer.extract(paths)
+    standard = standardize_by_camera(features, cam_ids)
+    for own, matches in zip(standard @ standard.T, found, strict=True):
+        expected = np.sort(own)[::-1][:3]
+        np.testing.assert_allclose([one.similarity for one in matches], expected, atol=1e-5)
+    assert len(store) == len(paths)
+    # Of a query whose camera is not known, all images together say what is usual.
+    (unknown,) = searching(paths[0], 1, exclude_self=False)
+    query = standardize_by_camera(features[:1], [-1], camera_scales(features, cam_ids))
+    assert unknown[0].similarity == pytest.approx((standard @ query[0]).max(), abs=1e-5)
 
 
 def test_unreadable_query_is_named(build, crops):

@@ -58,6 +58,8 @@ def test_index_query_delete_info(search, query):
     assert '1 images deleted; 18 in' in printed
     assert 'Not in the gallery: crops/never.jpg' in printed
     search('query', query, *options)
+    search('query', query, *options, '--standardize-cameras', '1')
+    assert found()[0]['matches'][0]['similarity'] != entry['matches'][0]['similarity']
     assert first['path'] not in {match['path'] for match in found()[0]['matches']}
     printed = search('info', '--store', 'g')
     assert 'images:               18\n' in printed and 'values to a feature:' in printed

@@ -104,7 +104,9 @@ def fill_model(
 def take_pixels(model: Any) -> None:
     """Normalise pixels as for the weights that a model or its backbone has loaded, if wanted."""
     preprocessor: Any = getattr(model, 'data_preprocessor', None)
-    owners = [one for one in (model, getattr(model, 'backbone', None)) if hasattr(one, 'pixels')]
+    owners: list[Any] = [
+        one for one in (model, getattr(model, 'backbone', None)) if hasattr(one, 'pixels')
+    ]
     if not owners or not getattr(preprocessor, 'pixels_of_weights', False):
         return
     if pixels := next(filter(None, (one.pixels for one in owners)), None):
