@@ -92,15 +92,10 @@ class CameraMemory(ClusterMemory):
         """Start from other proxies: what :func:`~passreid.clustering.camera_proxies` found.
 
         Args:
-            proxies (Tensor): ``(P, D)`` of any length but 0.
+            proxies (Tensor): ``(P, D)`` of any length but 0; without any the losses are 0.
             clusters (Tensor): Cluster of each, ``(P,)`` int64.
             cameras (Tensor): Camera of each, ``(P,)`` int64; a pair occurs once.
-
-        Raises:
-            ValueError: If there is no proxy.
         """
-        if not len(proxies):
-            raise ValueError('There are no proxies: no image has a cluster and a known camera')
         self.set_centers(proxies)
         self.clusters = clusters.to(self.clusters.device, torch.long)
         self.cameras = cameras.to(self.cameras.device, torch.long)
@@ -119,6 +114,8 @@ class CameraMemory(ClusterMemory):
             dict[str, Tensor]: ``loss_intra`` and ``loss_inter``, float32 scalars; 0 when no image
             counts, the latter also before ``start_epoch``.
         """
+        if not len(self.centers):
+            return dict.fromkeys(('loss_intra', 'loss_inter'), 0 * features.float().sum())
         with torch.autocast(features.device.type, enabled=False):
             features = F.normalize(features.float(), dim=1)
             scores = self.scores(features)

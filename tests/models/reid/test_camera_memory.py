@@ -1,10 +1,12 @@
 from collections import defaultdict
 
+import numpy as np
 import pytest
 import torch
 from processes import run_in_processes
 from torch.nn import functional as F
 
+from passreid.clustering import camera_proxies
 from passreid.models import CameraMemory
 
 PPLR = dict(inter_loss='pplr', intra_weight=0.0, momentum=1.0, start_epoch=0)
@@ -235,8 +237,6 @@ def test_state():
 def test_what_is_refused():
     with pytest.raises(ValueError, match="inter_loss is 'o2cap', expected 'cap' or 'pplr'"):
         CameraMemory(inter_loss='o2cap')
-    with pytest.raises(ValueError, match='no image has a cluster and a known camera'):
-        CameraMemory().set_proxies(torch.empty(0, 6), torch.empty(0), torch.empty(0))
 
 
 PROGRAM = """
@@ -282,3 +282,12 @@ def test_two_processes_equal_one(tmp_path):
         for seen in both:
             torch.testing.assert_close(seen['centers'], memory.centers, atol=1e-6, rtol=0)
         assert torch.equal(both[0]['centers'], both[1]['centers'])
+
+
+def test_unknown_cameras_add_nothing():
+    memory = CameraMemory(start_epoch=0)
+    memory.set_proxies(*map(torch.from_numpy, camera_proxies(np.eye(4), [0, 0, 1, 1], [-1] * 4)))
+    features = torch.rand(3, 4, requires_grad=True)
+    losses = memory(features, torch.tensor([0, 1, -1]), torch.full((3,), -1))
+    sum(losses.values()).backward()
+    assert [loss.item() for loss in losses.values()] == [0, 0] and not features.grad.any()
