@@ -7,7 +7,11 @@ _base_ = [
 ]
 
 # Settings that fit the folder; the published recipe is that of usl_vit-s16_market1501-256x128.py.
-model = dict(data_preprocessor=dict(pixels_of_weights=True))
+model = dict(
+    data_preprocessor=dict(pixels_of_weights=True),
+    camera_memory=dict(type='CameraMemory', start_epoch=0),
+    part_refinement=dict(type='PartRefinement', in_channels=384),
+)
 dataset = dict(_delete_=True, type='LUPerson', data_root='data/crops')
 train_dataloader = dict(
     sampler=dict(iterations=None), dataset=dict(dataset, pipeline=_base_.train_pipeline)
