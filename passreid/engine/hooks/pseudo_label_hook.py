@@ -229,7 +229,7 @@ class PseudoLabelHook(Hook):
         if model.camera_memory is not None:
             outcome['proxies'] = clustering.camera_proxies(own, found, people.cam_ids)
             if not len(outcome['proxies'][0]):
-                runner.logger.warning('Cameras are unknown: camera_memory has nothing to say')
+                runner.logger.warning('camera_memory adds nothing: cameras are unknown')
         if parts:
             agreement = np.zeros((len(labels), len(parts)), np.float32)
             agreement[people.sample_ids] = clustering.cross_agreement(
