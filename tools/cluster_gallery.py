@@ -17,8 +17,8 @@ from mmengine.config import Config
 from passreid.apis import build_runner, load_config, prepare_test
 from passreid.apis.inference_pipeline import inference_pipeline
 from passreid.clustering import (
-    cluster_pseudo_labels,
     cluster_statistics,
+    find_clusters,
     standardize_by_camera,
 )
 from passreid.datasets.transforms import LoadPersonImage
@@ -45,9 +45,11 @@ def parse_args() -> Namespace:
     option('folder', metavar='FOLDER', type=Path, help='the images')
     option('--out', metavar='DIR', type=Path, default=Path('clusters'), help='where results go')
     text = 'Jaccard distance up to which two images are near: larger, fewer and larger clusters'
-    option('--eps', type=float, default=0.6, help=text)
+    text += ' (default: that of 0.3 to 0.7 with the most clusters)'
+    option('--eps', type=float, help=text)
     option('--min-samples', type=int, default=4, help='near images that make a cluster grow')
-    option('--k1', type=int, default=30, help='size of a neighborhood')
+    text = 'size of a neighborhood (default: by the number of images, from 8 to 30)'
+    option('--k1', type=int, help=text)
     option('--k2', type=int, default=6, help='neighbors to average over')
     text = 'how neighbors are found; faiss (pip install faiss-cpu): most of them, and fast'
     option('--search', choices=('exact', 'faiss'), default='exact', help=text)
@@ -145,7 +147,7 @@ def main() -> None:
         raise FileExistsError(f'--out {args.out} holds no earlier result: choose another folder')
     numbers = args.eps, args.min_samples, args.k1, args.k2
     # What is wrong with the options shows before the work.
-    cluster_pseudo_labels(np.eye(8, dtype=np.float32), *numbers, search=args.search)
+    find_clusters(np.eye(8, dtype=np.float32), *numbers, search=args.search)
     cfg = load_config(args.config)
     merge_options(cfg, args.cfg_options)
     read_from_folder(cfg, args.folder, args.camera_pattern)
@@ -164,7 +166,8 @@ def main() -> None:
     if args.camera_pattern:
         features = standardize_by_camera(features, people.cam_ids)
     options = dict(search=args.search, device=array_device(), progress=ProgressLog('neighbors'))
-    found = largest_first(cluster_pseudo_labels(features, *numbers, **options))
+    clusters = find_clusters(features, *numbers, **options)
+    found = largest_first(clusters.labels)
     labels = np.full(len(dataset), -1)
     labels[people.sample_ids] = found
     args.out.mkdir(parents=True, exist_ok=True)
@@ -181,14 +184,15 @@ def main() -> None:
     if facts.num_clusters == 0:
         runner.logger.warning(
             f'Every image is an outlier: none has {args.min_samples} images, itself counted, '
-            f'within --eps {args.eps}. Raise --eps, or lower --min-samples'
+            f'within --eps {clusters.eps:g}. Raise --eps, or lower --min-samples'
         )
     elif facts.num_clusters == 1:
         runner.logger.warning(
-            f'All images that have a cluster are in one: with --eps {args.eps} they hang '
+            f'All images that have a cluster are in one: with --eps {clusters.eps:g} they hang '
             'together. Lower --eps, or lower --k1 when each person has few images'
         )
     outliers = f'{facts.num_outliers} outliers ({facts.num_outliers / len(found):.1%})'
+    print(f'eps {clusters.eps:g}, k1 {clusters.k1}')
     print(f'{len(found)} images: {facts.num_clusters} clusters, {outliers}')
     if facts.num_clusters:
         sizes = f'{facts.smallest} to {facts.largest}, median {facts.median:g}'

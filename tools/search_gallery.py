@@ -140,9 +140,8 @@ def run_query(args: Namespace) -> None:
     where = SearchFilter(args.camera, args.not_camera, args.since, args.until, fields=fields)
     queries = list_inputs(args.queries)
     with open_store(args.store, **args.store_options) as store:
-        standardize = args.standardize_cameras is not None
-        inferencer = build_inferencer(args, store, standardize_cameras=standardize)
-        cameras = [args.standardize_cameras] * len(queries) if standardize else None
+        inferencer = build_inferencer(args, store, standardize_cameras=args.standardize_cameras)
+        cameras = None if args.query_camera is None else [args.query_camera] * len(queries)
         found = inferencer(queries, args.topk, where, args.threshold, cameras=cameras)
         size = len(store)
     results = [QueryResult(*pair) for pair in zip(queries, found, strict=True)]
@@ -242,8 +241,10 @@ def main() -> None:
     option('--topk', type=int, default=10, help='most images to find for each')
     option('--threshold', type=float, metavar='COSINE', help='least similarity')
     option('--camera', help='search these cameras alone', **cameras)
-    text = 'take off what each camera adds to features; ID took the queries (default: unknown)'
-    option('--standardize-cameras', type=int, nargs='?', const=-1, metavar='ID', help=text)
+    text = 'take off what each camera adds to features; similarities are then lower'
+    option('--standardize-cameras', action='store_true', help=text)
+    text = 'with --standardize-cameras, the camera that took the queries (default: unknown)'
+    option('--query-camera', type=int, metavar='ID', help=text)
     option('--not-camera', default=(), help='leave these out', **cameras)
     text = 'earliest time, in seconds or as 2024-05-01T17:30:00'
     option('--since', type=parse_time, metavar='TIME', help=text)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -126,15 +127,19 @@ def from_pretrained(source: str | Path, device: str | torch.device | None = None
     return model.to(device or 'cpu')
 
 
+_ONE_AT_A_TIME = Lock()
+
+
 @contextmanager
 def _no_imports() -> Iterator[None]:
     """Let registries build what is registered alone; they import any other name."""
-    former = registry.get_object_from_string
-    registry.get_object_from_string = lambda name: None
-    try:
-        yield
-    finally:
-        registry.get_object_from_string = former
+    with _ONE_AT_A_TIME:
+        former = registry.get_object_from_string
+        registry.get_object_from_string = lambda name: None
+        try:
+            yield
+        finally:
+            registry.get_object_from_string = former
 
 
 def _config_text(path: Path) -> str:
@@ -157,8 +162,8 @@ def _check_parts(content: dict[str, Any]) -> None:
     while todo:
         node = todo.pop()
         for key, value in node.items() if isinstance(node, dict) else enumerate(node):
-            # There are `conv_type` and the like, too.
-            is_type = str(key).endswith('type')
+            # There are `conv_type` and the like, too; these two are plain options of ViTs.
+            is_type = str(key).endswith('type') and key not in ('out_type', 'ffn_type')
             if is_type and not (isinstance(value, str) and value in PARTS):
                 raise ValueError(f'{key}={value!r} is none of {", ".join(sorted(PARTS))}')
             if key == 'pretrained' or str(key).startswith('_'):

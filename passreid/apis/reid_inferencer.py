@@ -70,7 +70,7 @@ class ReIDInferencer(BaseInferencer):
             gallery, see :meth:`index`. Defaults to None: nothing is known.
         standardize_cameras (bool): Whether to compare what :func:`standardize_by_camera` makes of
             the features; the gallery, whose records have the cameras, is copied into memory for
-            that as it is now. Defaults to False.
+            that as it is now. Similarities are lower than of plain features. Defaults to False.
         **kwargs: Override entries of the config of the model.
 
     Examples:
@@ -147,6 +147,11 @@ class ReIDInferencer(BaseInferencer):
             similar first; without a gallery what :meth:`extract` returns.
         """
         queries = list_inputs(inputs)
+        if cameras is not None and (self._scales is None or len(cameras) != len(queries)):
+            raise ValueError(
+                f'cameras are for a gallery with standardize_cameras=True, one for each of the '
+                f'{len(queries)} queries'
+            )
         if self.gallery is None and not (where is min_similarity is out_dir is None):
             raise ValueError(
                 'there is no gallery to search: give ReIDInferencer one, as in '
@@ -269,6 +274,8 @@ class ReIDInferencer(BaseInferencer):
         if not isinstance(self.gallery, LocalStore):
             raise ValueError('standardize_cameras needs a gallery on this machine')
         features, records = self.gallery.read()
+        if len({feature.tobytes() for feature in features}) < 2:
+            raise ValueError('standardize_cameras needs a gallery of several images')
         cam_ids = np.array([record.cam_id for record in records])
         self._scales = camera_scales(features, cam_ids)
         self.gallery = LocalStore(self.dim, self.fingerprint)

@@ -6,11 +6,17 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from .approximate import approximate_neighbors
 from .neighbors import check_features, mutual_neighbors, to_tensor
 
 
 def cross_agreement(
-    features: Any, parts: Any, k: int = 20, device: torch.device | str | None = None
+    features: Any,
+    parts: Any,
+    k: int = 20,
+    *,
+    search: str = 'exact',
+    device: torch.device | str | None = None,
 ) -> np.ndarray:
     """Compare the nearest neighbors of each image in the global and in the part features.
 
@@ -24,6 +30,7 @@ def cross_agreement(
         features (np.ndarray | Tensor): Global features ``(N, D)`` of all images, finite.
         parts (np.ndarray | Tensor): Part features ``(N, L, d)`` of the same images, finite.
         k (int): How many neighbors, the image itself not counted; all others if there are fewer.
+        search (str): See :func:`jaccard_distance`.
         device (torch.device | str, optional): Where to search; by default where the features are.
 
     Returns:
@@ -39,15 +46,18 @@ def cross_agreement(
         raise ValueError(
             f'parts have shape {tuple(parts.shape)}, expected ({len(features)}, parts, dimensions)'
         )
-    near = _neighbors('features', features, k, device)
-    columns = [_jaccard(near, _neighbors('parts', part, k, device)) for part in parts.unbind(1)]
-    return np.stack(columns, axis=1)
+    if search == 'faiss':
+        device = 'cpu'
 
+    def neighbors(name: str, rows: Any) -> np.ndarray:
+        """Indices ``(N, k)`` of the nearest other images."""
+        unit = F.normalize(check_features(name, rows, device), dim=1)
+        if search == 'faiss':
+            return approximate_neighbors(unit, k + 1)[:, 1:]
+        return mutual_neighbors(unit, k + 1)[0][:, 1:]
 
-def _neighbors(name: str, features: Any, k: int, device: torch.device | str | None) -> np.ndarray:
-    """Indices ``(N, k)`` of the nearest other images."""
-    unit = F.normalize(check_features(name, features, device), dim=1)
-    return mutual_neighbors(unit, k + 1)[0][:, 1:]
+    near = neighbors('features', features)
+    return np.stack([_jaccard(near, neighbors('parts', part)) for part in parts.unbind(1)], axis=1)
 
 
 def _jaccard(one: np.ndarray, other: np.ndarray) -> np.ndarray:

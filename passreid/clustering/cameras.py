@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import torch
 
 from .neighbors import check_features, to_tensor
 
@@ -17,13 +18,13 @@ CameraScales = dict[int, tuple[np.ndarray, np.ndarray]]
 def camera_scales(features: Any, cam_ids: Any) -> CameraScales:
     """Compute the means and deviations by which :func:`standardize_by_camera` standardises."""
     matrix, cameras = _check(features, cam_ids)
-    mean, variance = matrix.mean(0, dtype=np.float64), matrix.var(0, dtype=np.float64)
+    mean, variance = _moments(matrix)
     moments = {-1: (mean, variance)}
     for camera in np.unique(cameras[cameras != -1]).tolist():
-        own = matrix[cameras == camera].astype(np.float64)
-        weight = len(own) + PRIOR
-        own_mean = (own.sum(0) + PRIOR * mean) / weight
-        moments[camera] = own_mean, (len(own) * own.var(0) + PRIOR * variance) / weight
+        own = matrix[cameras == camera]
+        shares = np.array([len(own), PRIOR]) / (len(own) + PRIOR)
+        pairs = zip(_moments(own), (mean, variance), strict=True)
+        moments[camera] = tuple(shares @ np.stack(pair) for pair in pairs)
     return {camera: (m, np.sqrt(v).clip(1e-6)) for camera, (m, v) in moments.items()}
 
 
@@ -54,8 +55,15 @@ def standardize_by_camera(
     for camera in np.unique(cameras).tolist():
         at = cameras == camera
         mean, deviation = scales.get(camera, scales[-1])
-        standard[at] = (matrix[at] - mean) / deviation
-    return standard / np.linalg.norm(standard, axis=1, keepdims=True).clip(1e-12)
+        standard[at] = (matrix[at] - mean.astype(np.float32)) / deviation.astype(np.float32)
+    standard /= np.linalg.norm(standard, axis=1, keepdims=True).clip(1e-12)
+    return standard
+
+
+def _moments(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance ``(D,)`` float64, without a copy of the matrix."""
+    variance, mean = torch.var_mean(torch.from_numpy(matrix), dim=0, correction=0)
+    return mean.double().numpy(), variance.double().numpy()
 
 
 def _check(features: Any, cam_ids: Any) -> tuple[np.ndarray, np.ndarray]:

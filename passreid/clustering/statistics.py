@@ -10,6 +10,8 @@ from torch.nn import functional as F
 from .neighbors import check_features, row_chunks, to_tensor
 
 COLUMNS = 64
+# Of many images, so many say how good clusters are.
+SAMPLE = 10_000
 
 
 class ClusterStatistics(NamedTuple):
@@ -161,38 +163,44 @@ def cluster_silhouette(features: Any, labels: Any, cam_ids: Any) -> float:
         cam_ids (np.ndarray | Tensor): Cameras ``(N,)``; -1, unknown, is one as well.
 
     Returns:
-        float: The mean over all images, from -1 to 1; 0 with fewer than two clusters.
+        float: The mean over all images, or 10,000 of more, from -1 to 1; 0 with fewer than two
+        clusters.
     """
     unit = F.normalize(check_features('features', features, 'cpu'), dim=1).numpy()
     clusters, cameras = _labels('labels', labels, len(unit)), _labels('cam_ids', cam_ids, len(unit))
-    number, total = clusters.max() + 1, 0.0
+    number, total = int(clusters.max()) + 1, 0.0
     if number < 2:
         return total
     cameras = np.unique(cameras, return_inverse=True)[1]
+    one_camera = cameras.max() == 0
+    images = np.arange(len(unit))
     members = csr_matrix(
-        (np.ones(len(unit), np.float32), (clusters + 1, np.arange(len(unit)))),
-        (number + 1, len(unit)),
+        (np.ones(len(unit), np.float32), (clusters + 1, images)), (number + 1, len(unit))
     )[1:]
+    sums, sizes = members @ unit, np.bincount(clusters + 1, minlength=number + 1)[1:]
+    sample = images[:: -(-len(unit) // SAMPLE)]
     for camera in range(cameras.max() + 1):
-        others = np.flatnonzero((cameras != camera) | (cameras.max() == 0))
-        own = np.flatnonzero(cameras == camera)
-        counts = np.asarray(members[:, others].sum(axis=1)).ravel()
-        means = members[:, others] @ unit[others] / np.maximum(counts, 1)[:, None]
-        for rows in row_chunks(len(own), int(number)):
-            at = own[rows]
+        means, counts = sums, sizes
+        if not one_camera:
+            own = np.flatnonzero(cameras == camera)
+            counts = sizes - np.bincount(clusters[own] + 1, minlength=number + 1)[1:]
+            means = sums - members[:, own] @ unit[own]
+        means = means / np.maximum(counts, 1)[:, None]
+        seen = sample[cameras[sample] == camera]
+        for rows in row_chunks(len(seen), number):
+            at = seen[rows]
             cosines = np.where(counts > 0, unit[at] @ means.T, -np.inf)
             places, cluster = np.arange(len(at)), np.maximum(clusters[at], 0)
             mates, near = counts[cluster], cosines[places, cluster]
-            if cameras.max() == 0:  # The image itself is among those of its cluster.
+            if one_camera:  # The image itself is among those of its cluster.
+                near = (near * mates - 1) / np.maximum(mates - 1, 1)
                 mates = mates - 1
-                near = (near * (mates + 1) - 1) / np.maximum(mates, 1)
-            counted = (clusters[at] >= 0) & (mates > 0)
             cosines[places, cluster] = -np.inf
             far = cosines.max(1)
-            counted &= np.isfinite(far)
+            counted = (clusters[at] >= 0) & (mates > 0) & np.isfinite(far)
             near, far = near[counted], far[counted]
             total += ((near - far) / np.maximum(1 - np.minimum(near, far), 1e-6)).sum()
-    return float(total / len(unit))
+    return float(total / len(sample))
 
 
 def _labels(name: str, labels: Any, number: int | None = None) -> np.ndarray:

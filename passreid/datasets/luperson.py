@@ -69,7 +69,7 @@ class LUPerson(RobustDataset):
             kwargs['indices'] = max_images
         try:
             self._camera_pattern = None if camera_pattern is None else re.compile(camera_pattern)
-        except re.error as error:
+        except (TypeError, re.error) as error:
             raise ValueError(f'camera_pattern {camera_pattern!r}: {error}') from error
         if self._camera_pattern and 'camera' not in self._camera_pattern.groupindex:
             raise ValueError(f'camera_pattern {camera_pattern!r} has no group (?P<camera>...)')
@@ -119,7 +119,7 @@ class LUPerson(RobustDataset):
         if self._camera_pattern is None:
             return -1
         found = self._camera_pattern.search(name.replace('\\', '/'))
-        if not found:
+        if not found or found['camera'] is None:
             raise ValueError(
                 f'{osp.join(self.data_root, name)} does not match camera_pattern '
                 f'{self._camera_pattern.pattern!r}: which camera took it?'

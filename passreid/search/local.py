@@ -113,7 +113,7 @@ class LocalStore(Gallery):
             select = 'select row from images where path not null order by row'
             rows = np.array([row for (row,) in self._table.execute(select)], np.int64)
             records = self._records(rows)
-            return np.array(features[rows]), [records[row] for row in rows.tolist()]
+            return np.asarray(features[rows]), [records[row] for row in rows.tolist()]
 
     def close(self) -> None:
         """Let go of the files."""

@@ -129,6 +129,8 @@ def test_cameras_of_names_and_folders(tmp_path, write_images, pattern, expected)
 def test_cameras_that_are_not_found(nested):
     with pytest.raises(ValueError, match=r'c\.jpg does not match camera_pattern'):
         print(LUPerson(nested, camera_pattern='^(?P<camera>[^/]+)/').cam_ids)
-    for pattern in ('(', r'_c(\d)'):
+    with pytest.raises(ValueError, match='does not match camera_pattern'):
+        print(LUPerson(nested, camera_pattern=r'(x(?P<camera>\d))?').cam_ids)
+    for pattern in ('(', r'_c(\d)', ['a']):
         with pytest.raises(ValueError, match='camera_pattern'):
             LUPerson(nested, camera_pattern=pattern)

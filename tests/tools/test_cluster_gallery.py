@@ -70,7 +70,7 @@ def test_clusters_of_a_folder(cluster):
     text = cluster(*CLUSTER)
     assert clusters() == EXPECTED
     assert pictures('clusters') == SHEETS
-    assert '\n16 images: 3 clusters, 1 outliers (6.2%)\n' in text
+    assert '\neps 0.3, k1 5\n16 images: 3 clusters, 1 outliers (6.2%)\n' in text
     assert 'Images of a cluster: 5 to 5, median 5\n' in text
     assert 'Wrote clusters.csv and 4 contact sheets to clusters\n' in text
     assert re.search(r'(\d+) of \1 tensors of', text)

@@ -58,7 +58,7 @@ def test_index_query_delete_info(search, query):
     assert '1 images deleted; 18 in' in printed
     assert 'Not in the gallery: crops/never.jpg' in printed
     search('query', query, *options)
-    search('query', query, *options, '--standardize-cameras', '1')
+    search('query', query, *options, '--standardize-cameras', '--query-camera', '1')
     assert found()[0]['matches'][0]['similarity'] != entry['matches'][0]['similarity']
     assert first['path'] not in {match['path'] for match in found()[0]['matches']}
     printed = search('info', '--store', 'g')

@@ -28,7 +28,7 @@ class CrossCameraIdentitySampler(GroupedSampler):
         batch_size (int, optional): P x K, see :class:`.GroupedSampler`.
         images_per_id (int): K. Defaults to 8.
         iterations (int, optional): Batches of an epoch, on each process. With None as many as
-            there are images, from 5 to 200. Defaults to 200.
+            hold all images once, but from 5 to 200. Defaults to 200.
         seed (int, optional): See :class:`.GroupedSampler`.
 
     Source: Dai et al., `Cluster Contrast for Unsupervised Person Re-Identification

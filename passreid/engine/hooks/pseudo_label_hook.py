@@ -140,7 +140,7 @@ class PseudoLabelHook(Hook):
 
     def after_train(self, runner: Runner) -> None:
         """Judge the clusters of the last weights, and name the best."""
-        if self.patience is None:
+        if self.patience is None or not self._best:
             return
         if self._state is not None and self._state['epoch'] < runner.epoch:
             self._judge(runner, self._in_first(runner, self._silhouette))
@@ -169,8 +169,10 @@ class PseudoLabelHook(Hook):
         """Extract features in all processes, and let the first one work on them."""
         model = unwrap_model(runner.model)
         model.with_parts = True
-        people = extract_features(runner.model, self._loader, 'features to cluster')
-        model.with_parts = False
+        try:
+            people = extract_features(runner.model, self._loader, 'features to cluster')
+        finally:
+            model.with_parts = False
         return run_in_first(
             partial(work, runner, people),
             f'Clustering {len(runner.train_dataloader.dataset)} images',
@@ -219,9 +221,11 @@ class PseudoLabelHook(Hook):
             )
         if statistics.num_clusters < 2:
             change = 'lower eps' if statistics.num_clusters else 'raise eps or lower min_samples'
+            kept = f'. The best weights so far are in {BEST}' if self._best else ''
             raise ValueError(
-                f'There are {statistics.num_clusters} clusters by {self.settings}: {change}, or '
-                'start from weights that know people better'
+                f'There are {statistics.num_clusters} clusters by eps={clusters.eps:g}, '
+                f'k1={clusters.k1} and {self.settings}: {change}, or start from weights that know '
+                f'people better{kept}'
             )
         model = unwrap_model(runner.model)
         centers, *of_parts = (clustering.cluster_centers(one, found) for one in (own, *parts))
@@ -233,7 +237,10 @@ class PseudoLabelHook(Hook):
         if parts:
             agreement = np.zeros((len(labels), len(parts)), np.float32)
             agreement[people.sample_ids] = clustering.cross_agreement(
-                near[0], np.stack(near[1:], axis=1), device=array_device()
+                near[0],
+                np.stack(near[1:], axis=1),
+                search=self.settings.get('search', 'exact'),
+                device=array_device(),
             )
             outcome['parts'] = np.stack(of_parts, axis=1), agreement
         return tree_map(torch.from_numpy, outcome), silhouette

@@ -104,12 +104,10 @@ def fill_model(
 def take_pixels(model: Any) -> None:
     """Normalise pixels as for the weights that a model or its backbone has loaded, if wanted."""
     preprocessor: Any = getattr(model, 'data_preprocessor', None)
-    owners: list[Any] = [
-        one for one in (model, getattr(model, 'backbone', None)) if hasattr(one, 'pixels')
-    ]
-    if not owners or not getattr(preprocessor, 'pixels_of_weights', False):
+    owner: Any = model if hasattr(model, 'pixels') else getattr(model, 'backbone', None)
+    if not (hasattr(owner, 'pixels') and getattr(preprocessor, 'pixels_of_weights', False)):
         return
-    if pixels := next(filter(None, (one.pixels for one in owners)), None):
+    if pixels := owner.pixels:
         preprocessor.take_pixels(**pixels)
         print_log(f'Pixels are normalised as for the weights: {pixels}', 'current')
     else:

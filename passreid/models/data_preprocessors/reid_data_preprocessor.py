@@ -54,6 +54,10 @@ class ReIDDataPreprocessor(ClsDataPreprocessor):
                 'ReIDDataPreprocessor has no batch_augments and no to_onehot: a person is one '
                 'identity, and ReIDHead reads gt_label'
             )
+        if pixels_of_weights and not hasattr(self, 'std'):
+            raise ValueError(
+                'pixels_of_weights needs mean and std, for files that do not say theirs'
+            )
         self.pixels_of_weights = pixels_of_weights
         self.erasing = None if erasing is None else RandomErasing(**erasing)
         self._non_blocking = non_blocking

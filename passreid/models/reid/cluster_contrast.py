@@ -108,6 +108,11 @@ class ClusterContrast(ImageClassifier):
         self.memory.centers = state['centers'].to(self.memory.centers.device)
         for name in ('camera_memory', 'part_refinement'):
             if (module := getattr(self, name)) is not None:
+                if name not in state:
+                    raise ValueError(
+                        f'The run had no {name}: resume it at the end of an epoch, or with '
+                        f'model.{name}=None'
+                    )
                 module.load_state(state[name])
 
     def extract_feat(self, inputs: Tensor, stage: str = 'neck') -> Tensor | tuple[Tensor, ...]:
@@ -122,7 +127,9 @@ class ClusterContrast(ImageClassifier):
         tokens = self.backbone(inputs)[-1]
         with torch.autocast(inputs.device.type, enabled=False):
             tokens, refinement = tokens.float(), self.part_refinement
-            return self.neck(tokens), refinement and refinement.embed(tokens)
+            if refinement is None or not (self.training or self.with_parts):
+                return self.neck(tokens), None
+            return self.neck(tokens), refinement.embed(tokens)
 
     def loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
         """Compute the loss of images ``(B, 3, H, W)`` by ``sample_idx``, move the memory."""
@@ -131,7 +138,8 @@ class ClusterContrast(ImageClassifier):
                 'ClusterContrast has no pseudo labels yet: add PseudoLabelHook to the hooks or '
                 'call set_pseudo_labels'
             )
-        facts = [(sample.sample_idx, sample.get('cam_id', -1)) for sample in data_samples]
+        known = self.camera_memory is not None
+        facts = [(one.sample_idx, one.cam_id if known else -1) for one in data_samples]
         places, cam_ids = torch.tensor(facts).T.to(self.pseudo_labels.device, non_blocking=True)
         labels = self.pseudo_labels[places]
         features, parts = self._features(inputs)
@@ -140,9 +148,12 @@ class ClusterContrast(ImageClassifier):
         if parts is None:
             losses = {'loss_global': self.memory(features, labels)}
         else:
-            units = F.normalize(features, dim=1)
-            losses = self.part_refinement(self.memory.scores(units), parts, labels, places)
-            self.memory.follow(units, labels)
+            with torch.autocast(features.device.type, enabled=False):
+                units = F.normalize(features, dim=1)
+                scores = self.memory.scores(units)
+            losses = self.part_refinement(scores, parts, labels, places)
+            if self.training:
+                self.memory.follow(units.detach(), labels)
         if self.camera_memory is not None:
             losses |= self.camera_memory(features, labels, cam_ids)
         return losses
