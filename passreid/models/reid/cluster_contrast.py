@@ -120,14 +120,14 @@ class ClusterContrast(ImageClassifier):
 
         With ``stage='backbone'`` a tuple whose last element is tokens ``(B, 1 + L, C)``.
         """
-        return self.backbone(inputs) if stage == 'backbone' else self._features(inputs)[0]
+        return self.backbone(inputs) if stage == 'backbone' else self._features(inputs, False)[0]
 
-    def _features(self, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return features ``(B, D)`` and, where labels are refined, those of the parts."""
+    def _features(self, inputs: Tensor, with_parts: bool) -> tuple[Tensor, Tensor | None]:
+        """Return features ``(B, D)`` and, if wanted where labels are refined, those of parts."""
         tokens = self.backbone(inputs)[-1]
         with torch.autocast(inputs.device.type, enabled=False):
             tokens, refinement = tokens.float(), self.part_refinement
-            if refinement is None or not (self.training or self.with_parts):
+            if refinement is None or not with_parts:
                 return self.neck(tokens), None
             return self.neck(tokens), refinement.embed(tokens)
 
@@ -142,7 +142,7 @@ class ClusterContrast(ImageClassifier):
         facts = [(one.sample_idx, one.cam_id if known else -1) for one in data_samples]
         places, cam_ids = torch.tensor(facts).T.to(self.pseudo_labels.device, non_blocking=True)
         labels = self.pseudo_labels[places]
-        features, parts = self._features(inputs)
+        features, parts = self._features(inputs, True)
         if self.camera_memory is self.part_refinement is None:
             return {'loss': self.memory(features, labels)}
         if parts is None:
@@ -162,7 +162,7 @@ class ClusterContrast(ImageClassifier):
         self, inputs: Tensor, data_samples: list[DataSample] | None = None, **kwargs
     ) -> list[DataSample]:
         """Put the features ``(D,)`` float32 of images ``(B, 3, H, W)`` into samples."""
-        features, parts = self._features(inputs)
-        if self.with_parts and parts is not None:
+        features, parts = self._features(inputs, self.with_parts)
+        if parts is not None:
             features = torch.cat([features, parts.flatten(1)], dim=1)
         return put_features(features, data_samples)

@@ -1,8 +1,13 @@
+import copy
+from functools import reduce
+from operator import getitem
+
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
 from mmpretrain.structures import DataSample
 from plain_vits import without
+from processes import assert_equal
 from tiny_models import people_batch, people_model
 from torch import nn
 from torch.nn import functional as F
@@ -99,3 +104,58 @@ def test_it_learns_a_batch_by_heart():
 def test_without_labels_there_is_no_training():
     with pytest.raises(RuntimeError, match='PseudoLabelHook'):
         on_tokens().loss(torch.zeros(2, 4, 32), samples([0, 1]))
+
+
+def refined():
+    """A model with everything that is off by default, and tokens of 12 images."""
+    torch.manual_seed(0)
+    neck = dict(type='BNNeck', in_channels=8, multi_neck=False, normalize=True)
+    model = ClusterContrast(
+        Given(),
+        neck,
+        dict(type='ClusterMemory'),
+        camera_memory=dict(type='CameraMemory', start_epoch=0),
+        part_refinement=dict(type='PartRefinement', in_channels=8),
+    )
+    proxies = torch.eye(6, 16), torch.arange(6) // 2, torch.arange(6) % 2
+    parts = torch.randn(3, 3, 8), torch.rand(12, 3)
+    model.set_pseudo_labels(torch.arange(12) % 3, torch.randn(3, 16), proxies, parts)
+    return model, torch.randn(12, 4, 8)
+
+
+def samples_of_cameras():
+    return [DataSample(metainfo=dict(sample_idx=n, cam_id=n % 2)) for n in range(12)]
+
+
+def test_losses_of_cameras_and_parts():
+    model, tokens = refined()
+    names = {'loss_global', 'loss_parts', 'loss_intra', 'loss_inter'}
+    before = copy.deepcopy(model.pseudo_label_state())
+    losses = model.eval().loss(tokens, samples_of_cameras())
+    assert {*losses} == names and all(loss.item() > 0 for loss in losses.values())
+    assert_equal(model.pseudo_label_state(), before)
+    model.train().loss(tokens, samples_of_cameras())
+    after = model.pseudo_label_state()
+    for path in ('centers', 'camera_memory.centers', 'part_refinement.part_centers'):
+        one, other = (reduce(getitem, path.split('.'), state) for state in (before, after))
+        assert not torch.equal(one, other), path
+    model.load_pseudo_label_state(before)
+    assert_equal(model.pseudo_label_state(), before)
+    with pytest.raises(ValueError, match='The run had no camera_memory'):
+        model.load_pseudo_label_state({k: before[k] for k in ('labels', 'centers')})
+
+
+def test_logits_are_of_full_precision():
+    model, tokens = refined()
+    plain = model.eval().loss(tokens, samples_of_cameras())
+    with torch.autocast('cpu', torch.bfloat16):
+        mixed = model.loss(tokens, samples_of_cameras())
+    for name, value in plain.items():
+        torch.testing.assert_close(mixed[name], value, msg=name)
+
+
+def test_features_of_parts_are_for_clustering_alone():
+    model, tokens = refined()
+    assert model.eval().predict(tokens)[0].feature.shape == (16,)
+    model.with_parts = True
+    assert model.predict(tokens)[0].feature.shape == (16 + 3 * 8,)
