@@ -43,8 +43,10 @@ def parse_args() -> Namespace:
     option('--starts', nargs='+', type=float, help=text)
     text = 'CSV of the least seconds from each camera (rows) to each, 0 where views overlap'
     option('--travel-times', metavar='FILE', help=text)
-    text = 'largest mean distance of the tracks of a person, from 0 to 2: of cosines after what the '
-    text += 'tracks of a camera have in common is taken off (default: found in the data)'
+    text = (
+        'largest mean distance of the tracks of a person, from 0 to 2: of cosines, what the tracks '
+    )
+    text += 'of a camera have in common taken off (default: found in the data)'
     option('--threshold', type=float, help=text)
     text = 'join tracks by what they look like alone'
     option('--no-constraints', dest='constraints', action='store_false', help=text)
