@@ -65,9 +65,9 @@ class PseudoLabelHook(Hook):
         pipeline (Sequence[dict | Callable]): Transforms of the test.
         standardize_cameras (bool): Whether images are clustered by what
             :func:`standardize_by_camera` makes of their features. Defaults to False, as published.
-        patience (int, optional): Stop after so many epochs without better clusters, by
-            :func:`cluster_silhouette`, and keep the weights with the best in
-            ``best_clusters.pth``. Defaults to None: train to the end, as published.
+        patience (int, optional): Keep the weights with the best clusters, by
+            :func:`cluster_silhouette`, in ``best_clusters.pth``, and stop when clusters have been
+            worse than at the start for so many epochs. Defaults to None, as published.
         timeout (float): Seconds that the other processes wait for the clusters of the first.
             Defaults to 21600, 6 hours.
         **settings: Of :func:`find_clusters`: ``eps``, ``min_samples``, ``k1``, ``k2``, ``search``.
@@ -87,8 +87,9 @@ class PseudoLabelHook(Hook):
         self.patience = patience
         self.timeout = timeout
         self.settings = settings
-        # Epochs of training and silhouette of the best clusters, and of those of the start.
-        self._best: list[float] = []
+        # Silhouettes of the first and of the best clusters, the epoch of the best, and the last
+        # epoch in which they were not worse than the first.
+        self._best: dict[str, float] = {}
         # Epoch and labels (N,) of the last clustering; from a checkpoint the memory as well.
         self._state: dict[str, Any] | None = None
 
@@ -96,7 +97,7 @@ class PseudoLabelHook(Hook):
         """Take over the labels of a run that is resumed."""
         if runner._resume:
             self._state = checkpoint.get('pseudo_labels')
-            self._best = (self._state or {}).get('best', [])
+            self._best = (self._state or {}).get('best', {})
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add labels and memory; before the first epoch there are none."""
@@ -144,25 +145,28 @@ class PseudoLabelHook(Hook):
             return
         if self._state is not None and self._state['epoch'] < runner.epoch:
             self._judge(runner, self._in_first(runner, self._silhouette))
-        start, epoch, best = self._best
         runner.logger.info(
-            f'The best clusters (silhouette {best:.4f}, at the start {start:.4f}) are of the '
-            f'weights after {epoch:.0f} epochs, which are in {runner.work_dir}/{BEST}'
+            'The best clusters (silhouette {best:.4f}, at the start {start:.4f}) are of the '
+            'weights after {epoch} epochs, which are in '.format(**self._best)
+            + f'{runner.work_dir}/{BEST}'
         )
-        if not epoch:
+        if not self._best['epoch']:
             runner.logger.warning('Training made the clusters worse: keep what it started from')
 
     def _judge(self, runner: Runner, silhouette: float | None) -> None:
-        """Keep the weights when their clusters are the best so far, or stop when none are."""
+        """Keep the weights with the best clusters so far, and stop when they only got worse."""
         if silhouette is None or self.patience is None:
             return
-        start, epoch, best = self._best or (silhouette, 0, -np.inf)
-        if silhouette > best:
-            self._best = [start, runner.epoch, silhouette]
+        found = self._best = self._best or dict(start=silhouette, best=-np.inf, epoch=0, fine=0)
+        if silhouette >= found['start']:
+            found['fine'] = runner.epoch
+        if silhouette > found['best']:
+            found.update(best=silhouette, epoch=runner.epoch)
             meta = dict(epoch=runner.epoch, iter=runner.iter)
             runner.save_checkpoint(runner.work_dir, BEST, None, False, False, meta)
-        elif runner.epoch - epoch >= self.patience and runner.epoch < runner.max_epochs:
-            runner.logger.warning(f'No better clusters for {self.patience} epochs: training stops')
+        elif runner.epoch - found['fine'] >= self.patience and runner.epoch < runner.max_epochs:
+            text = f'Clusters have been worse than at the start for {self.patience} epochs'
+            runner.logger.warning(f'{text}: training stops')
             runner.train_loop.stop_training = True
 
     def _in_first(self, runner: Runner, work: Callable) -> Any:
