@@ -111,7 +111,7 @@ def refined_config(root, people, work_dir, **changes):
     """Return that of USL with everything that is off in the recipe."""
     cfg = cluster_config(root, people, work_dir, **changes)
     cfg.model.camera_memory = dict(type='CameraMemory', start_epoch=1)
-    cfg.model.part_refinement = dict(type='PartRefinement', in_channels=16, start_epoch=1)
+    cfg.model.part_refinement = dict(type='PartRefinement', start_epoch=1)
     cfg.default_hooks.pseudo_labels.standardize_cameras = True
     return cfg
 

@@ -37,7 +37,8 @@ class ClusterContrast(ImageClassifier):
         memory (dict | nn.Module): :class:`ClusterMemory`.
         data_preprocessor (dict, optional): :class:`ReIDDataPreprocessor`.
         camera_memory (dict | nn.Module, optional): :class:`CameraMemory`. Defaults to None.
-        part_refinement (dict | nn.Module, optional): :class:`PartRefinement`. Defaults to None.
+        part_refinement (dict | nn.Module, optional): :class:`PartRefinement`, by default with the
+            width and the number of parts of the backbone. Defaults to None.
         init_cfg (dict, optional): Initialisation. Defaults to None.
     """
 
@@ -63,7 +64,11 @@ class ClusterContrast(ImageClassifier):
         )
         self.memory = build_module(memory)
         self.camera_memory: Any = camera_memory and build_module(camera_memory)
-        self.part_refinement: Any = part_refinement and build_module(part_refinement)
+        names = dict(in_channels='embed_dims', num_parts='num_parts')
+        sizes = {
+            k: getattr(self.backbone, n) for k, n in names.items() if hasattr(self.backbone, n)
+        }
+        self.part_refinement: Any = part_refinement and build_module(part_refinement, **sizes)
         self.register_buffer('pseudo_labels', torch.empty(0, dtype=torch.long), persistent=False)
 
     def set_pseudo_labels(

@@ -40,6 +40,9 @@ class PartRefinement(nn.Module):
         start_epoch (int): Epoch, counted from 0, from which on the agreement weighs the losses of
             the parts. Defaults to 5.
 
+    Raises:
+        ValueError: When there are no parts.
+
     Examples:
         >>> import torch
         >>> from passreid.models import PartRefinement
@@ -66,6 +69,8 @@ class PartRefinement(nn.Module):
         start_epoch: int = 5,
     ) -> None:
         super().__init__()
+        if num_parts < 1:
+            raise ValueError('PartRefinement needs [PART] tokens: set model.part_refinement=None')
         self.beta = beta
         self.smoothing = smoothing
         self.start_epoch = start_epoch

@@ -152,3 +152,8 @@ def test_another_number_of_parts(random):
     refinement = PartRefinement(4, num_parts=2)
     with pytest.raises(ValueError, match='zip'):
         refinement.set_parts(centers, agreement)
+
+
+def test_models_without_parts():
+    with pytest.raises(ValueError, match='model.part_refinement=None'):
+        PartRefinement(4, num_parts=0)
