@@ -17,6 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import nn
 
+from passreid.engine.runners import pixels_of
 from passreid.models.backbones import PartViT
 from passreid.models.converters import load_weights, to_vit_checkpoint
 from passreid.models.converters.addresses import hub_file
@@ -70,8 +71,7 @@ def save_pretrained(model: BaseModel, folder: str | Path, **card: Any) -> Path:
     drop_pretrained(content['model'])
     preprocessor = content['model'].get('data_preprocessor') or {}
     if preprocessor.pop('pixels_of_weights', False):
-        for name in ('mean', 'std'):
-            preprocessor[name] = getattr(model.data_preprocessor, name).flatten().tolist()
+        preprocessor.update(pixels_of(model) or {})
     _check_parts(content)
     text = json.dumps(content, indent=2)
     weights = {k: v.detach().cpu().clone().contiguous() for k, v in model.state_dict().items()}

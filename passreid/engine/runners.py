@@ -168,9 +168,9 @@ def pixels_of(model: nn.Module) -> dict[str, list[float]] | None:
     """Return the mean and std of R, G, B by which a model normalises pixels, for a checkpoint."""
     preprocessor = unwrap_model(model).data_preprocessor
     names = [name for name in ('mean', 'std') if hasattr(preprocessor, name)]
-    values = {name: getattr(preprocessor, name).flatten().tolist() for name in names}
-    # Float32 numbers as somebody wrote them.
-    return {n: [float(f'{value:.7g}') for value in own] for n, own in values.items()} or None
+    values = {name: getattr(preprocessor, name).flatten().cpu().numpy() for name in names}
+    # Float32 numbers as somebody wrote them: the shortest text that means the same.
+    return {name: [float(str(value)) for value in own] for name, own in values.items()} or None
 
 
 def _to_plain(value: Any) -> Any:

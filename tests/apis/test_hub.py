@@ -58,7 +58,7 @@ def test_round_trip(kind, tmp_path):
 def test_pixels_of_the_weights_are_kept(tmp_path):
     config = dict(CONFIGS['reid'], data_preprocessor=dict(PREPROCESSOR, pixels_of_weights=True))
     one = jittered(get_model(Config(dict(model=config))))
-    one.data_preprocessor.take_pixels([1.0, 2.0, 3.0], [40.0, 50.0, 60.0])
+    one.data_preprocessor.take_pixels([1.0, 2.0, 123.6751234], [40.0, 50.0, 60.0])
     opened = from_pretrained(save_pretrained(one, tmp_path))
     assert opened.data_preprocessor.std.flatten().tolist() == [40, 50, 60]
     np.testing.assert_array_equal(features(opened), features(one))
