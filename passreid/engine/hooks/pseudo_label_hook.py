@@ -186,7 +186,7 @@ class PseudoLabelHook(Hook):
 
     def _find(self, runner: Runner, people: Any) -> tuple[list, list, clustering.Clusters]:
         """Return features ``(N, D)`` and those of parts, the same standardised, and clusters."""
-        own = _split(people.features, unwrap_model(runner.model).part_refinement)
+        own = unwrap_model(runner.model).split_features(people.features)
         near = own
         if self.standardize_cameras:
             near = [clustering.standardize_by_camera(one, people.cam_ids) for one in own]
@@ -248,14 +248,6 @@ class PseudoLabelHook(Hook):
             )
             outcome['parts'] = np.stack(of_parts, axis=1), agreement
         return tree_map(torch.from_numpy, outcome), silhouette
-
-
-def _split(features: np.ndarray, refinement: Any) -> list[np.ndarray]:
-    """Return the features ``(N, D)`` of the images, then those of each part, ``(N, C)``."""
-    if refinement is None:
-        return [features]
-    width, number = refinement.norm.num_features, len(refinement.memories)
-    return [features[:, :-width], *np.split(features[:, -width:], number, axis=1)]
 
 
 def _summary(found: clustering.ClusterStatistics, num_images: int, num_unreadable: int) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from mmpretrain.models import ImageClassifier
 from mmpretrain.structures import DataSample
@@ -43,7 +44,8 @@ class ClusterContrast(ImageClassifier):
     """
 
     pseudo_labels: Tensor
-    # Whether features of a test are followed by those of the parts, for PseudoLabelHook.
+    # Whether features of a test are followed by those of the parts, for PseudoLabelHook, which
+    # takes them apart by :meth:`split_features`.
     with_parts = False
 
     def __init__(
@@ -162,6 +164,13 @@ class ClusterContrast(ImageClassifier):
         if self.camera_memory is not None:
             losses |= self.camera_memory(features, labels, cam_ids)
         return losses
+
+    def split_features(self, features: np.ndarray) -> list[np.ndarray]:
+        """Return the features ``(N, D)`` of a test ``with_parts``, then those of each part."""
+        if self.part_refinement is None:
+            return [features]
+        width, number = self.part_refinement.norm.num_features, len(self.part_refinement.memories)
+        return [features[:, :-width], *np.split(features[:, -width:], number, axis=1)]
 
     def predict(
         self, inputs: Tensor, data_samples: list[DataSample] | None = None, **kwargs

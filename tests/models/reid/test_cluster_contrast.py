@@ -2,6 +2,7 @@ import copy
 from functools import reduce
 from operator import getitem
 
+import numpy as np
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
@@ -158,4 +159,8 @@ def test_features_of_parts_are_for_clustering_alone():
     model, tokens = refined()
     assert model.eval().predict(tokens)[0].feature.shape == (16,)
     model.with_parts = True
-    assert model.predict(tokens)[0].feature.shape == (16 + 3 * 8,)
+    found = torch.stack([sample.feature for sample in model.predict(tokens)]).detach()
+    own, *parts = model.split_features(found.numpy())
+    np.testing.assert_array_equal(own, model.extract_feat(tokens).detach())
+    expected = model.part_refinement.embed(tokens).detach()
+    np.testing.assert_array_equal(np.stack(parts, axis=1), expected)
