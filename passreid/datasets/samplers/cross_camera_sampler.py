@@ -28,7 +28,7 @@ class CrossCameraIdentitySampler(GroupedSampler):
         batch_size (int, optional): P x K, see :class:`.GroupedSampler`.
         images_per_id (int): K. Defaults to 8.
         iterations (int, optional): Batches of an epoch, on each process. With None as many as
-            hold all images once, but from 5 to 200. Defaults to 200.
+            hold all images twice, but from 5 to 400. Defaults to 200.
         seed (int, optional): See :class:`.GroupedSampler`.
 
     Source: Dai et al., `Cluster Contrast for Unsupervised Person Re-Identification
@@ -46,7 +46,7 @@ class CrossCameraIdentitySampler(GroupedSampler):
         super().__init__(dataset, batch_size, images_per_id, seed)
         if iterations is None:
             images = self.batch_size * self.world_size
-            iterations = int(np.clip(-(-len(dataset) // images), 5, 200))
+            iterations = int(np.clip(-(-2 * len(dataset) // images), 5, 400))
         if iterations < 1:
             raise ValueError(f'iterations must be at least 1, but is {iterations}')
         self.iterations = iterations

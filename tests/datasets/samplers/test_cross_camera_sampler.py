@@ -89,7 +89,7 @@ def test_labels_may_change_between_epochs():
         sampler.set_labels([0, 1])
 
 
-@pytest.mark.parametrize(('num_ids', 'expected'), [(2, 5), (100, 75), (1000, 200)])
+@pytest.mark.parametrize(('num_ids', 'expected'), [(2, 5), (100, 150), (1000, 400)])
 def test_iterations_that_fit_the_images(num_ids, expected):
     # Of 12 images each, 16 a batch.
     sampler = CrossCameraIdentitySampler(crops(num_ids), 16, 4, iterations=None)
