@@ -16,6 +16,7 @@ from passreid.utils.config import misspelt
 from passreid.utils.device import has_accelerator
 from passreid.utils.distributed import choose_port, init_cpu_process_group
 from passreid.utils.messages import is_worth_reading
+from passreid.version import __version__, git_commit
 
 from . import fit_config
 from .resume import latest_checkpoint
@@ -82,6 +83,8 @@ def build_runner(cfg: Config | dict | str | Path) -> Runner:
     runner.logger.addFilter(is_worth_reading)
     for note in notes:
         runner.logger.warning(note)
+    commit = git_commit()
+    runner.logger.info(f'passreid {__version__}' + (f', commit {commit}' if commit else ''))
     for fact in facts + fit_config.compile_backbones(runner.model, compiled):
         runner.logger.info(fact)
     runner.cfg = given

@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 from passreid.registry import DATASETS
 from passreid.utils.messages import printable
 
+from .occlusion import next_of_another
 from .robust_dataset import RobustDataset
 from .storage.image_files import warn_of_duplicates
 
@@ -57,7 +58,8 @@ class ReIDDataset(IdentityColumns, RobustDataset):
 
     Each sample has ``img_path`` (str), ``gt_label`` (int: in train 0 to ``num_ids`` - 1 in the
     order of the pids, else the pid itself), ``cam_id`` (int from 0, -1 when unknown),
-    ``is_query`` (bool) and ``sample_idx`` (int).
+    ``is_query`` (bool) and ``sample_idx`` (int). Queries also have ``occluder_path`` (str), the
+    next query of another person in this order; after the last comes the first.
 
     Args:
         data_root (str): Folder of the data set, or the folder that holds it under one of the
@@ -138,6 +140,10 @@ class ReIDDataset(IdentityColumns, RobustDataset):
                     'current',
                     logging.WARNING,
                 )
+        queries = [sample for sample in samples if sample['is_query']]
+        others = next_of_another(np.array([sample['gt_label'] for sample in queries], np.int64))
+        for query, other in zip(queries, others.tolist(), strict=False):
+            query['occluder_path'] = queries[other]['img_path']
         print_log(table, 'current')
         if self.check_duplicates:
             files = [sample['img_path'] for sample in samples]

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from mmpretrain.apis import ModelHub
 
 # What a run reads at the top of a config: by arguments of mmengine's Runner, and elsewhere.
-_ENTRIES_READ = {
+ENTRIES_READ = {
     *inspect.signature(Runner).parameters,
     *('compile', 'custom_imports', 'efficient_conv_bn_eval', 'find_unused_parameters'),
     *('model_wrapper_cfg', 'runner_type', 'sync_bn', 'tensorboard'),
@@ -60,7 +60,7 @@ def misspelt(names: Iterable[str]) -> dict[str, str]:
 
     mmengine passes over them without a word. Variables of a config file may have any other name.
     """
-    known = sorted(_ENTRIES_READ)
+    known = sorted(ENTRIES_READ)
     alike = {n: difflib.get_close_matches(n, known, 1, 0.8) for n in sorted({*names} - {*known})}
     return {name: near[0] for name, near in alike.items() if near}
 
@@ -96,7 +96,7 @@ def merge_options(cfg: Config, options: dict[str, Any]) -> None:
     """
     for key, value in options.items():
         first = key.split('.')[0]
-        if first not in _ENTRIES_READ:
+        if first not in ENTRIES_READ:
             meant = f'; did you mean {near!r}?' if (near := misspelt([first]).get(first)) else ''
             raise ValueError(
                 f'--cfg-options {key}: a run reads no entry {first!r}{meant} (variables of a '

@@ -118,24 +118,43 @@ class RunLog:
         return positions / (self.epoch_length if by == 'epoch' else 1), values
 
 
-def read_run_log(path: str | Path) -> RunLog:
-    """Read the log of a run.
+def run_files(path: str | Path) -> list[Path]:
+    """List the files with the figures of a run, in order.
 
-    ``path`` is a work directory, of which the newest run is read, with the runs that it resumed,
-    without what they repeat; or the folder of one start of a run; or its ``scalars.json``.
+    ``path`` is a work directory, of which the newest run is meant, with the runs that it resumed;
+    or the folder of one start of a run; or its ``scalars.json``. Where there is no training, it is
+    the newest test.
     """
     path = Path(path)
     single = (path, path / 'scalars.json', path / 'vis_data' / 'scalars.json')
     files = [file for file in single if file.is_file()][:1]
-    # Folders are named by their time.
+    # Folders are named by their time, and what a test writes as its folder.
     files = files or sorted(path.glob('*/vis_data/scalars.json'))
+    tests = [*path.glob('*.json'), *path.glob('*/*.json')]
+    files = files or sorted(file for file in tests if file.stem == file.parent.name)[-1:]
     if not files:
         raise FileNotFoundError(f'{path} is no log and has no */vis_data/scalars.json')
+    starts = [number for number, file in enumerate(files) if not _is_resumed(file)]
+    return files[starts[-1] if starts else 0 :]
+
+
+def config_file(file: Path) -> Path:
+    """Return where the config is with which a file of :func:`run_files` was written."""
+    return file.parent / ('config.py' if file.name == 'scalars.json' else 'vis_data/config.py')
+
+
+def _is_resumed(file: Path) -> bool:
+    config = config_file(file)
+    return config.is_file() and bool(re.search('(?m)^resume = (?!False)', config.read_text()))
+
+
+def read_run_log(path: str | Path) -> RunLog:
+    """Read the log of a run, joined with those that it resumed, without what they repeat.
+
+    ``path`` is as of :func:`run_files`.
+    """
     records: list[dict[str, Any]] = []
-    for file in files:
-        config = file.with_name('config.py')
-        if not config.is_file() or not re.search('(?m)^resume = (?!False)', config.read_text()):
-            records = []
+    for file in run_files(path):
         later = _read_lines(file)
         # What a resumed run repeats counts once.
         first = min((r['iter'] for r in later if 'iter' in r), default=np.inf)
@@ -152,7 +171,8 @@ def _read_lines(file: Path) -> list[dict[str, Any]]:
     lines = file.read_text().splitlines()
     for number, line in enumerate(lines, start=1):
         try:
-            records.append(json.loads(line))
+            # Tests have no steps.
+            records.append({'step': 0} | json.loads(line))
         except ValueError as error:
             # A run that was killed while it wrote.
             if number < len(lines):

@@ -87,6 +87,23 @@ def test_several_test_sets(call, small, tmp_path):
     assert np.array_equal(features_in('alone/second'), plain)
 
 
+def test_occluded_queries_of_all_test_sets(call, small, tmp_path):
+    dataset = dict(type='Market1501', data_root=str(small.people), split='test')
+    for name in ('first', 'second'):
+        text = f'dataset = {dataset!r}\ntest_dataloader = dict(dataset=dataset)\n'
+        (tmp_path / f'{name}.py').write_text(text)
+    switch = ['--cfg-options', 'test_dataloader.dataset.pipeline.0.occlude_queries=middle']
+    call(small.weights, '--out', 'whole')
+    call(small.weights, *switch, '--test-sets', 'first.py', 'second.py', '--out', 'occluded')
+    # Six queries, then the gallery.
+    changes = [
+        np.abs(features_in(f'occluded/{name}') - features_in('whole')).max(1)
+        for name in ('first', 'second')
+    ]
+    assert np.array_equal(*changes)
+    assert (changes[0][:6] > 1e-3).all() and (changes[0][6:] == 0).all()
+
+
 def test_weights_that_training_would_start_from(call, small):
     torch.save({'state_dict': backbone_of(small.weights)}, 'backbone.pth')
     call(small.weights, '--out', 'trained')

@@ -111,6 +111,21 @@ def test_one_start_of_a_run_by_folder_or_file(tmp_path, part):
     assert_series(read_run_log(tmp_path / '2' / part), 'loss', [15, 20], [15, 20])
 
 
+def test_newest_test_counts_where_there_is_no_training(tmp_path):
+    for day, value in ((1, 10), (2, 20)):
+        folder = tmp_path / f'2026010{day}_000000'
+        folder.mkdir()
+        result = {'reid/mAP': value, 'time': 9.0, 'reid/cameras': [1]}
+        (folder / f'{folder.name}.json').write_text(json.dumps(result))
+        (folder / 'other.json').write_text('{}')
+    for path in (tmp_path, folder):
+        log = read_run_log(path)
+        assert_series(log, 'reid/mAP', [0], [20])
+        assert log.keys == ['reid/mAP']
+    write(tmp_path / '20260101_120000', epochs(1, 1))
+    assert_series(read_run_log(tmp_path), 'reid/mAP', [10], [1])
+
+
 def test_bad_logs(tmp_path):
     with pytest.raises(FileNotFoundError, match=str(tmp_path)):
         read_run_log(tmp_path)

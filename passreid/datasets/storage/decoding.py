@@ -13,6 +13,8 @@ from PIL import Image, ImageOps
 from passreid.registry import TRANSFORMS
 from passreid.utils.messages import printable
 
+from ..occlusion import BANDS, replace_band
+
 # Pillow's other readers are not let near unknown files.
 _FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'TIFF')
 _JPEG_END = b'\xff\xd9'
@@ -48,23 +50,36 @@ class LoadPersonImage(BaseTransform):
     Args:
         max_pixels (int): Larger images are refused before they are decoded, and files that even
             such an image would not fill before they are read. Defaults to 50,000,000.
+        occlude_queries (str, optional): 'top', 'middle' or 'bottom', for tests: this third of each
+            query is replaced by that of ``occluder_path``, the next query of another person (see
+            :func:`.replace_band`). Defaults to None, which leaves queries whole.
     """
 
-    def __init__(self, max_pixels: int = 50_000_000) -> None:
+    def __init__(self, max_pixels: int = 50_000_000, occlude_queries: str | None = None) -> None:
+        if occlude_queries not in (None, *BANDS):
+            raise ValueError(f'occlude_queries must be one of {BANDS}, but is {occlude_queries!r}')
         self.max_pixels = max_pixels
+        self.occlude_queries = occlude_queries
 
     def transform(self, results: dict) -> dict:
         """Read the image of a sample; a :class:`BadImageError` names it and says what is wrong."""
-        data = results.pop('img_bytes', None)
-        try:
-            img = self.decode(self.read_file(results['img_path']) if data is None else data)
-        # Broken files make the decoders raise nearly anything.
-        except Exception as error:
-            name = str(results.get('img_path', 'given as bytes'))
-            raise BadImageError(name, _reason(error)) from error
+        path = str(results.get('img_path', 'given as bytes'))
+        img = self._load(path, results.pop('img_bytes', None))
+        if self.occlude_queries and results.get('is_query'):
+            if 'occluder_path' not in results:
+                raise ValueError('occlude_queries needs queries of two persons of a ReIDDataset')
+            other = self._load(results['occluder_path'])
+            img = replace_band(img, other, self.occlude_queries)
         results['img'] = img
         results['img_shape'] = results['ori_shape'] = img.shape[:2]
         return results
+
+    def _load(self, path: str, data: bytes | None = None) -> np.ndarray:
+        try:
+            return self.decode(self.read_file(path) if data is None else data)
+        # Broken files make the decoders raise nearly anything.
+        except Exception as error:
+            raise BadImageError(path, _reason(error)) from error
 
     def read_file(self, path: str) -> bytes:
         """Read a file, unless it is a pipe, for which one would wait, or too large."""
