@@ -32,6 +32,10 @@ def load_from_timm(address: str, map_location: Any = 'cpu') -> dict[str, Tensor]
 
     name = address.removeprefix('timm://')
     try:
-        return timm.create_model(name, pretrained=True, num_classes=0).state_dict()
+        model = timm.create_model(name, pretrained=True, num_classes=0)
     except (OSError, RuntimeError) as error:
         raise FileNotFoundError(f'{address} gave no weights: {error}') from error
+    # The weights do not show it.
+    if getattr(model, 'rope', None) is not None:
+        raise ValueError(f'{address} has rotary positions, which PartViT has not')
+    return model.state_dict()
