@@ -111,7 +111,8 @@ def test_without_registers_of_its_own():
 @pytest.mark.parametrize('embed', ['all', 'patches', 'dinov2'])
 def test_positions_beside_registers(embed):
     """Of timm they have positions or, as DINOv2, none, whose [CLS] has one; as in its files."""
-    vit = timm_vit(224, 14, num_classes=0, reg_tokens=4, no_embed_class=embed != 'all')
+    registers = dict(num_classes=0, reg_tokens=4)
+    vit = timm_vit(224, 14, init_values=0.5, no_embed_class=embed != 'all', **registers)
     weights = vit.state_dict()
     if embed == 'dinov2':
         row = torch.randn(1, 1, 32)
@@ -126,7 +127,7 @@ def test_positions_beside_registers(embed):
         own, theirs = model(pictures)[0][:, 0], vit.forward_features(pictures)[:, 0]
     torch.testing.assert_close(own, theirs, atol=1e-5, rtol=1e-5)
     # And back to timm.
-    other = timm_vit(224, 14, seed=1, num_classes=0, reg_tokens=4, no_embed_class=True)
+    other = timm_vit(224, 14, seed=1, no_embed_class=True, **registers)
     other.load_state_dict(to_vit_checkpoint(model.state_dict()), strict=True)
     with torch.no_grad():
         torch.testing.assert_close(other.forward_features(pictures)[:, 0], theirs)
