@@ -56,7 +56,7 @@ def refuse_other_settings(weights: Mapping[str, Tensor], own: Mapping[str, Tenso
             f'num_registers={registers} of the backbone'
         )
     wide, narrow = (weights.get(f'layers.0.ffn.layers.{name}.weight') for name in ('0.0', '1'))
-    if wide is not None and narrow is not None and len(wide) != narrow.shape[1]:
+    if wide is not None and narrow is not None and len(wide) == 2 * narrow.shape[1]:
         raise ValueError(f'The weights have {_STRANGE[_LAYERS]}')
     depth, own_depth = (
         len({name.split('.')[1] for name in names if name.startswith('layers.')})
