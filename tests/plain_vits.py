@@ -25,10 +25,10 @@ def jittered(model, seed=0):
     return model
 
 
-def part_vit(num_parts=0, img_size=64, **options):
+def part_vit(num_parts=0, img_size=64, arch=ARCH, **options):
     """Return a fresh PartViT of the same widths, in evaluation mode."""
     torch.manual_seed(1)
-    model = PartViT(ARCH, img_size=img_size, num_parts=num_parts, **options)
+    model = PartViT(arch, img_size=img_size, num_parts=num_parts, **options)
     model.init_weights()
     model.eval()
     return model

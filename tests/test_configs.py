@@ -153,7 +153,9 @@ def test_weights_to_start_from_are_those_of_another_config_or_a_file_of_others(p
     *folders, file = config.model.backbone.init_cfg.checkpoint.split('/')
     if not folders:
         size = config.model.backbone.arch.removeprefix('deit-')
-        assert '-ics_' in path.stem and file == f'vit_{size}_ics_cfs_lup.pth'
+        kind = 'ics' if '-ics_' in path.stem else path.stem.split('-')[0]
+        own = dict(ics=f'vit_{size}_ics_cfs_lup.pth', personvit=f'personvit_{size}_lup.pth')
+        assert file == own[kind]
         return
     folder, name = folders
     assert folder == 'work_dirs'
@@ -224,22 +226,36 @@ def test_published_recipe_of_pre_training(name, width, batch):
 
 @pytest.mark.parametrize(
     'path',
-    [path for path in LEAVES if '-ics_' in path.stem and path.parent.name != 'pass'],
+    [
+        path
+        for path in LEAVES
+        if path.parent.name != 'pass'
+        and ('-ics_' in path.stem or path.stem.startswith('personvit-'))
+    ],
     ids=lambda path: path.stem,
 )
-def test_published_recipe_with_the_convolutional_stem(path):
-    """It differs from the one without in the network alone: its stem, and [CLS] for the feature."""
-    names = path.name, path.name.replace('-ics', '')
+def test_published_recipes_of_others(path):
+    """Of a convolutional stem, and of PersonViT.
+
+    They differ from the one of PASS in the network alone: its stem, and [CLS] for the feature.
+    """
+    plain_name = path.name.replace('-ics', '').replace('personvit-b16', 'vit-s16')
+    names = path.name, plain_name.removeprefix('person')
     own, plain = (Config.fromfile(path.with_name(name)) for name in names)
     model = build_model(Config.fromfile(path))
     neck = model.neck or model.head.neck
-    assert hasattr(model.backbone.patch_embed, 'stem') and not model.backbone.num_parts
+    has_stem = hasattr(model.backbone.patch_embed, 'stem')
+    assert has_stem == ('-ics' in path.name) and not model.backbone.num_parts
+    if not has_stem:
+        assert own.test_evaluator.pop('rerank') == dict(k1=50, k2=15)
+    if path.stem == 'personvit-b16_market1501-256x128':
+        assert own.param_scheduler[0].pop('warmup') == 5 and plain.param_scheduler[0].pop('warmup')
     assert [norm.num_features for norm in neck.norms] == [model.backbone.embed_dims]
     for config in (own, plain):
         # A variable of UDA.
         config.pop('init_cfg', None)
-        for key in ('stem', 'num_parts', 'init_cfg'):
+        for key in ('arch', 'stem', 'num_parts', 'init_cfg'):
             config.model.backbone.pop(key, None)
-        for key in ('num_parts', 'multi_neck'):
+        for key in ('in_channels', 'num_parts', 'multi_neck'):
             (config.model.get('head') or config.model.neck).pop(key, None)
     assert own.to_dict() == plain.to_dict()

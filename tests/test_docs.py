@@ -6,6 +6,7 @@ import inspect
 import re
 
 import pytest
+import timm
 import torch
 import yaml
 from documentation import (
@@ -22,6 +23,7 @@ from mmengine.config import Config
 from mmpretrain.structures import DataSample
 
 from passreid.apis import load_config
+from passreid.models.converters import part_vit_key
 from passreid.registry import DATASETS, MODELS
 from passreid.utils import config_path, register_all_modules
 
@@ -124,6 +126,28 @@ def test_own_config_of_a_data_set(tmp_path):
     assert len(found[0]) == 1 and found[0][0][0] == 0
     query, gallery = found[1]
     assert query[0] == gallery[0] and query[1] != gallery[1]
+
+
+def test_config_of_clip(tmp_path):
+    """It has all that the weights of its name have, and what they do not show."""
+    text = marked_block(DOCS / 'weights.md', 'clip')
+    text = text.replace("'./", f"'{config_path('supervised')}/")
+    (tmp_path / 'clip.py').write_text(text)
+    config = load_config(tmp_path / 'clip.py').model
+    name = config.backbone.init_cfg.checkpoint.removeprefix('timm://')
+    with torch.device('meta'):
+        vit, own = timm.create_model(name, num_classes=0), MODELS.build(config).backbone
+    weights = {part_vit_key(name): value.shape for name, value in vit.state_dict().items()}
+    weights.pop('pos_embed')
+    assert (
+        weights.items() <= {name: value.shape for name, value in own.state_dict().items()}.items()
+    )
+    assert own.layers[0].ln1.eps == vit.blocks[0].norm1.eps
+    assert type(own.layers[0].ffn.layers[0][1]).__name__ == 'QuickGELU'
+    for ours, theirs in (('mean', vit.pretrained_cfg['mean']), ('std', vit.pretrained_cfg['std'])):
+        assert [value / 255 for value in config.data_preprocessor[ours]] == pytest.approx(
+            theirs, 1e-4
+        )
 
 
 @pytest.mark.parametrize('entry', LOSSES)

@@ -13,6 +13,7 @@ import torch
 from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.registry import registry
+from mmpretrain.models.utils import QuickGELU
 from safetensors import safe_open
 from safetensors.torch import save
 from torch import nn
@@ -40,7 +41,8 @@ PARTS = frozenset((
     *('CrossEntropyLoss', 'LabelSmoothLoss', 'ArcFaceLoss', 'CosFaceLoss', 'CircleLoss'),
     *('ClusterContrast', 'ClusterMemory', 'CameraMemory', 'PartRefinement'),
     *('LoadPersonImage', 'Resize', 'CenterCrop', 'PackInputs'),
-    *('LN', 'BN', 'BN1d', 'GELU', 'ReLU', 'Constant', 'Normal', 'TruncNormal', 'Xavier', 'Kaiming'),
+    *('LN', 'BN', 'BN1d', 'GELU', 'QuickGELU', 'ReLU'),
+    *('Constant', 'Normal', 'TruncNormal', 'Xavier', 'Kaiming'),
 ))  # fmt: skip
 
 
@@ -219,13 +221,19 @@ def save_timm(model: BaseModel, folder: str | Path, **card: Any) -> Path:
         name = type(backbone or model).__name__
         raise ValueError(f'{name} is no ViT that timm knows: it takes a PartViT without ICS stem')
     weights = to_vit_checkpoint(model.state_dict())
+    block = backbone.layers[0]
     arguments = dict(
         img_size=tuple(backbone.img_size),
         patch_size=patch.kernel_size[0],
         embed_dim=backbone.embed_dims,
         depth=len(backbone.layers),
-        num_heads=backbone.layers[0].attn.num_heads,
+        num_heads=block.attn.num_heads,
         mlp_ratio=weights['blocks.0.mlp.fc1.weight'].shape[0] / backbone.embed_dims,
+        pre_norm='norm_pre.weight' in weights,
+        final_norm=backbone.final_norm,
+        reg_tokens=backbone.num_registers,
+        no_embed_class=bool(backbone.num_registers),
+        act_layer='quick_gelu' if isinstance(block.ffn.layers[0][1], QuickGELU) else None,
         init_values=1.0 if 'blocks.0.ls1.gamma' in weights else None,
         num_classes=0,
     )
@@ -236,7 +244,9 @@ def save_timm(model: BaseModel, folder: str | Path, **card: Any) -> Path:
     )
     pixels = dict(mean=mean, std=std, input_size=(3, *backbone.img_size), fixed_input_size=True)
     pixels |= dict(interpolation='bilinear', crop_pct=1.0, crop_mode='squash')
-    vit = timm.create_model('vit_base_patch16_224', pretrained_cfg_overlay=pixels, **arguments)
+    # Models of timm that normalise alike; all else are arguments.
+    name = 'vit_base_patch16_clip_224' if block.ln1.eps == 1e-5 else 'vit_base_patch16_224'
+    vit = timm.create_model(name, pretrained_cfg_overlay=pixels, **arguments)
     noise = torch.rand(2, 3, *backbone.img_size, generator=torch.Generator().manual_seed(0))
     try:
         vit.load_state_dict(weights)

@@ -28,6 +28,13 @@ CARD = dict(license='mit', data='rendered people', recipe='30 epochs', figures={
 PEOPLE = np.random.default_rng(0).integers(0, 256, (3, 64, 32, 3), dtype=np.uint8)
 
 
+CLIP = dict(
+    pre_norm=True,
+    norm_cfg=dict(type='LN', eps=1e-5),
+    layer_cfgs=dict(act_cfg=dict(type='QuickGELU')),
+)
+
+
 def model(kind='reid', **changes):
     """Build a model of a kind as `get_model` does, with weights far from where they start."""
     settings = {part: dict(CONFIGS[kind][part], **changes.get(part, {})) for part in changes}
@@ -46,9 +53,11 @@ def features(one):
     return ReIDInferencer(one).extract(list(PEOPLE))
 
 
-@pytest.mark.parametrize('kind', CONFIGS)
-def test_round_trip(kind, tmp_path):
-    one = model(kind)
+@pytest.mark.parametrize(
+    ('kind', 'change'), [*((kind, {}) for kind in CONFIGS), ('without parts', CLIP)]
+)
+def test_round_trip(kind, change, tmp_path):
+    one = model(kind, backbone=change)
     opened = from_pretrained(save_pretrained(one, tmp_path))
     assert type(opened) is type(one) and not opened.training
     np.testing.assert_array_equal(features(opened), features(one))
@@ -154,8 +163,9 @@ def test_weights_of_another_model(saved, tmp_path):
         from_pretrained(folder / 'model.safetensors')
 
 
-def test_timm_opens_it(tmp_path):
-    one = model('without parts')
+@pytest.mark.parametrize('change', [{}, CLIP, dict(num_registers=2, final_norm=False)])
+def test_timm_opens_it(change, tmp_path):
+    one = model('without parts', backbone=change)
     save_timm(one, tmp_path, **CARD)
     assert {path.name for path in tmp_path.iterdir()} == FILES
     theirs = timm.create_model(f'local-dir:{tmp_path}', pretrained=True).eval()
@@ -164,8 +174,12 @@ def test_timm_opens_it(tmp_path):
         torch.testing.assert_close(theirs(images), one.backbone(images)[0][:, 0])
     data = timm.data.resolve_model_data_config(theirs)
     assert data['mean'] == pytest.approx([v / 255 for v in PREPROCESSOR['mean']], abs=1e-6)
+
+
+def test_what_timm_cannot_say(tmp_path):
     others = [model(), model('ics')]
-    for change in (dict(norm_cfg=dict(type='LN', eps=0.01)), dict(pre_norm=True)):
+    for act_cfg, eps in ((dict(type='GELU'), 0.01), (dict(type='ReLU'), 1e-6)):
+        change = dict(norm_cfg=dict(type='LN', eps=eps), layer_cfgs=dict(act_cfg=act_cfg))
         others.append(model('without parts', backbone=change))
     for other in others:
         with pytest.raises(ValueError, match='num_parts=0|timm knows|as timm has one'):

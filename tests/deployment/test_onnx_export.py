@@ -44,6 +44,14 @@ def test_equals_torch(kind, options, tmp_path):
     assert_equals_torch(path, model)
 
 
+@pytest.mark.slow
+def test_registers_and_the_activation_of_clip(tmp_path):
+    clip = dict(pre_norm=True, layer_cfgs=dict(act_cfg=dict(type='QuickGELU')))
+    model, path = ExportableModel(people_model(num_registers=2, **clip)), tmp_path / 'model.onnx'
+    assert export_onnx(model, path) < 1e-5
+    assert_equals_torch(path, model)
+
+
 def test_file_is_one_and_valid(exported):
     model, path = exported
     assert [file.name for file in path.parent.iterdir()] == ['model.onnx']

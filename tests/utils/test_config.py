@@ -133,11 +133,15 @@ def test_entry_is_that_of_its_config(folder, entry):
     first = (CONFIGS.parent / entry['Config']).read_text().splitlines()[0]
     said = {kind: float(value) for value, kind in re.findall(r'(\d+\.\d) (mAP|Rank-1)', first)}
     source = entry['Metadata']['Figures']
-    published = 'published by the authors', 'published by the authors of TransReID-SSL'
+    others = {
+        name: f'published by the authors of {name}' for name in ('TransReID-SSL', 'PersonViT')
+    }
+    published = 'published by the authors', *others.values()
     assert source in (*published, 'reported by others', 'measured by us', 'none')
     assert ('by others' in first) == (source == 'reported by others')
-    assert ('TransReID-SSL' in first) == (source == published[1])
-    assert (entry['In Collection'].split()[0] == 'TransReID-SSL') == (source == published[1])
+    for name, theirs in others.items():
+        assert (name in first) == (source == theirs)
+        assert (entry['In Collection'].split()[0] == name) == (source == theirs)
     assert bool(said) == (source in (*published, 'reported by others'))
     assert (source == 'none') == (entry['Results'] is None)
     if said:

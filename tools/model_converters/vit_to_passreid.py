@@ -1,4 +1,4 @@
-"""Convert a ViT of DINO, DINOv2, TransReID-SSL, DeiT, timm or mmpretrain into a backbone of ours.
+"""Convert a ViT of DINO, DINOv2, PersonViT, TransReID-SSL, DeiT, timm, mmpretrain into one of ours.
 
 Converting is not necessary, since init_cfg and load_from take such files as they are. Positions,
 patches and LayerScale stay as they were trained: PartViT fits them to its size when it loads them.

@@ -69,12 +69,18 @@ class PartViT(VisionTransformer):
             this amplitude, [PART 1..L] at the rows from the top to the bottom
             of the image, and keys equal queries, so that each token begins by
             attending to where it stands. Defaults to None.
+        num_registers (int): Number of register tokens of the weights (`Vision
+            Transformers Need Registers <https://arxiv.org/abs/2309.16588>`_),
+            which take part in attention, have no position and are not returned.
+            Defaults to 0.
         with_cp (bool): Recompute the layers in the backward pass to save
             memory. Defaults to False.
         **kwargs: Of :class:`mmpretrain.models.VisionTransformer`.
     """
 
     init_cfg: Any
+    # Of pre-training with masks, in files: the report of a load does not mention them.
+    unneeded_keys = ('mask_token', 'masked_embed')
 
     def __init__(
         self,
@@ -88,6 +94,7 @@ class PartViT(VisionTransformer):
         token_std: float = 0.02,
         position_std: float = 0.02,
         spatial_prior: float | None = None,
+        num_registers: int = 0,
         with_cp: bool = False,
         **kwargs,
     ) -> None:
@@ -96,6 +103,7 @@ class PartViT(VisionTransformer):
         self.num_parts = num_parts
         super().__init__(arch=arch, img_size=img_size, **kwargs)
         self.num_extra_tokens = 1 + num_parts
+        self.num_registers = num_registers
         self.patch_size = kwargs.get('patch_size', 16)
         self.interpolate_offset = interpolate_offset
         self.pos_embed_grid = pos_embed_grid
@@ -122,6 +130,8 @@ class PartViT(VisionTransformer):
         # One parameter each, since gradients are clipped for each parameter by itself.
         self.part_tokens = nn.ParameterList(vector() for _ in range(num_parts))
         self.part_positions = nn.ParameterList(vector() for _ in range(num_parts))
+        registers = torch.zeros(1, num_registers, self.embed_dims)
+        self.register_tokens = nn.Parameter(registers) if num_registers else None
         for layer in self.layers:
             layer.attn.scaled_dot_product_attention = attention
         for module in self.modules():
@@ -159,7 +169,7 @@ class PartViT(VisionTransformer):
                 trunc_normal_(module.weight, std=self.linear_std)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-        for token in (self.cls_token, *self.part_tokens):
+        for token in (self.cls_token, *self.part_tokens, *self._registers()):
             trunc_normal_(token, std=self.token_std)
         for position in (self.pos_embed, *self.part_positions):
             trunc_normal_(position, std=self.position_std)
@@ -204,13 +214,14 @@ class PartViT(VisionTransformer):
             x = self._run(layer, x)
         query, key, _ = prefix_query_key_value(self.layers[-1], x, self.num_extra_tokens)
         query = query * query.shape[-1] ** -0.5
-        scores = query @ key[:, :, self.num_extra_tokens :].transpose(-2, -1)
+        others = self.num_extra_tokens + self.num_registers
+        scores = query @ key[:, :, others:].transpose(-2, -1)
         return scores.float().softmax(-1).mean(1).unflatten(-1, (height, width))
 
     def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:
         """Depth of a parameter for layer-wise learning rates; see mmpretrain."""
         inner = param_name.removeprefix(prefix)
-        if inner.startswith(('part_', 'cls_position')):
+        if inner.startswith(('part_', 'cls_position', 'register_tokens', 'pre_norm')):
             param_name = f'{prefix}cls_token'
         return super().get_layer_depth(param_name, prefix)
 
@@ -247,8 +258,13 @@ class PartViT(VisionTransformer):
                 prefix.append(parts[0, part_ids].unsqueeze(1))
         elif part_ids is not None:
             raise ValueError('part_ids given to a PartViT with num_parts=0')
+        # Behind the tokens that are returned, which are the first.
+        prefix += [registers.expand(size, -1, -1) for registers in self._registers()]
         sequence = torch.cat([token.to(patches.dtype) for token in prefix] + [patches], dim=1)
         return self.pre_norm(self.drop_after_pos(sequence)), grid
+
+    def _registers(self) -> list[nn.Parameter]:
+        return [] if self.register_tokens is None else [self.register_tokens]
 
     def _run(self, layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         if self.with_cp and torch.is_grad_enabled():
@@ -257,10 +273,11 @@ class PartViT(VisionTransformer):
 
     def _freeze_stages(self) -> None:
         # The parent's constructor calls this before the part tokens exist.
-        if not hasattr(self, 'part_positions'):
+        if not hasattr(self, 'register_tokens'):
             return
         super()._freeze_stages()
-        for parameter in (self.cls_position, *self.part_tokens, *self.part_positions):
+        parts = (*self.part_tokens, *self.part_positions)
+        for parameter in (self.cls_position, *parts, *self._registers()):
             parameter.requires_grad = False
 
     def _prepare_pos_embed(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
@@ -32,6 +33,11 @@ def load_from_timm(address: str, map_location: Any = 'cpu') -> dict[str, Tensor]
 
     name = address.removeprefix('timm://')
     try:
-        return timm.create_model(name, pretrained=True, num_classes=0).state_dict()
+        model = timm.create_model(name, pretrained=True, num_classes=0)
     except (OSError, RuntimeError) as error:
         raise FileNotFoundError(f'{address} gave no weights: {error}') from error
+    weights = model.state_dict()
+    # Rotary positions are no weights: without a name among them nobody could tell.
+    if getattr(model, 'rope', None) is not None:
+        weights['rope'] = torch.empty(0)
+    return weights

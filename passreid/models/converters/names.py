@@ -21,6 +21,7 @@ _VIT: Table = (
     ('patch_embed.conv.#.BN.', 'patch_embed.stem.#.batch_norm.'),
     ('patch_embed.conv.', 'patch_embed.stem.'),
     ('cls_pos', 'cls_position'),
+    ('reg_token', 'register_tokens'),
     ('part_token@', 'part_tokens.@'),
     ('part@_pos', 'part_positions.@'),
 )
@@ -46,7 +47,7 @@ PASS_TABLES: dict[str, Table] = {
 }
 
 _PART_VIT = re.compile(
-    r'^(cls_token|cls_position|pos_embed|part_(tokens|positions)\.\d+'
+    r'^(cls_token|cls_position|register_tokens|pos_embed|part_(tokens|positions)\.\d+'
     r'|patch_embed\.(projection|stem)\..+|(pre_norm|ln1)\..+'
     r'|layers\.\d+\.(ln[12]|attn\.(qkv|proj|gamma1)|ffn\.(layers\.(0\.0|1)|gamma2))\.(weight|bias))$'
 )

@@ -163,6 +163,6 @@ def _backbone(weights: dict[str, Tensor], owner: str) -> dict[str, Tensor]:
     weights = dict(weights)
     fold_layer_scale(weights)
     for name in weights:
-        if name.startswith('pre_norm.'):
+        if name.startswith(('pre_norm.', 'register_tokens')):
             raise KeyError(f"The authors' backbone has no place for {name!r}")
     return {owner + authors_vit_key(name): value for name, value in weights.items()}

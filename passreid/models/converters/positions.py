@@ -37,15 +37,18 @@ def split_positions(
 
     The grid is the first that is ``told`` (with who tells it) and fits, else the only plausible
     one; that of the model, ``own``, is plausible too. Without a row for [CLS] (``no_embed_class``
-    of timm) its position becomes 0; weights that have ``cls_position`` keep all rows. Returns the
-    grid (h, w) and how it is known, None when there are no positions; a grid that is not clear is a
-    ValueError.
+    of timm) its position becomes 0; rows for registers are added to them; weights that have
+    ``cls_position`` keep all rows. Returns the grid (h, w) and how it is known, None when there are
+    no positions; a grid that is not clear is a ValueError.
     """
     table, told = weights.get('pos_embed'), list(told)
     if table is None:
         return None
     total, patch_size = table.shape[1], _patch_size(weights)
-    counts = (0,) if 'cls_position' in weights else (1, 0)
+    counts: tuple[int, ...] = (0,) if 'cls_position' in weights else (1, 0)
+    registers = weights.get('register_tokens')
+    if registers is not None and len(counts) > 1:
+        counts = (*counts, 1 + registers.shape[1])
     fitting = [one for one in told if total - prod(one[0]) in counts]
     if told and not fitting:
         raise ValueError(
@@ -69,6 +72,8 @@ def split_positions(
         rows = total - prod(grid)
         weights['pos_embed'] = table[:, rows:]
         weights['cls_position'] = table[:, :1] if rows else torch.zeros_like(table[:, :1])
+        if registers is not None and rows > 1:
+            weights['register_tokens'] = registers + table[:, 1:rows]
     return grid, how
 
 
@@ -110,9 +115,9 @@ def _candidates(
         grids = plausible_grids(total - rows, patch_size)
         if own is not None and prod(own) == total - rows and own not in grids:
             grids.append(own)
-        # A table without a row for [CLS], which is rare, may be one with: 49 rows are 7x7, or 12x4
-        # and [CLS].
-        rare = rows == 0 and len(counts) > 1
+        # A table without a row for [CLS], which is rare without registers, may be one with: 49 rows
+        # are 7x7, or 12x4 and [CLS].
+        rare = rows == 0 and len(counts) == 2
         found += [
             (rows, g) for g in grids if not (rare and g[0] == g[1] and not _is_usual(g, patch_size))
         ]

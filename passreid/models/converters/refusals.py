@@ -7,21 +7,23 @@ from torch import Tensor
 
 from .names import is_part_vit_key
 
+_LAYERS = r'^layers\.\d+\.'
 # Patterns of names that PartViT has not, and what a model with such weights has and is to do.
 _STRANGE = {
-    r'(reg_token|register_tokens?|storage_tokens)$': 'registers: take its file without registers',
     r'(dist_token|distilled_token)$': 'a distillation token: take its file without distillation',
     r'sie_(embed|xishu)$': 'camera embeddings: take a model without SIE_CAMERA and SIE_VIEW',
     r'^b1\.': 'a second last layer: take a model without JPM of TransReID',
     r'^patch_embed\.norm\.': 'a normalisation of its patches',
-    r'(rope|freqs_|rel_pos_|relative_position)': 'rotary or relative positions',
-    r'^fc_norm\.': 'the mean of its patches for a feature: take a model whose feature is [CLS]',
-    r'^layers\.\d+\.': 'other blocks (as the SwiGLU of DINOv2 giant): take another size of it',
+    r'^patch_embed\.backbone\.': 'a convolutional network before it',
+    r'(rope|freqs_|rel_pos_|relative_position|storage_tokens)': 'rotary or relative positions',
+    r'^(fc_norm|attn_pool)\.': 'a mean for a feature: take a model whose feature is [CLS]',
+    _LAYERS: 'other blocks (as the SwiGLU of DINOv2 giant): take another size of it',
 }
 # Beginnings of the names of what PartViT has or has not, what that is, and the arguments for both.
 _OPTIONAL = (
     ('pre_norm.', 'normalisation before the blocks', 'pre_norm=True', 'pre_norm=False'),
     ('patch_embed.stem.', 'convolutional stem', "stem='ics'", "stem='patch'"),
+    ('ln1.', 'final normalisation', 'final_norm=True', 'final_norm=False'),
 )
 
 
@@ -35,6 +37,8 @@ def refuse_strange(names: Iterable[str]) -> None:
 
 def refuse_other_settings(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
     """Raise a ValueError that names the argument in which the model differs from its weights."""
+    if 'pos_embed' not in weights:
+        raise ValueError('The weights have no table of positions (they may be rotary)')
     for start, what, if_found, if_not in _OPTIONAL:
         found, wanted = (any(n.startswith(start) for n in names) for names in (weights, own))
         if found != wanted:
@@ -42,6 +46,18 @@ def refuse_other_settings(weights: Mapping[str, Tensor], own: Mapping[str, Tenso
                 f'The weights have {"a" if found else "no"} {what}, other than the model: set '
                 f'{if_found if found else if_not} of the backbone'
             )
+    registers, own_registers = (
+        names['register_tokens'].shape[1] if 'register_tokens' in names else 0
+        for names in (weights, own)
+    )
+    if registers != own_registers:
+        raise ValueError(
+            f'The weights have {registers} registers, the model has {own_registers}: set '
+            f'num_registers={registers} of the backbone'
+        )
+    wide, narrow = (weights.get(f'layers.0.ffn.layers.{name}.weight') for name in ('0.0', '1'))
+    if wide is not None and narrow is not None and len(wide) == 2 * narrow.shape[1]:
+        raise ValueError(f'The weights have {_STRANGE[_LAYERS]}')
     depth, own_depth = (
         len({name.split('.')[1] for name in names if name.startswith('layers.')})
         for names in (weights, own)

@@ -36,7 +36,7 @@ def from_vit_checkpoint(
 
     Raises:
         ValueError: If there is no ViT, or several, if it computes something else than PartViT
-            (registers, camera embeddings, ...), or its grid is not clear.
+            (rotary positions, camera embeddings, ...), or its grid is not clear.
     """
     weights = vit_weights(checkpoint, prefix)
     if 'cls_position' not in weights:
@@ -62,14 +62,16 @@ def to_vit_checkpoint(state_dict: Mapping[str, Any]) -> dict[str, Tensor]:
     """Give the backbone of a :class:`PartViT` without parts the names of timm.
 
     The inverse of :func:`from_vit_checkpoint`, for ``timm.models.VisionTransformer`` with the same
-    ``img_size``; DINO and DeiT have the same names.
+    ``img_size``; DINO and DeiT have the same names. With registers it is as timm's
+    ``vit_*_reg4_dinov2``: their model has ``reg_tokens`` and ``no_embed_class=True``.
 
     Args:
         state_dict (Mapping[str, Any]): Weights that hold such a backbone (of pre-training the
             teacher's is taken); the content of a whole file as well.
 
     Returns:
-        dict[str, Tensor]: ``cls_token``, ``pos_embed`` with a row for [CLS], ``blocks.*``, ...
+        dict[str, Tensor]: ``cls_token``, ``pos_embed`` with a row for [CLS] (without registers),
+        ``blocks.*``, ...
 
     Raises:
         ValueError: If there is no ViT, or it has part tokens, which take part in its attention.
@@ -77,5 +79,9 @@ def to_vit_checkpoint(state_dict: Mapping[str, Any]) -> dict[str, Tensor]:
     weights = weights_below(from_vit_checkpoint(state_dict), 'backbone.')
     if any(name.startswith('part_tokens.') for name in weights):
         raise ValueError('A plain ViT has no place for part tokens: only num_parts=0 fits')
-    weights['pos_embed'] = torch.cat([weights.pop('cls_position'), weights['pos_embed']], dim=1)
+    position = weights.pop('cls_position')
+    if 'register_tokens' in weights:
+        weights['cls_token'] = weights['cls_token'] + position
+    else:
+        weights['pos_embed'] = torch.cat([position, weights['pos_embed']], dim=1)
     return {authors_vit_key(name): value for name, value in weights.items()}

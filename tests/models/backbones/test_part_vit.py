@@ -2,7 +2,7 @@ from functools import partial
 
 import pytest
 import torch
-from plain_vits import ARCH, part_vit, without
+from plain_vits import ARCH, images, part_vit, timm_vit, without
 from torch.nn import functional as F
 
 from passreid.models import PartViT
@@ -45,8 +45,9 @@ def test_interpolated_positions_equal_the_recorded_ones(recorded_model, kind):
     torch.testing.assert_close(table.detach(), expected, atol=2e-5, rtol=0)
 
 
-def test_each_sample_gets_the_part_that_it_names():
-    model = tiny()
+@pytest.mark.parametrize('num_registers', [0, 2])
+def test_each_sample_gets_the_part_that_it_names(num_registers):
+    model = tiny(num_registers=num_registers)
     images = torch.randn(4, 3, 32, 32)
     part_ids = torch.tensor([2, 0, 1, 2])
     (mixed,) = model(images, part_ids)
@@ -69,7 +70,8 @@ def test_fresh_weights_follow_the_recipe():
     for linear in (model.layers[0].attn.qkv, model.layers[1].ffn.layers[1]):
         assert linear.weight.std().item() == pytest.approx(0.02, rel=0.05)
         assert not linear.bias.any()
-    tokens = torch.cat([model.cls_token, *model.part_tokens, *model.part_positions])
+    parts = (*model.part_tokens, *model.part_positions)
+    tokens = torch.cat([model.cls_token, *parts, tiny(num_registers=4).register_tokens[0, :, None]])
     assert tokens.std().item() == pytest.approx(0.02, rel=0.15)
     assert not torch.equal(*model.part_tokens[:2])
     # Uniform in +-bound, torch's default.
@@ -77,6 +79,20 @@ def test_fresh_weights_follow_the_recipe():
     bound = projection[0].numel() ** -0.5
     assert projection.abs().max() <= bound
     assert projection.std().item() == pytest.approx(bound / 3**0.5, rel=0.02)
+
+
+def test_attention_to_patches_is_that_of_timm():
+    """Of the last layer, to the patches alone: registers take part and get none."""
+    vit = timm_vit(num_classes=0, reg_tokens=3)
+    model = part_vit(num_registers=3)
+    model.load_state_dict(vit.state_dict())
+    with torch.no_grad():
+        x, last = vit.blocks[0](vit._pos_embed(vit.patch_embed(images()))), vit.blocks[1]
+        qkv = last.attn.qkv(last.norm1(x)).unflatten(2, (3, 2, 16)).permute(2, 0, 3, 1, 4)
+        weights = (qkv[0] @ qkv[1].transpose(2, 3) / 4).softmax(-1)[:, :, :1, 4:]
+        expected = (weights / weights.sum(-1, keepdim=True)).mean(1)
+        found = model.part_attention(images())
+    torch.testing.assert_close(found.flatten(2), expected)
 
 
 def test_activation_checkpointing_changes_nothing():
@@ -162,10 +178,10 @@ class TestStem:
             tiny(stem='ics', patch_size=7)
 
 
-@pytest.mark.parametrize('stem', ['patch', 'ics'])
-def test_gradients_have_memory_of_their_own(stem):
+@pytest.mark.parametrize('options', [{}, dict(stem='ics'), dict(num_registers=2)], ids=str)
+def test_gradients_have_memory_of_their_own(options):
     """Or what is done to one in place, as by accumulation, is done to another as well."""
-    model, images = tiny(stem=stem), torch.rand(2, 3, 64, 32)
+    model, images = tiny(**options), torch.rand(2, 3, 64, 32)
     gradients = []
     for times in (1, 2):
         model.zero_grad()
@@ -179,14 +195,15 @@ def test_gradients_have_memory_of_their_own(stem):
 
 
 def test_frozen_stages_hold_tokens_and_positions():
-    model = PartViT(ARCH, (64, 32), frozen_stages=1)
+    model = PartViT(ARCH, (64, 32), frozen_stages=1, num_registers=2)
     trainable = {name for name, p in model.named_parameters() if p.requires_grad}
     assert trainable and all(name.startswith(('layers.1', 'ln1')) for name in trainable)
 
 
 def test_layer_depth_of_tokens():
     model = tiny()
-    for name in ('cls_token', 'cls_position', 'part_tokens.1', 'part_positions.0', 'pos_embed'):
+    first = 'cls_token', 'cls_position', 'part_tokens.1', 'part_positions.0', 'pos_embed'
+    for name in (*first, 'register_tokens', 'pre_norm.bias'):
         assert model.get_layer_depth(f'backbone.{name}', 'backbone.') == (0, 4)
     assert model.get_layer_depth('backbone.layers.1.ln1.weight', 'backbone.') == (2, 4)
     assert model.get_layer_depth('head.centers', 'backbone.') == (3, 4)

@@ -85,6 +85,7 @@ def test_a_plain_model_leaves_parts_alone():
         (dict(stem='ics'), dict(stem='patch'), "stem='ics'"),
         (dict(pre_norm=True), {}, 'pre_norm=True'),
         ({}, dict(pre_norm=True), 'pre_norm=False'),
+        (dict(final_norm=False), {}, 'final_norm=False'),
         (dict(arch=ARCH | dict(num_layers=3)), {}, '3 layers.*2.*arch'),
         (dict(num_parts=3), dict(num_parts=2), '3 part tokens.*num_parts=2'),
         (dict(num_parts=2), dict(num_parts=3), '2 part tokens.*num_parts=3'),

@@ -139,6 +139,7 @@ class TestRefused:
             ('supervised', 'neck.norms.0.weight'),
             ('pretrain', 'head.classifier.weight'),
             ('backbone', 'backbone.pre_norm.weight'),
+            ('backbone', 'backbone.register_tokens'),
         ],
     )
     def test_a_weight_without_place(self, kind, name):

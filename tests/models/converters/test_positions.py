@@ -73,6 +73,21 @@ def table(rows, patch=16):
     return weights | {'patch_embed.projection.weight': torch.zeros(1, 3, patch, patch)}
 
 
+@pytest.mark.parametrize(
+    ('rows', 'patch', 'registers', 'side'),
+    [(1369, 14, 4, 37), (1370, 14, 4, 37), (1374, 14, 4, 37), (1024, 14, 1, 32), (256, 16, 7, 16)],
+)
+def test_tables_beside_registers(rows, patch, registers, side):
+    """With rows for nothing else, for [CLS] or for all: of DINOv2, TIPSv2 and RADIO."""
+    weights = table(rows, patch) | {'register_tokens': torch.zeros(1, registers, 1)}
+    assert split_positions(weights, own=(16, 8)) == ((side, side), 'the only plausible one')
+    before = rows - side * side
+    assert weights['pos_embed'].flatten().tolist() == list(range(before, rows))
+    assert weights['cls_position'].item() == 0
+    own = range(1, before) if before > 1 else [0] * registers
+    assert weights['register_tokens'].flatten().tolist() == list(own)
+
+
 def test_what_decides():
     """49 rows are 7 x 7, or [CLS] and 12 x 4, or what somebody tells."""
     for expected, told, own in (

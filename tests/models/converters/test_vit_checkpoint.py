@@ -13,7 +13,9 @@ def weights():
 @pytest.mark.parametrize(
     ('name', 'advice'),
     [
-        ('register_tokens', 'without registers'),
+        ('storage_tokens', 'rotary'),
+        ('attn_pool.latent', 'feature'),
+        ('patch_embed.backbone.conv.weight', 'convolutional'),
         ('dist_token', 'without distillation'),
         ('sie_embed', 'SIE_CAMERA'),
         ('rope.freqs', 'rotary'),
