@@ -246,8 +246,6 @@ def test_published_recipes_of_others(path):
     neck = model.neck or model.head.neck
     has_stem = hasattr(model.backbone.patch_embed, 'stem')
     assert has_stem == ('-ics' in path.name) and not model.backbone.num_parts
-    if not has_stem:
-        assert own.test_evaluator.pop('rerank') == dict(k1=50, k2=15)
     if path.stem == 'personvit-b16_market1501-256x128':
         assert own.param_scheduler[0].pop('warmup') == 5 and plain.param_scheduler[0].pop('warmup')
     assert [norm.num_features for norm in neck.norms] == [model.backbone.embed_dims]

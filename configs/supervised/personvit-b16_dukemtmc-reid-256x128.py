@@ -10,5 +10,3 @@ model = dict(
     ),
     head=dict(in_channels=768, num_parts=0),
 )
-# Its settings of re-ranking, whose figures come in addition.
-test_evaluator = dict(rerank=dict(k1=50, k2=15))

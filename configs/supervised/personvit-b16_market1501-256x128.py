@@ -10,7 +10,5 @@ model = dict(
     ),
     head=dict(in_channels=768, num_parts=0),
 )
-# Its settings of re-ranking, whose figures come in addition.
-test_evaluator = dict(rerank=dict(k1=50, k2=15))
 # Its file for this data set and size alone leaves the warm-up at 5 epochs.
 param_scheduler = [dict(type='WarmupCosineLR', T_max=120, warmup=5)]

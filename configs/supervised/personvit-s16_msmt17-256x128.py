@@ -6,5 +6,3 @@ model = dict(
     backbone=dict(num_parts=0, init_cfg=dict(checkpoint='personvit_small_lup.pth')),
     head=dict(num_parts=0),
 )
-# Its settings of re-ranking, whose figures come in addition.
-test_evaluator = dict(rerank=dict(k1=50, k2=15))
