@@ -21,6 +21,7 @@ _VIT: Table = (
     ('patch_embed.conv.#.BN.', 'patch_embed.stem.#.batch_norm.'),
     ('patch_embed.conv.', 'patch_embed.stem.'),
     ('cls_pos', 'cls_position'),
+    ('masked_embed', 'mask_token'),
     ('part_token@', 'part_tokens.@'),
     ('part@_pos', 'part_positions.@'),
 )
