@@ -69,7 +69,7 @@ class MaskedPASS(PASS):
             of_teacher = self.teacher['backbone'](global_views, with_patches=True)[0]
         of_global = self.backbone(global_views, masks=masks, with_patches=True)[0]
         tokens = self._student_tokens(of_global[:, :num_tokens], inputs['local_views'])
-        losses = self._token_losses(tokens, of_teacher[:, :num_tokens].unbind(1))
+        losses = self.token_losses(tokens, of_teacher[:, :num_tokens].unbind(1))
         patches = of_global[:, num_tokens:].flatten(0, 1).index_select(0, positions)
         teacher_neck = self.teacher['neck']
         return losses | self.patch_head.loss(

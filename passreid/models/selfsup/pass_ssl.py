@@ -132,7 +132,18 @@ class PASS(BaseSelfSupervisor):
             of_teacher = self.teacher['backbone'](global_views)[0]
         of_global = self.backbone(global_views)[0]
         tokens = self._student_tokens(of_global, inputs['local_views'])
-        return self._token_losses(tokens, of_teacher.unbind(1))
+        return self.token_losses(tokens, of_teacher.unbind(1))
+
+    def token_losses(
+        self, student_tokens: Sequence[Tensor], teacher_tokens: Sequence[Tensor]
+    ) -> dict[str, Tensor]:
+        """Compute the losses of tokens ``(R, C)`` of [CLS] and each [PART] over their views."""
+        return self.head.loss(
+            self.neck(student_tokens),
+            [layer.weight for layer in self.neck.prototypes],
+            self.teacher['neck'](teacher_tokens),
+            [layer.weight for layer in self.teacher['neck'].prototypes],
+        )
 
     @torch.no_grad()
     def predict(
@@ -168,16 +179,6 @@ class PASS(BaseSelfSupervisor):
         figures = {f'part_cosine_{k}': value for k, value in enumerate(cosines, start=1)}
         pairs = zip(names, heights, strict=True)
         return figures | {f'attention_height_{name}': value for name, value in pairs}
-
-    def _token_losses(
-        self, student_tokens: Sequence[Tensor], teacher_tokens: Sequence[Tensor]
-    ) -> dict[str, Tensor]:
-        return self.head.loss(
-            self.neck(student_tokens),
-            [layer.weight for layer in self.neck.prototypes],
-            self.teacher['neck'](teacher_tokens),
-            [layer.weight for layer in self.teacher['neck'].prototypes],
-        )
 
     def _student_tokens(self, of_global: Tensor, local_views: Tensor) -> list[Tensor]:
         """Tokens of each kind over the views that it is trained on.
