@@ -109,7 +109,10 @@ def test_images_have_the_size_of_the_model(path, tmp_path, log):
     height, width = config.model.backbone.img_size
     assert path.stem.endswith(('synthetic', 'lup', 'folder')) or f'{height}x{width}' in path.stem
     arch = dict(embed_dims=8, num_layers=1, num_heads=1, feedforward_channels=8)
-    backbone = registry.MODELS.build(dict(config.model.backbone, arch=arch, init_cfg=None))
+    masked = dict(mask_token=config.model.type == 'MaskedPASS')
+    backbone = registry.MODELS.build(
+        dict(config.model.backbone, arch=arch, init_cfg=None, **masked)
+    )
     loaders = [config.get(f'{name}_dataloader') for name in ('train', 'val', 'test')]
     pipelines = [dataset.pipeline for loader in loaders for dataset in datasets(loader)]
     if hook := config.default_hooks.get('pseudo_labels'):
@@ -120,8 +123,10 @@ def test_images_have_the_size_of_the_model(path, tmp_path, log):
         assert parts in ([], [backbone.num_parts])
         inputs = transforms(dict(img_path=str(tmp_path / 'crop.png'), gt_label=0))['inputs']
         if isinstance(inputs, dict):
-            whole, local = (views.permute(0, 3, 1, 2) / 255 for views in inputs.values())
-            backbone(whole)
+            whole, local = (
+                inputs[f'{kind}_views'].permute(0, 3, 1, 2) / 255 for kind in ('global', 'local')
+            )
+            backbone(whole, masks=inputs.get('masks'), with_patches='masks' in inputs)
             backbone(local, torch.zeros(len(local), dtype=int) if backbone.num_parts else None)
         else:
             backbone(inputs[None].float())
@@ -210,6 +215,8 @@ def test_published_recipe_of_clustering(name, dataset, eps, fusion):
         ('pass_vit-s16_lup', 384, 128),
         ('pass_vit-b16_lup', 768, 64),
         ('pass_vit-s16-ics_lup', 384, 128),
+        ('pass-mim_vit-s16_lup', 384, 128),
+        ('pass-mim_vit-b16_lup', 768, 64),
     ],
 )
 def test_published_recipe_of_pre_training(name, width, batch):

@@ -65,9 +65,14 @@ def write_people(root, seed=0):
     return root
 
 
-def pass_config(root, crops, work_dir, **changes):
+def masked_config(root, crops, work_dir, **changes):
+    """Return the recipe of :func:`pass_config` with masked patches."""
+    return pass_config(root, crops, work_dir, 'pass-mim_vit-s16_lup', **changes)
+
+
+def pass_config(root, crops, work_dir, name='pass_vit-s16_lup', **changes):
     """Return the LUPerson recipe at a size for tests: 16 crops in batches of 4, 2 epochs."""
-    cfg = Config.fromfile(root / 'configs' / 'pass' / 'pass_vit-s16_lup.py')
+    cfg = Config.fromfile(root / 'configs' / 'pass' / f'{name}.py')
     shrink_model(cfg.model)
     cfg.train_dataloader.dataset.data_root = str(crops)
     for scheduler, (begin, end) in zip(cfg.param_scheduler, ((0, 1), (1, 2), (0, 2)), strict=True):
@@ -144,7 +149,7 @@ def shrink_model(model):
     for part in ('head', 'neck'):
         if part in model and 'in_channels' in model[part]:
             model[part].in_channels = ARCH['embed_dims']
-    if model.type == 'PASS':
+    if model.type in ('PASS', 'MaskedPASS'):
         model.neck.update(hidden_channels=24, bottleneck_channels=8, out_channels=32)
 
 
@@ -157,6 +162,8 @@ def shrink(pipeline):
             step.update(crop_size=(HEIGHT, WIDTH), padding=2)
         elif step.type == 'PartAwareMultiCrop':
             step.update(global_size=(32, 16), local_size=(16, 8), local_per_part=1)
+        elif step.type == 'MaskPatches':
+            step.patch_size = 8
 
 
 def without_randomness(cfg):

@@ -7,6 +7,7 @@ import torch
 from processes import assert_equal, run_in_processes
 from tiny_runs import (
     cluster_config,
+    masked_config,
     other_than_key_biases,
     pass_config,
     train,
@@ -66,9 +67,9 @@ close_process_group(runner)
 """
 
 
-def pre_training(root, name, **changes):
+def pre_training(root, name, make=pass_config, **changes):
     changes |= dict(train_dataloader__sampler__shuffle=False)
-    return without_randomness(pass_config(ROOT, root / 'crops', root / name, **changes))
+    return without_randomness(make(ROOT, root / 'crops', root / name, **changes))
 
 
 def clusters(root, name, **changes):
@@ -92,6 +93,7 @@ def two(folder):
     """Run everything in two processes; return what each of them saw of a run."""
     configs = dict(
         shared=pre_training(folder, 'shared', train_dataloader__batch_size=2),
+        masked=pre_training(folder, 'masked', masked_config, train_dataloader__batch_size=2),
         whole=clusters(folder, 'whole'),
         resumed=clusters(folder, 'resumed'),
         outliers=clusters(folder, 'outliers', default_hooks__pseudo_labels__eps=1e-4),
@@ -136,6 +138,13 @@ def test_accumulation(folder, one):
 @pytest.mark.slow
 def test_pre_training(two, one):
     for seen in two('shared'):
+        assert_close(seen['weights'], one)
+
+
+@pytest.mark.slow
+def test_masked_pre_training(two, folder):
+    one = train(pre_training(folder, 'one masked', masked_config)).model.state_dict()
+    for seen in two('masked'):
         assert_close(seen['weights'], one)
 
 

@@ -12,6 +12,7 @@ from tiny_runs import (
     SeenClusters,
     SeenImages,
     cluster_config,
+    masked_config,
     pass_config,
     refined_config,
     reid_config,
@@ -21,10 +22,12 @@ from tiny_runs import (
 )
 
 from passreid.apis import get_model
+from passreid.models.converters import fill_model
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = {
     'pre-training': pass_config,
+    'masked pre-training': masked_config,
     'fine-tuning': reid_config,
     'USL': cluster_config,
     'refined USL': refined_config,
@@ -37,7 +40,8 @@ def config(tmp_path_factory):
     """Make the config of a run of a task; see ``tiny_runs``."""
     root = tmp_path_factory.mktemp('data')
     pictures = dict.fromkeys(CONFIGS, write_people(root / 'people'))
-    pictures['pre-training'] = write_crops(root / 'crops')
+    crops = write_crops(root / 'crops')
+    pictures |= {'pre-training': crops, 'masked pre-training': crops}
 
     def make(task, folder, **changes):
         return CONFIGS[task](ROOT, pictures[task], folder, **changes)
@@ -73,6 +77,7 @@ def whole(config, tmp_path_factory):
     ('task', 'by_epoch', 'iteration', 'start'),
     [
         ('pre-training', False, 6, 6),
+        ('masked pre-training', False, 6, 6),
         ('fine-tuning', True, 5, 4),
         ('fine-tuning', False, 6, 6),
         ('USL', True, 4, 3),
@@ -115,10 +120,40 @@ def test_killed_and_resumed_equals_uninterrupted(
         assert_equal(resumed.clusters.ends, expected.clusters.ends[start // 3 :])
 
 
+def test_masked_pre_training_begins_from_pass_and_ends_in_a_plain_backbone(config, whole, tmp_path):
+    run = whole('masked pre-training')
+    assert all(isfinite(loss) for loss in run.figures['train/loss_patch'])
+    model, folder = run.runner.model, Path(run.runner.work_dir)
+    assert model.backbone.mask_token.any() and model.patch_head.centers.any()
+    (group,) = (
+        group
+        for group in run.runner.optim_wrapper.optimizer.param_groups
+        if any(value is model.backbone.mask_token for value in group['params'])
+    )
+    assert group['weight_decay'] == 0
+    backbone = get_model(config('fine-tuning', tmp_path)).backbone
+    report = fill_model(backbone, torch.load(folder / 'teacher_backbone.pth', weights_only=True))
+    assert report.clean and report.share == 1
+    before = str(Path(whole('pre-training').runner.work_dir) / 'epoch_2.pth')
+    changes = dict(load_from=before, train_cfg__max_epochs=1, optim_wrapper__optimizer__lr=0.0)
+    started = train(config('masked pre-training', tmp_path, **changes)).model
+    expected = torch.load(before, weights_only=True)['state_dict']
+    names = [name for name in expected if name.startswith('backbone.')]
+    assert_equal({n: started.state_dict()[n] for n in names}, {n: expected[n] for n in names})
+
+
 VARIANTS = {
     'stem': ('pre-training', dict(model__backbone__stem='ics')),
     'no parts': (
         'pre-training',
+        dict(
+            model__backbone__num_parts=0,
+            train_dataloader__dataset__pipeline__1__num_parts=0,
+            train_dataloader__dataset__pipeline__1__num_local_whole=4,
+        ),
+    ),
+    'no parts, masked': (
+        'masked pre-training',
         dict(
             model__backbone__num_parts=0,
             train_dataloader__dataset__pipeline__1__num_parts=0,

@@ -7,7 +7,7 @@ import pytest
 import torch
 from literal_definitions import literal_jaccard, literal_re_ranking, people
 
-PEAKS = {'plain': 80 * 2**20, 'ours': 20 * 2**20}
+PEAKS = {'plain': 80 * 2**20, 'ours': 20 * 2**20, 'masked': 30 * 2**20}
 
 
 @pytest.fixture
@@ -75,11 +75,15 @@ def test_pretrain(tool, capsys, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
-def test_whole_steps_of_both_sides_run(tool, dtype):
+def test_whole_steps_of_all_sides_run(tool, capsys, dtype):
     program = tool('benchmark_pretrain')
     setting = program.Setting('cpu', dtype, 1, arch='deit-tiny', prototypes=64)
     for side in ('plain', 'ours'):
         program.build_step(setting, side, 'step')()
+    program.compare_masked(setting, rounds=1)
+    rows = rows_in(capsys.readouterr().out)
+    plain, masked, ratio = rows['PASS and with masks, whole step, ms']
+    assert ratio == pytest.approx(masked / plain, abs=0.02)
 
 
 @pytest.fixture

@@ -3,21 +3,26 @@
 The plain composition makes one forward pass for each area, the scores of all views and tokens, one
 term of the loss after the other, and loops over the parameters. With the same weights and views
 both must give the same loss and gradients. On a CPU that has it, ours is also timed with bfloat16.
+Last, a step of PASS (left) is compared with one of PASS with masked patches (right).
 """
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import measure
+import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from plain_pass import PlainPASS
 from torch import Tensor
 
+from passreid.datasets.transforms import MaskPatches
 from passreid.models import PASS
 
 CONFIG = 'pass/pass_vit-s16_lup.py'
+MASKED_CONFIG = 'pass/pass-mim_vit-s16_lup.py'
 PARTS = {'step': 'whole step', 'head': 'head, loss, clipping, teacher'}
 TOLERANCE = 1e-3
 MOMENTUM = 0.996
@@ -35,11 +40,11 @@ class Setting:
     prototypes: int = 65536
     drop_path: float = 0.1
 
-    def model(self) -> PASS:
+    def model(self, config: str = CONFIG) -> PASS:
         """Build the model of the published recipe, changed accordingly, the same at each call."""
         backbone = dict(arch=self.arch, drop_path_rate=self.drop_path)
         options = {'backbone': backbone, 'neck.out_channels': self.prototypes}
-        return measure.build_model(CONFIG, self.device, options)
+        return measure.build_model(config, self.device, options)
 
     def views(self) -> dict[str, Tensor]:
         """Draw augmented views of the published sizes."""
@@ -49,6 +54,12 @@ class Setting:
             name: torch.randn(n * self.batch, 3, h, w, generator=generator).to(self.device)
             for name, (n, h, w) in sizes.items()
         }
+
+    def masks(self) -> Tensor:
+        """Draw masks of patches of the global views, with the published ratios."""
+        random.seed(0)
+        results = {'views': {'global_views': np.empty((2 * self.batch, 256, 128, 0))}}
+        return torch.from_numpy(MaskPatches()(results)['views']['masks'])
 
     def tokens(self, model: PASS) -> tuple[list[Tensor], list[Tensor]]:
         """Draw tokens as the student and the teacher give them, the student's with gradients."""
@@ -61,8 +72,13 @@ class Setting:
 
 
 def build_step(setting: Setting, side: str, part: str) -> Callable[[], None]:
-    """Make a whole training step of a side ready, or of the 'head' what follows the backbones."""
-    model, views = setting.model(), setting.views()
+    """Make a whole training step of a side ready, or of the 'head' what follows the backbones.
+
+    The sides are 'plain', 'ours' and, of whole steps, 'masked'.
+    """
+    model, views = setting.model(MASKED_CONFIG if side == 'masked' else CONFIG), setting.views()
+    if side == 'masked':
+        views['masks'] = setting.masks()
     student, teacher = setting.tokens(model)
     half = setting.dtype != 'float32'
     if side == 'plain':
@@ -74,16 +90,15 @@ def build_step(setting: Setting, side: str, part: str) -> Callable[[], None]:
         settings.amp = setting.dtype if half else None
         optimizer = build_optim_wrapper(model, settings)
         backbone, neck, clip = model.backbone, model.neck, optimizer._clip_grad
-        if part == 'head':
-            model._student_tokens = lambda *_: student
-            model._teacher_tokens = lambda *_: teacher
     for parameter in backbone.parameters() if part == 'head' else ():
         parameter.grad = torch.randn_like(parameter)
 
     def compute() -> Tensor:
-        if side == 'ours':
+        if side != 'plain':
             with optimizer.optim_context(model):
-                return model.parse_losses(model(views, mode='loss'))[0]
+                head = part == 'head'
+                losses = model.token_losses(student, teacher) if head else model(views, mode='loss')
+                return model.parse_losses(losses)[0]
         with torch.autocast(torch.device(setting.device).type, torch.bfloat16, half):
             return model.head_loss(student, teacher) if part == 'head' else model.loss(**views)
 
@@ -94,7 +109,7 @@ def build_step(setting: Setting, side: str, part: str) -> Callable[[], None]:
                 tensor.grad = None
             loss.backward()
             clip()
-        elif side == 'ours':
+        elif side != 'plain':
             optimizer.update_params(loss)
         else:
             optimizer.zero_grad()
@@ -135,13 +150,26 @@ def compare(setting: Setting, part: str, rounds: int) -> None:
     fast = any(capabilities.get(name) for name in ('avx512_bf16', 'amx_bf16'))
     if fast and setting.dtype == 'float32':
         sides['ours in bfloat16'] = (replace(setting, dtype='bfloat16'), 'ours', part)
-    steps = {name: build_step(*args) for name, args in sides.items()}
-    for step in steps.values():
-        step()
-    times = {name: 1e3 * taken for name, taken in measure.best_seconds(steps, rounds).items()}
+    times = best_milliseconds(sides, rounds)
     measure.print_row(f'{title}, ms', {side: times[side] for side in measure.SIDES}, '.1f')
     if half := times.get('ours in bfloat16'):
         measure.print_row(f'{title}, bfloat16, ms', {'plain': times['plain'], 'ours': half}, '.1f')
+
+
+def compare_masked(setting: Setting, rounds: int) -> None:
+    """Print peak memory and times of a whole step without and with masked patches."""
+    title = 'PASS and with masks, whole step'
+    sides = {'plain': (setting, 'ours', 'step'), 'ours': (setting, 'masked', 'step')}
+    measure.print_peaks(title, build_step, sides, setting.device, whole=True)
+    measure.print_row(f'{title}, ms', best_milliseconds(sides, rounds), '.1f', by_plain=True)
+
+
+def best_milliseconds(sides: Mapping[str, tuple], rounds: int) -> dict[str, float]:
+    """Time the steps of all sides in turn, each after a first one that does not count."""
+    steps = {name: build_step(*args) for name, args in sides.items()}
+    for step in steps.values():
+        step()
+    return {name: 1e3 * taken for name, taken in measure.best_seconds(steps, rounds).items()}
 
 
 def main() -> None:
@@ -159,6 +187,7 @@ def main() -> None:
     measure.print_head(f'{setting}, views of 256x128')
     for part in PARTS:
         compare(setting, part, args.iters or rounds)
+    compare_masked(setting, args.iters or rounds)
 
 
 if __name__ == '__main__':

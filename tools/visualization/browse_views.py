@@ -54,8 +54,8 @@ def make_views(cfg: Config, seed: int, number: int) -> tuple[list[ViewedImage], 
     chosen = np.random.permutation(len(dataset))[:number]
     batch = preprocessor(default_collate([dataset[int(index)] for index in chosen]), training=True)
     views = {}
-    for kind, normalized in batch['inputs'].items():
-        pixels = ((normalized * preprocessor.std + preprocessor.mean) / 255).clamp(0, 1)
+    for kind in ('global_views', 'local_views'):
+        pixels = ((batch['inputs'][kind] * preprocessor.std + preprocessor.mean) / 255).clamp(0, 1)
         views[kind] = pixels.permute(0, 2, 3, 1).unflatten(0, (-1, len(chosen))).numpy()
     images = []
     for index, sample in enumerate(batch['data_samples']):

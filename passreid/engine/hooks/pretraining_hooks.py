@@ -74,6 +74,8 @@ class ExportTeacherHook(Hook):
         """Write the file, whole or not at all."""
         backbone = unwrap_model(runner.model).teacher['backbone']
         weights = {name: value.cpu() for name, value in backbone.state_dict().items()}
+        # Of use to masked pre-training alone.
+        weights.pop('mask_token', None)
         meta = {'epoch': runner.epoch, 'pos_embed_grid': tuple(backbone.patch_resolution)}
         meta['pixels'] = pixels_of(runner.model)
         path = Path(runner.work_dir) / 'teacher_backbone.pth'
@@ -141,7 +143,8 @@ class ViewsPictureHook(Hook):
             return
         self._drawn = True
         preprocessor = unwrap_model(runner.model).data_preprocessor
-        kinds = {kind: views[:_ROWS] for kind, views in data_batch['inputs'].items()}
+        inputs = data_batch['inputs']
+        kinds = {kind: inputs[kind][:_ROWS] for kind in ('global_views', 'local_views')}
         batch = len(kinds['global_views'])
         with torch.random.fork_rng(devices=[]):
             views = preprocessor({'inputs': kinds}, training=True)['inputs']

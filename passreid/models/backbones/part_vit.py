@@ -73,6 +73,9 @@ class PartViT(VisionTransformer):
             Transformers Need Registers <https://arxiv.org/abs/2309.16588>`_),
             which take part in attention, have no position and are not returned.
             Defaults to 0.
+        mask_token (bool): Have a token that takes the place of masked patches, zero
+            at first. As a vector it gets no weight decay where ``flat_decay_mult``
+            of the optimizer is 0. Defaults to False.
         with_cp (bool): Recompute the layers in the backward pass to save
             memory. Defaults to False.
         **kwargs: Of :class:`mmpretrain.models.VisionTransformer`.
@@ -80,7 +83,7 @@ class PartViT(VisionTransformer):
 
     init_cfg: Any
     # Of pre-training with masks, in files: the report of a load does not mention them.
-    unneeded_keys = ('mask_token', 'masked_embed')
+    unneeded_keys = ('mask_token',)
 
     def __init__(
         self,
@@ -95,6 +98,7 @@ class PartViT(VisionTransformer):
         position_std: float = 0.02,
         spatial_prior: float | None = None,
         num_registers: int = 0,
+        mask_token: bool = False,
         with_cp: bool = False,
         **kwargs,
     ) -> None:
@@ -132,6 +136,7 @@ class PartViT(VisionTransformer):
         self.part_positions = nn.ParameterList(vector() for _ in range(num_parts))
         registers = torch.zeros(1, num_registers, self.embed_dims)
         self.register_tokens = nn.Parameter(registers) if num_registers else None
+        self.mask_token = nn.Parameter(torch.zeros(self.embed_dims)) if mask_token else None
         for layer in self.layers:
             layer.attn.scaled_dot_product_attention = attention
         for module in self.modules():
@@ -191,17 +196,31 @@ class PartViT(VisionTransformer):
         if hasattr(self, '_params_init_info'):
             update_init_info(self, init_info=f'PretrainedInit: load from {checkpoint}')
 
-    def forward(self, x: Tensor, part_ids: Tensor | None = None) -> tuple[Tensor]:
+    def forward(
+        self,
+        x: Tensor,
+        part_ids: Tensor | None = None,
+        masks: Tensor | None = None,
+        with_patches: bool = False,
+    ) -> tuple[Tensor]:
         """Encode images ``(B, 3, H, W)`` into a 1-tuple of tokens ``(B, 1 + L, C)``.
 
         With ``part_ids``, LongTensor ``(B,)`` in [0, L), tokens are ``(B, 2, C)``: [CLS] and the
         [PART] of the area of the body that each image shows.
+
+        The mask token stands in for the patches that ``masks (B, h, w)``, bool, names. With
+        ``with_patches`` the tokens of all patches follow, row by row: ``(B, 1 + L + h * w, C)``.
         """
-        x, _ = self._embed(x, part_ids)
+        x, _ = self._embed(x, part_ids, masks)
         num_tokens = self.num_extra_tokens if part_ids is None else 2
-        for layer in self.layers[:-1]:
+        *first, last = self.layers
+        for layer in first:
             x = self._run(layer, x)
-        x = self._run(partial(prefix_layer, self.layers[-1], num_tokens=num_tokens), x)
+        if not with_patches:
+            last = partial(prefix_layer, last, num_tokens=num_tokens)
+        x = self._run(last, x)
+        if with_patches and self.num_registers:
+            x = torch.cat((x[:, :num_tokens], x[:, num_tokens + self.num_registers :]), 1)
         return (self.ln1(x) if self.final_norm else x,)
 
     def part_attention(self, x: Tensor) -> Tensor:
@@ -221,11 +240,14 @@ class PartViT(VisionTransformer):
     def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:
         """Depth of a parameter for layer-wise learning rates; see mmpretrain."""
         inner = param_name.removeprefix(prefix)
-        if inner.startswith(('part_', 'cls_position', 'register_tokens', 'pre_norm')):
+        first = 'part_', 'cls_position', 'register_tokens', 'mask_token', 'pre_norm'
+        if inner.startswith(first):
             param_name = f'{prefix}cls_token'
         return super().get_layer_depth(param_name, prefix)
 
-    def _embed(self, x: Tensor, part_ids: Tensor | None) -> tuple[Tensor, tuple[int, int]]:
+    def _embed(
+        self, x: Tensor, part_ids: Tensor | None, masks: Tensor | None = None
+    ) -> tuple[Tensor, tuple[int, int]]:
         # Without parts, those of another size in training may be local views.
         whole = part_ids is None and (self.num_parts or not self.training)
         if whole and not torch.compiler.is_compiling() and x.shape[2:] != tuple(self.img_size):
@@ -237,6 +259,11 @@ class PartViT(VisionTransformer):
                 logging.WARNING,
             )
         patches, grid = self.patch_embed(x)
+        if masks is not None:
+            if self.mask_token is None:
+                raise ValueError('masks given to a PartViT with mask_token=False')
+            hidden = masks.flatten(1).unsqueeze(2)
+            patches = torch.where(hidden, self.mask_token.to(patches.dtype), patches)
         patches = patches + resize_table(
             self.pos_embed,
             self.patch_resolution,

@@ -65,6 +65,9 @@ def fit_part_vit(weights: dict[str, Tensor], model: Any, grid: Grid | None = Non
     if 'cls_token' in weights:
         refuse_other_settings(weights, own)
     _fit_layer_scale(weights, own, notes)
+    if 'mask_token' in weights and 'mask_token' in own:
+        # That of others is a table of one row.
+        weights['mask_token'] = weights['mask_token'].flatten()
     for name in own:
         weight = weights.get(f'{name.removesuffix(".bias")}.weight')
         if name.endswith('.bias') and name not in weights and weight is not None:

@@ -22,6 +22,7 @@ _VIT: Table = (
     ('patch_embed.conv.', 'patch_embed.stem.'),
     ('cls_pos', 'cls_position'),
     ('reg_token', 'register_tokens'),
+    ('masked_embed', 'mask_token'),
     ('part_token@', 'part_tokens.@'),
     ('part@_pos', 'part_positions.@'),
 )

@@ -92,7 +92,7 @@ def to_pass_checkpoint(state_dict: Mapping[str, Any], kind: str = 'pretrain') ->
     """Turn a checkpoint of ours into one of the authors' code.
 
     LayerScale, which their backbone has not, is multiplied into the linear layers before it; their
-    unused layer ``fc``, numbers of epochs and optimisers are left out.
+    unused layer ``fc``, mask tokens, numbers of epochs and optimisers are left out.
 
     Args:
         state_dict (Mapping[str, Any]): Weights of :class:`PASS`, of an ``ImageClassifier`` with
@@ -160,7 +160,7 @@ def _network(weights: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
 
 
 def _backbone(weights: dict[str, Tensor], owner: str) -> dict[str, Tensor]:
-    weights = dict(weights)
+    weights = {name: value for name, value in weights.items() if name != 'mask_token'}
     fold_layer_scale(weights)
     for name in weights:
         if name.startswith(('pre_norm.', 'register_tokens')):

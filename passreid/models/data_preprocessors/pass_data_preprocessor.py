@@ -103,7 +103,8 @@ class PASSDataPreprocessor(ClsDataPreprocessor):
         ``inputs`` is a dict of ``global_views`` (B, num_global, H, W, 3) and ``local_views`` (B,
         num_local, h, w, 3), uint8. They become normalised float32 RGB, (num_global * B, 3, H, W)
         and (num_local * B, 3, h, w), all images of the first view in front; local views keep the
-        order of their areas.
+        order of their areas. ``masks`` (B, num_global, h, w) of patches, if there are any, become
+        (num_global * B, h, w) and stay where they are, so that what is masked is known on the CPU.
         """
         inputs = data['inputs']
         if not isinstance(inputs, dict):
@@ -124,7 +125,11 @@ class PASSDataPreprocessor(ClsDataPreprocessor):
                 solarize_threshold=self.solarize_threshold,
             )
             for kind, batch in inputs.items()
+            if kind != 'masks'
         }
+        if 'masks' in inputs:
+            # Not flipped with the views: a mask is as likely as its mirror image.
+            views['masks'] = inputs['masks'].transpose(0, 1).flatten(0, 1)
         return {'inputs': views, 'data_samples': data.get('data_samples')}
 
     def draw(self, kind: str, num_images: int, num_views: int) -> ViewDraws:

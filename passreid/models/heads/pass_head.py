@@ -4,18 +4,17 @@ from collections.abc import Sequence
 from math import log
 
 import torch
-from mmengine.dist import all_reduce
-from mmengine.model import BaseModule
 from torch import Tensor
 from torch.nn import functional as F
 
 from passreid.registry import MODELS
 
 from ..losses import inverse_norms, prototype_cross_entropy
+from .centered_head import CenteredHead
 
 
 @MODELS.register_module()
-class PASSHead(BaseModule):
+class PASSHead(CenteredHead):
     """Self-distillation loss of [CLS] over all views and of each [PART] over its own.
 
     The teacher's assignments are centered and sharpened; the center of each
@@ -29,49 +28,11 @@ class PASSHead(BaseModule):
     Args:
         out_channels (int): Number K of prototypes a token. Defaults to 65536.
         num_parts (int): Number L of [PART] tokens. Defaults to 3.
-        student_temperature (float): Defaults to 0.1.
-        teacher_temperature (float): Defaults to 0.04.
-        warmup_teacher_temperature (float, optional): Value in epoch 0.
-        warmup_teacher_temperature_epochs (int): Epochs until the teacher's
-            temperature, linear. Defaults to 0.
-        center_momentum (float): Weight of the old center. Defaults to 0.9.
-        init_cfg (dict, optional): Initialisation config.
+        **kwargs: Of :class:`CenteredHead`.
     """
 
-    centers: Tensor
-    score_sums: Tensor
-    score_count: Tensor
-
-    def __init__(
-        self,
-        out_channels: int = 65536,
-        num_parts: int = 3,
-        student_temperature: float = 0.1,
-        teacher_temperature: float = 0.04,
-        warmup_teacher_temperature: float | None = None,
-        warmup_teacher_temperature_epochs: int = 0,
-        center_momentum: float = 0.9,
-        init_cfg: dict | None = None,
-    ) -> None:
-        super().__init__(init_cfg)
-        self.student_temperature = student_temperature
-        self.final_teacher_temperature = teacher_temperature
-        self.warmup_teacher_temperature = warmup_teacher_temperature or teacher_temperature
-        self.warmup_epochs = warmup_teacher_temperature_epochs
-        self.center_momentum = center_momentum
-        self.register_buffer('centers', torch.zeros(1 + num_parts, out_channels))
-        # What the next update of the centers has to add.
-        self.register_buffer('score_sums', torch.zeros_like(self.centers), persistent=False)
-        self.register_buffer('score_count', torch.zeros(()), persistent=False)
-        self.set_epoch(0)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Set the teacher's temperature of an epoch (from 0)."""
-        self.teacher_temperature = self.final_teacher_temperature
-        if epoch < self.warmup_epochs:
-            share = epoch / max(1, self.warmup_epochs - 1)
-            start = self.warmup_teacher_temperature
-            self.teacher_temperature = start + share * (self.final_teacher_temperature - start)
+    def __init__(self, out_channels: int = 65536, num_parts: int = 3, **kwargs) -> None:
+        super().__init__(1 + num_parts, out_channels, **kwargs)
 
     def loss(
         self,
@@ -120,16 +81,6 @@ class PASSHead(BaseModule):
         losses['teacher_kl_uniform'] = kl_uniform.mean()
         losses['teacher_information'] = information.min()
         return losses
-
-    @torch.no_grad()
-    def update_centers(self) -> None:
-        """Move the centers to the mean scores seen since the last call."""
-        all_reduce(self.score_sums)
-        all_reduce(self.score_count)
-        mean = self.score_sums / self.score_count
-        self.centers.lerp_(mean, 1 - self.center_momentum)
-        self.score_sums.zero_()
-        self.score_count.zero_()
 
     @torch.no_grad()
     def _targets(

@@ -2,7 +2,7 @@
 
 from .margin_losses import ArcFaceLoss, CircleLoss, CosFaceLoss, CosineMarginLoss
 from .part_refinement import agreement_loss, refined_targets
-from .prototype_cross_entropy import inverse_norms, prototype_cross_entropy
+from .prototype_cross_entropy import inverse_norms, masked_cross_entropy, prototype_cross_entropy
 from .triplet_loss import HardestPairs, TripletLoss, hardest_pairs
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     'agreement_loss',
     'hardest_pairs',
     'inverse_norms',
+    'masked_cross_entropy',
     'prototype_cross_entropy',
     'refined_targets',
 ]

@@ -41,12 +41,76 @@ def prototype_cross_entropy(
     )
 
 
+def masked_cross_entropy(
+    embeddings: Tensor,
+    prototypes: Tensor,
+    teacher_embeddings: Tensor,
+    teacher_prototypes: Tensor,
+    center: Tensor,
+    weights: Tensor,
+    temperature: float = 0.1,
+    teacher_temperature: float = 0.04,
+    max_scores: int = MAX_SCORES,
+    normalize: bool = False,
+) -> Tensor:
+    """Weighted sum of cross-entropies between paired rows, a scalar, in little memory.
+
+    The value is ``sum_r weights[r] * H(q[r], p[r])`` with the student's ``p[r] = softmax(prototypes
+    @ embeddings[r] / temperature)`` and the teacher's ``q[r] = softmax((teacher_prototypes @
+    teacher_embeddings[r] - center) / teacher_temperature)``: the loss of masked patches of `iBOT
+    <https://arxiv.org/abs/2111.07832>`_, section 3.1. The gradient is computed together with the
+    value, chunk by chunk, so the scores of all rows never exist at once.
+
+    Args:
+        embeddings (Tensor): Student embeddings ``(R, D)``; R may be 0.
+        prototypes (Tensor): Prototypes of the student ``(K, D)``.
+        teacher_embeddings (Tensor): Teacher embeddings ``(R, D)``, without gradient.
+        teacher_prototypes (Tensor): Prototypes of the teacher ``(K, D)``, without gradient.
+        center (Tensor): Center of the teacher's scores ``(K,)``.
+        weights (Tensor): Weights of the rows ``(R,)``.
+        temperature (float): Temperature of the student.
+        teacher_temperature (float): Temperature of the teacher.
+        max_scores (int): Number of scores that may be held at once, but for one row's.
+        normalize (bool): Use the prototypes at unit length; the gradient is that of the given ones.
+    """
+    return _MaskedCrossEntropy.apply(
+        embeddings,
+        prototypes,
+        teacher_embeddings,
+        teacher_prototypes,
+        center,
+        weights,
+        temperature,
+        teacher_temperature,
+        max_scores,
+        normalize,
+    )
+
+
 def inverse_norms(prototypes: Tensor) -> Tensor:
     """Factors ``(K, 1)`` that bring prototypes ``(K, D)`` to unit length."""
     return torch.linalg.vector_norm(prototypes, dim=-1, keepdim=True).clamp_min(1e-12).reciprocal()
 
 
-class _PrototypeCrossEntropy(torch.autograd.Function):
+class _WithGradients(torch.autograd.Function):
+    """A loss whose gradients, of its first two inputs, were computed with its value."""
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_output: Tensor):
+        prototypes, scales, grad_embeddings, grad_weight = ctx.saved_tensors
+        of_embeddings, of_weight = (grad_output / divisor for divisor in ctx.divisors)
+        grad_embeddings = grad_embeddings * of_embeddings
+        others = (None,) * (len(ctx.needs_input_grad) - 2)
+        if scales is None:
+            return grad_embeddings, grad_weight * of_weight, *others
+        # The length of a prototype does not count: no gradient along it.
+        along = torch.einsum('kd,kd->k', prototypes, grad_weight).unsqueeze(1).mul_(scales**2)
+        grad_prototypes = torch.addcmul(grad_weight, prototypes, along, value=-1)
+        return grad_embeddings, grad_prototypes.mul_(scales * of_weight), *others
+
+
+class _PrototypeCrossEntropy(_WithGradients):
     @staticmethod
     def forward(
         ctx,
@@ -57,14 +121,9 @@ class _PrototypeCrossEntropy(torch.autograd.Function):
         max_scores: int,
         normalize: bool,
     ) -> Tensor:
-        device = embeddings.device.type
-        dtype = embeddings.dtype
-        if torch.is_autocast_enabled(device):
-            dtype = torch.get_autocast_dtype(device)
-        # In float16 the probability of a single prototype is below the smallest number.
-        lift = 64.0 if dtype == torch.float16 else 1.0
+        dtype, lift = _precision(embeddings)
         batch = embeddings.shape[1]
-        with torch.autocast(device, enabled=False):
+        with torch.autocast(embeddings.device.type, enabled=False):
             scales = inverse_norms(prototypes) if normalize else None
             loss, *grads = _loss_and_gradients(
                 embeddings / temperature,
@@ -78,18 +137,62 @@ class _PrototypeCrossEntropy(torch.autograd.Function):
         ctx.save_for_backward(prototypes, scales, *grads)
         return loss / batch
 
+
+class _MaskedCrossEntropy(_WithGradients):
     @staticmethod
-    @once_differentiable
-    def backward(ctx, grad_output: Tensor):
-        prototypes, scales, grad_embeddings, grad_weight = ctx.saved_tensors
-        of_embeddings, of_weight = (grad_output / divisor for divisor in ctx.divisors)
-        grad_embeddings = grad_embeddings * of_embeddings
-        if scales is None:
-            return grad_embeddings, grad_weight * of_weight, None, None, None, None
-        # The length of a prototype does not count: no gradient along it.
-        along = torch.einsum('kd,kd->k', prototypes, grad_weight).unsqueeze(1).mul_(scales**2)
-        grad_prototypes = torch.addcmul(grad_weight, prototypes, along, value=-1)
-        return grad_embeddings, grad_prototypes.mul_(scales * of_weight), None, None, None, None
+    def forward(
+        ctx,
+        embeddings: Tensor,
+        prototypes: Tensor,
+        teacher_embeddings: Tensor,
+        teacher_prototypes: Tensor,
+        center: Tensor,
+        weights: Tensor,
+        temperature: float,
+        teacher_temperature: float,
+        max_scores: int,
+        normalize: bool,
+    ) -> Tensor:
+        dtype, lift = _precision(embeddings)
+        precise = torch.promote_types(embeddings.dtype, torch.float32)
+        with torch.autocast(embeddings.device.type, enabled=False):
+            scales, teacher_scales = (
+                inverse_norms(rows) if normalize else None
+                for rows in (prototypes, teacher_prototypes)
+            )
+            weight = _scaled(prototypes, scales, dtype)
+            teacher_weight = _scaled(teacher_prototypes, teacher_scales, dtype)
+            rows, targets = embeddings / temperature, teacher_embeddings.to(dtype)
+            shares = weights.to(precise).unsqueeze(1)
+            loss = rows.new_zeros((), dtype=precise)
+            grad_rows = torch.zeros_like(rows)
+            grad_weight = torch.zeros_like(prototypes, dtype=precise)
+            # Those of student and teacher.
+            step = max(1, max_scores // (2 * len(weight)))
+            for start in range(0, len(rows), step):
+                chunk = slice(start, start + step)
+                q = (targets[chunk] @ teacher_weight.T).to(precise)
+                q = q.sub_(center).div_(teacher_temperature).softmax(-1)
+                scores = rows[chunk].to(dtype) @ weight.T
+                p = scores.softmax(-1, dtype=precise)
+                log_sums = scores.amax(-1).to(precise) - p.amax(-1).log()
+                loss += (log_sums - (q * scores).sum(-1)) @ shares[chunk, 0]
+                if any(ctx.needs_input_grad):
+                    difference = p.sub_(q).mul_(lift).to(dtype)
+                    grad_rows[chunk] = (difference @ weight) * shares[chunk]
+                    grad_weight += _product(difference.T, rows[chunk] * shares[chunk], lift)
+        ctx.divisors = (lift * temperature, lift)
+        ctx.save_for_backward(prototypes, scales, grad_rows, grad_weight)
+        return loss
+
+
+def _precision(embeddings: Tensor) -> tuple[torch.dtype, float]:
+    """Type of the products, and the factor of probabilities that are given with that type."""
+    device, dtype = embeddings.device.type, embeddings.dtype
+    if torch.is_autocast_enabled(device):
+        dtype = torch.get_autocast_dtype(device)
+    # In float16 the probability of a single prototype is below the smallest number.
+    return dtype, 64.0 if dtype == torch.float16 else 1.0
 
 
 def _scaled(prototypes: Tensor, scales: Tensor | None, dtype: torch.dtype) -> Tensor:

@@ -76,6 +76,14 @@ class PASSNeck(BaseModule):
         pairs = zip(self.projectors, tokens, strict=True)
         return tuple(_unit(projector(rows)) for projector, rows in pairs)
 
+    def embed_patches(self, patches: Tensor) -> Tensor:
+        """Embed patches ``(..., C)`` by the projector of [CLS], with whose prototypes they go.
+
+        Source: the shared head of `iBOT <https://arxiv.org/abs/2111.07832>`_, section 3.2.
+        """
+        rows = patches.flatten(0, -2)
+        return _unit(self.projectors[0](rows)).unflatten(0, patches.shape[:-1])
+
 
 def _unit(rows: Tensor) -> Tensor:
     """Bring rows to unit length; in float16 the smallest length to divide by would be 0."""

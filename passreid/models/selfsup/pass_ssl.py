@@ -1,5 +1,6 @@
 """The PASS algorithm."""
 
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -126,12 +127,19 @@ class PASS(BaseSelfSupervisor):
         ``inputs`` are ``global_views (2 * B, 3, H, W)``, view after view, and ``local_views (L * n
         * B, 3, h, w)``, part after part and in it view after view.
         """
-        global_views, local_views = inputs['global_views'], inputs['local_views']
+        global_views = inputs['global_views']
         with torch.no_grad():
-            teacher_tokens = self.teacher['backbone'](global_views)[0].unbind(1)
-        tokens = self._student_tokens(global_views, local_views)
+            of_teacher = self.teacher['backbone'](global_views)[0]
+        of_global = self.backbone(global_views)[0]
+        tokens = self._student_tokens(of_global, inputs['local_views'])
+        return self.token_losses(tokens, of_teacher.unbind(1))
+
+    def token_losses(
+        self, student_tokens: Sequence[Tensor], teacher_tokens: Sequence[Tensor]
+    ) -> dict[str, Tensor]:
+        """Compute the losses of tokens ``(R, C)`` of [CLS] and each [PART] over their views."""
         return self.head.loss(
-            self.neck(tokens),
+            self.neck(student_tokens),
             [layer.weight for layer in self.neck.prototypes],
             self.teacher['neck'](teacher_tokens),
             [layer.weight for layer in self.teacher['neck'].prototypes],
@@ -172,10 +180,12 @@ class PASS(BaseSelfSupervisor):
         pairs = zip(names, heights, strict=True)
         return figures | {f'attention_height_{name}': value for name, value in pairs}
 
-    def _student_tokens(self, global_views: Tensor, local_views: Tensor) -> list[Tensor]:
-        """Tokens of each kind over the views that it is trained on."""
+    def _student_tokens(self, of_global: Tensor, local_views: Tensor) -> list[Tensor]:
+        """Tokens of each kind over the views that it is trained on.
+
+        Those of the global views, ``(2 * B, 1 + L, C)``, are given.
+        """
         num_parts, device = self.backbone.num_parts, local_views.device
-        of_global = self.backbone(global_views)[0]
         if not num_parts:
             of_local = self.backbone(local_views)[0]
             return [torch.cat((of_global[:, 0], of_local[:, 0]))]

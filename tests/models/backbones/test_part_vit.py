@@ -6,6 +6,7 @@ from plain_vits import ARCH, images, part_vit, timm_vit, without
 from torch.nn import functional as F
 
 from passreid.models import PartViT
+from passreid.models.converters import fill_model
 from passreid.models.layers import resize_table
 
 tiny = partial(part_vit, num_parts=3, img_size=(64, 32))
@@ -45,6 +46,45 @@ def test_interpolated_positions_equal_the_recorded_ones(recorded_model, kind):
     torch.testing.assert_close(table.detach(), expected, atol=2e-5, rtol=0)
 
 
+@pytest.fixture
+def masked(reference):
+    """The recorded ViT with a mask token, through the converter."""
+    recorded = without('vit/', reference('ibot'))
+    arch = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=64)
+    model = PartViT(arch, 32, num_parts=0, patch_size=8, mask_token=True)
+    assert fill_model(model, without('sd/', recorded)).clean
+    model.eval()
+    return model, recorded
+
+
+def test_masked_tokens_equal_the_recorded_ones(masked):
+    model, recorded = masked
+    for masks, name in ((recorded['mask'], 'out_masked'), (None, 'out_plain')):
+        (tokens,) = model(recorded['in/images'], masks=masks, with_patches=True)
+        expected = recorded[name].float()
+        torch.testing.assert_close(tokens.detach(), expected, atol=2e-5, rtol=0)
+        (cls,) = model(recorded['in/images'], masks=masks)
+        torch.testing.assert_close(cls, tokens[:, :1], atol=2e-6, rtol=0)
+
+
+def test_mask_token_learns_from_masked_patches_alone(masked):
+    model, recorded = masked
+    images, mask = recorded['in/images'].requires_grad_(), recorded['mask']
+
+    def backward(mask):
+        model.zero_grad()
+        model(images, masks=mask, with_patches=True)[0].square().sum().backward()
+        return model.mask_token.grad
+
+    assert backward(mask).any()
+    # A masked patch is not seen, any other is.
+    pixels = mask.repeat_interleave(8, 1).repeat_interleave(8, 2)[:, None]
+    assert torch.equal(images.grad == 0, pixels.expand_as(images))
+    assert not backward(torch.zeros_like(mask)).any()
+    with pytest.raises(ValueError, match='mask_token=False'):
+        tiny()(images, masks=mask)
+
+
 @pytest.mark.parametrize('num_registers', [0, 2])
 def test_each_sample_gets_the_part_that_it_names(num_registers):
     model = tiny(num_registers=num_registers)
@@ -54,6 +94,10 @@ def test_each_sample_gets_the_part_that_it_names(num_registers):
     for index, part in enumerate(part_ids):
         (single,) = model(images[index : index + 1], part[None])
         torch.testing.assert_close(mixed[index : index + 1], single, atol=1e-5, rtol=0)
+    # Of 2x2 patches of 16 pixels, without registers.
+    (tokens,) = model(images, with_patches=True)
+    assert tokens.shape[1] == 4 + 2 * 2
+    torch.testing.assert_close(tokens[:, :4], model(images)[0], atol=1e-5, rtol=0)
 
 
 def test_without_parts_it_is_the_vit_of_mmpretrain():
@@ -203,7 +247,7 @@ def test_frozen_stages_hold_tokens_and_positions():
 def test_layer_depth_of_tokens():
     model = tiny()
     first = 'cls_token', 'cls_position', 'part_tokens.1', 'part_positions.0', 'pos_embed'
-    for name in (*first, 'register_tokens', 'pre_norm.bias'):
+    for name in (*first, 'register_tokens', 'mask_token', 'pre_norm.bias'):
         assert model.get_layer_depth(f'backbone.{name}', 'backbone.') == (0, 4)
     assert model.get_layer_depth('backbone.layers.1.ln1.weight', 'backbone.') == (2, 4)
     assert model.get_layer_depth('head.centers', 'backbone.') == (3, 4)

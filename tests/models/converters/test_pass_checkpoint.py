@@ -71,7 +71,8 @@ def test_one_network_and_a_bare_backbone(container):
     assert len(weights) == len(network) - sum('weight_g' in key for key in network)
     bare, backbone = (without('backbone.', one) for one in (network, weights))
     assert_equal(from_pass_checkpoint(bare), below('backbone.', backbone))
-    for ours in (from_pass_checkpoint(container), backbone):
+    masked = backbone | {'mask_token': torch.ones(1)}
+    for ours in (from_pass_checkpoint(container), backbone, masked):
         assert_equal(to_pass_checkpoint(ours, 'backbone'), bare)
 
 

@@ -47,6 +47,15 @@ def test_without_augmentation_it_is_exactly_normalisation(training):
         assert torch.equal(output['inputs'][kind], normalized(views))
 
 
+@pytest.mark.parametrize('training', [True, False])
+def test_masks_go_with_their_views(training):
+    data = batch()
+    masks = data['inputs']['masks'] = torch.rand(4, 2, 3, 2) < 0.5
+    inputs = PASSDataPreprocessor()(data, training=training)['inputs']
+    assert list(inputs) == ['global_views', 'local_views', 'masks']
+    assert torch.equal(inputs['masks'], torch.cat((masks[:, 0], masks[:, 1])))
+
+
 def test_seed_fixes_the_views_under_mixed_precision_too():
     """mmengine calls the data preprocessor inside the context of the optimizer wrapper."""
     preprocessor = PASSDataPreprocessor()

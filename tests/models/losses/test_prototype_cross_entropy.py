@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from passreid.models.losses import prototype_cross_entropy
+from passreid.models.losses import masked_cross_entropy, prototype_cross_entropy
 
 
 def plain(embeddings, prototypes, targets, temperature):
@@ -65,3 +65,70 @@ def test_16_bits_of_images_that_are_all_alike(dtype, rounding):
         assert half.dtype == torch.float32
         # The largest roundings come with the scores.
         assert (half - exact).norm() < 4 * rounding * exact.norm()
+
+
+class TestMaskedCrossEntropy:
+    @staticmethod
+    def plain(student, prototypes, teacher, teacher_prototypes, center, weights):
+        """The definition, row by row."""
+        student_rows, teacher_rows = (
+            torch.nn.functional.normalize(rows, dim=-1) for rows in (prototypes, teacher_prototypes)
+        )
+        total = 0
+        for row in range(len(student)):
+            q = torch.softmax((teacher_rows @ teacher[row] - center) / 0.07, 0)
+            log_p = torch.log_softmax(student_rows @ student[row] / 0.1, 0)
+            total = total - weights[row] * (q * log_p).sum()
+        return total
+
+    @staticmethod
+    def draw(rows, prototypes=17, width=6):
+        generator = torch.Generator().manual_seed(rows)
+        shapes = [(rows, width), (prototypes, width)] * 2 + [(prototypes,), (rows,)]
+        inputs = [torch.randn(shape, generator=generator) for shape in shapes]
+        inputs[4] *= 0.1
+        for place in (0, 2):
+            inputs[place] = torch.nn.functional.normalize(inputs[place], dim=-1)
+        return [*inputs[:5], inputs[5].exp()]
+
+    @pytest.mark.parametrize('rows', [1, 2, 7])
+    @pytest.mark.parametrize('max_scores', [1, 17 * 4, 2**24])
+    def test_equals_its_definition(self, rows, max_scores):
+        inputs = [value.double() for value in self.draw(rows)]
+        leaves = [value.requires_grad_() for value in inputs[:2]]
+        expected = self.plain(*inputs)
+        options = dict(teacher_temperature=0.07, max_scores=max_scores, normalize=True)
+        loss = masked_cross_entropy(*inputs, **options)
+        torch.testing.assert_close(loss, expected)
+        gradients = torch.autograd.grad(3 * loss, leaves)
+        for found, wanted in zip(gradients, torch.autograd.grad(expected, leaves), strict=True):
+            torch.testing.assert_close(found, 3 * wanted)
+        with torch.no_grad():
+            assert torch.equal(masked_cross_entropy(*inputs, **options), loss)
+
+    def test_of_no_rows(self):
+        inputs = self.draw(0)
+        leaves = [value.requires_grad_() for value in inputs[:2]]
+        loss = masked_cross_entropy(*inputs)
+        assert loss == 0
+        assert not any(gradient.any() for gradient in torch.autograd.grad(loss, leaves))
+
+    @pytest.mark.parametrize(
+        ('dtype', 'rounding'), [(torch.float16, 2**-11), (torch.bfloat16, 2**-8)]
+    )
+    def test_16_bits_of_rows_that_are_all_alike(self, dtype, rounding):
+        """One prototype then has the shares of all rows, whose sum float16 cannot hold."""
+        inputs = self.draw(6000)
+        inputs[0] = inputs[0][:1] + 0.01 * inputs[0]
+        inputs[2] = -inputs[0]
+        found = []
+        for enabled in (False, True):
+            leaves = [value.clone().requires_grad_() for value in inputs[:2]]
+            with torch.autocast('cpu', dtype, enabled=enabled):
+                loss = masked_cross_entropy(*leaves, *inputs[2:], normalize=True)
+            loss.backward()
+            found.append([loss.detach(), *(leaf.grad for leaf in leaves)])
+        for exact, half in zip(*found, strict=True):
+            assert half.dtype == torch.float32
+            # The largest roundings come with the scores, which the temperatures enlarge.
+            assert (half - exact).norm() < 4 * rounding * exact.norm()
