@@ -37,9 +37,9 @@ HUB = 'hf://'
 # mmpretrain fetch addresses or run code from there; these open no file.
 PARTS = frozenset((
     *('PASS', 'PASSHead', 'PASSNeck', 'PASSDataPreprocessor', 'PartViT', 'VisionTransformer'),
-    *('MaskedPASS', 'PatchHead', 'ImageClassifier', 'ReIDHead', 'ReIDDataPreprocessor', 'BNNeck'),
-    *('TripletLoss', 'CrossEntropyLoss', 'LabelSmoothLoss'),
-    *('ArcFaceLoss', 'CosFaceLoss', 'CircleLoss'),
+    *('MaskedPASS', 'PatchHead'),
+    *('ImageClassifier', 'ReIDHead', 'ReIDDataPreprocessor', 'BNNeck', 'TripletLoss'),
+    *('CrossEntropyLoss', 'LabelSmoothLoss', 'ArcFaceLoss', 'CosFaceLoss', 'CircleLoss'),
     *('ClusterContrast', 'ClusterMemory', 'CameraMemory', 'PartRefinement'),
     *('LoadPersonImage', 'Resize', 'CenterCrop', 'PackInputs'),
     *('LN', 'BN', 'BN1d', 'GELU', 'QuickGELU', 'ReLU'),

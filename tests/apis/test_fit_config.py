@@ -12,6 +12,7 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny_runs import (
     NUM_TRAIN_IDS,
+    masked_config,
     pass_config,
     quick_start,
     reid_config,
@@ -44,9 +45,10 @@ def data(tmp_path_factory):
 @pytest.fixture
 def config(data, tmp_path):
     def make(kind='reid', name='run', **changes):
-        if kind == 'pass':
+        if kind in ('pass', 'masked'):
             changes = dict(train_cfg__max_epochs=1) | changes
-            return pass_config(ROOT, data / 'crops', tmp_path / name, **changes)
+            pre_training = pass_config if kind == 'pass' else masked_config
+            return pre_training(ROOT, data / 'crops', tmp_path / name, **changes)
         return reid_config(ROOT, data / 'people', tmp_path / name, **changes)
 
     return make
@@ -212,7 +214,7 @@ def test_what_is_compiled():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('kind', ['pass', 'reid'])
+@pytest.mark.parametrize('kind', ['pass', 'masked', 'reid'])
 def test_compiled_training_stays_the_same(config, graphs, kind, tmp_path):
     with quick_start():
         plain = build_runner(config(kind, 'plain'))
