@@ -1,5 +1,6 @@
 """Version of the package."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -20,9 +21,11 @@ def git_commit(root: str | Path | None = None) -> str:
     if not (root / '.git').exists():
         return ''
     command = ['git', '--no-optional-locks', '-C', str(root), 'describe', '--always', '--dirty']
+    # Those that name another repository, as in the hooks of git.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith('GIT_')}
     try:
         return subprocess.run(
-            [*command, '--exclude=*'], capture_output=True, text=True
+            [*command, '--exclude=*'], capture_output=True, text=True, env=environment
         ).stdout.strip()
-    except FileNotFoundError:
+    except OSError:
         return ''

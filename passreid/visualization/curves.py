@@ -145,7 +145,7 @@ def config_file(file: Path) -> Path:
 
 def _is_resumed(file: Path) -> bool:
     config = config_file(file)
-    return config.is_file() and bool(re.search('(?m)^resume = (?!False)', config.read_text()))
+    return config.is_file() and bool(re.search(r'(?m)^resume\s*=(?!\s*False)', config.read_text()))
 
 
 def read_run_log(path: str | Path) -> RunLog:

@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 
 import mmengine
 import pytest
@@ -102,19 +103,19 @@ def test_missing_figures_are_named_and_not_averaged(compare):
 
 
 def test_resumed_run_has_the_options_it_began_with(compare):
-    write('a', 3, (10, 20), train_cfg=dict(max_epochs=3), model=dict(init_cfg='start.pth'))
-    backend = write('a', 3, (30, 40), start=2, resume=True, load_from='epoch_1.pth')
-    # As yapf writes it.
-    config = f'{backend}/20260102_000000/vis_data/config.py'
-    with open(config, 'a') as file:
-        file.write('\nresume = True\n')
-    write('b', 3, (10, 20), train_cfg=dict(max_epochs=3), model=dict(init_cfg=None))
-    rows, said = compare('a', 'b', '--metrics', 'reid/mAP')
-    assert [row[5:] for row in rows[1:]] == [
-        ["`model.init_cfg='start.pth'`", '40.0'],
-        ['`model.init_cfg=None`', '20.0'],
+    own = dict(train_cfg=dict(max_epochs=3), optim_wrapper=dict(lr=1))
+    write('a', 3, (10, 20), model=dict(init_cfg='start.pth'), **own)
+    changed = own | dict(optim_wrapper=dict(lr=float('inf')))
+    write('a', 3, (30, 40), start=2, resume=True, load_from='epoch_1.pth', **changed)
+    for start in ('20260101_000000', '20260102_000000'):
+        Path(f'a/{start}/{start}.log').write_text(f' - passreid 0.1, commit c{start[7]}\n')
+    write('b', 3, (10, 20), model=dict(init_cfg=None), **own)
+    rows, said = compare('a', 'b', './a/', '--metrics', 'reid/mAP')
+    assert [[row[3], *row[5:]] for row in rows[1:]] == [
+        ['c1, c2', "`model.init_cfg='start.pth'`", '40.0'],
+        ['', '`model.init_cfg=None`', '20.0'],
     ]
-    assert said == 'b ended in epoch 2 of 3\n'
+    assert said == 'a was resumed with another optim_wrapper.lr\nb ended in epoch 2 of 3\n'
 
 
 def test_folders_that_cannot_be_read_are_all_named(compare, tmp_path):

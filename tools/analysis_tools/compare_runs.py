@@ -53,14 +53,21 @@ class Run:
 
 def read_run(folder: str) -> Run:
     """Read what a run has left in its work directory."""
-    config = config_file(run_files(folder)[0])
-    entries = read_dumped_config(config)
-    start = config.parents[1]
-    log = start / f'{start.name}.log'
-    text = log.read_text(errors='replace') if log.is_file() else ''
-    code = re.search(r'(?m) - passreid (\d[^\s,]*)(?:, commit (\S+))?$', text)
-    version, commit = code.groups('') if code else ('', '')
-    versions = [f'passreid {version}'] if version else []
+    # The first start and those that resumed it.
+    configs = [config_file(file) for file in run_files(folder)]
+    entries, *later = map(read_dumped_config, configs)
+    starts = [config.parents[1] for config in configs]
+    logs = [start / f'{start.name}.log' for start in starts]
+    texts = [log.read_text(errors='replace') if log.is_file() else '' for log in logs]
+    text = texts[0]
+    pattern = r'(?m) - passreid (\d[^\s,]*)(?:, commit (\S+))?$'
+    codes = [code.groups('') for code in (re.search(pattern, text) for text in texts) if code]
+    versions = [f'passreid {version}' for version in dict.fromkeys(code[0] for code in codes)]
+    options = read_options(entries)
+    for own in map(read_options, later):
+        changed = [key for key in options.keys() & own.keys() if options[key] != own[key]]
+        if changed := sorted(key for key in changed if not re.match(_NO_OPTION[0], key)):
+            print(f'{folder} was resumed with another {", ".join(changed)}', file=sys.stderr)
     versions += map(' '.join, re.findall(r'(?m)^ +(PyTorch|MMEngine): (\S+)$', text))
     # The one that was drawn, where the config has none.
     seed = re.search(r'(?m)^ +seed: (\d+)$', text)
@@ -69,9 +76,9 @@ def read_run(folder: str) -> Run:
         folder=folder,
         name=entries.get('experiment_name') or Path(folder).resolve().name,
         seed=seed[1] if seed else '?' if given is None else str(given),
-        commit=commit,
+        commit=', '.join(dict.fromkeys(code[1] for code in codes if code[1])),
         versions=', '.join(versions),
-        options=flatten({key: entries[key] for key in sorted(ENTRIES_READ & entries.keys())}),
+        options=options,
         log=read_run_log(folder),
     )
     planned = (entries.get('train_cfg') or {}).get('max_epochs')
@@ -82,6 +89,11 @@ def read_run(folder: str) -> Run:
     return run
 
 
+def read_options(entries: dict[str, Any]) -> dict[str, str]:
+    """Return what a run reads of a config, by dotted key."""
+    return flatten({key: entries[key] for key in sorted(ENTRIES_READ & entries.keys())})
+
+
 def read_dumped_config(path: Path) -> dict[str, Any]:
     """Read a config that a run has written, without running it as Python."""
     lines = _DictCalls().visit(ast.parse(path.read_text(), str(path))).body
@@ -89,7 +101,10 @@ def read_dumped_config(path: Path) -> dict[str, Any]:
 
 
 class _DictCalls(ast.NodeTransformer):
-    """Replaces ``dict(a=1)`` by ``{'a': 1}``, and ``dict({'.a': 1})`` by its argument."""
+    """Replaces ``dict(a=1)`` by ``{'a': 1}``, ``dict({'.a': 1})`` by its argument, and ``inf``."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Constant(float(node.id)) if node.id in ('inf', 'nan') else node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
@@ -173,16 +188,19 @@ def main() -> None:
     option('--ignore', nargs='+', metavar='KEY', default=[], help=text)
     option('--digits', type=int, default=1, help='decimals of figures (default: 1)')
     args = parser.parse_args()
-    runs, errors = [], []
-    for folder in dict.fromkeys(args.folders):
+    runs, errors, folders = [], [], {}
+    for folder in args.folders:
+        folders.setdefault(Path(folder).resolve(), folder)
+    for folder in folders.values():
         try:
             runs.append(read_run(folder))
         # Of files that are missing, cut off, or something else.
         except (AttributeError, KeyError, OSError, SyntaxError, TypeError, ValueError) as error:
             errors.append(f'{folder} cannot be read: {error or type(error).__name__}')
+    if runs:
+        print(table(runs, args.metrics, args.value, args.digits, args.ignore))
     if errors:
         sys.exit('\n'.join(errors))
-    print(table(runs, args.metrics, args.value, args.digits, args.ignore))
 
 
 if __name__ == '__main__':

@@ -82,8 +82,6 @@ class PartViT(VisionTransformer):
     """
 
     init_cfg: Any
-    # Of pre-training with masks, in files: the report of a load does not mention them.
-    unneeded_keys = ('mask_token',)
 
     def __init__(
         self,
@@ -146,6 +144,11 @@ class PartViT(VisionTransformer):
         self._register_state_dict_hook(_note_grid)
         if self.frozen_stages > 0:
             self._freeze_stages()
+
+    @property
+    def unneeded_keys(self) -> tuple[str, ...]:
+        """Weights in a file that a backbone does without, for the report of a load."""
+        return ('mask_token',) if self.mask_token is None else ()
 
     def init_weights(self) -> None:
         """Draw linear weights, tokens and positions from normal distributions, then load files.
@@ -262,6 +265,11 @@ class PartViT(VisionTransformer):
         if masks is not None:
             if self.mask_token is None:
                 raise ValueError('masks given to a PartViT with mask_token=False')
+            if tuple(masks.shape[1:]) != tuple(grid):
+                raise ValueError(
+                    f'masks are for {tuple(masks.shape[1:])} patches, images have {tuple(grid)}: '
+                    f'set MaskPatches to patch_size={self.patch_size}'
+                )
             hidden = masks.flatten(1).unsqueeze(2)
             patches = torch.where(hidden, self.mask_token.to(patches.dtype), patches)
         patches = patches + resize_table(

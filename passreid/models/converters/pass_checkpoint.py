@@ -118,6 +118,7 @@ def to_pass_checkpoint(state_dict: Mapping[str, Any], kind: str = 'pretrain') ->
     if kind == 'backbone':
         return _backbone(weights_below(weights, needed), '')
     centers = weights.pop('head.centers', None)
+    weights.pop('patch_head.centers', None)
     teacher = weights_below(weights, 'teacher.')
     network = _network({k: v for k, v in weights.items() if not k.startswith('teacher.')}, kind)
     if kind == 'supervised':

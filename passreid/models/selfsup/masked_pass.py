@@ -61,6 +61,8 @@ class MaskedPASS(PASS):
         ``inputs`` have, besides the views, ``masks (2 * B, h, w)``, bool and on the CPU, of the
         patches of the global views.
         """
+        if 'masks' not in inputs:
+            raise ValueError('MaskedPASS needs masks: add MaskPatches behind PartAwareMultiCrop')
         global_views, masks = inputs['global_views'], inputs['masks']
         device, num_tokens = global_views.device, self.backbone.num_extra_tokens
         positions, weights = masked_positions(masks, device)

@@ -128,6 +128,8 @@ class PASS(BaseSelfSupervisor):
         * B, 3, h, w)``, part after part and in it view after view.
         """
         global_views = inputs['global_views']
+        if 'masks' in inputs:
+            raise ValueError('PASS masks no patches: use MaskedPASS, or leave out MaskPatches')
         with torch.no_grad():
             of_teacher = self.teacher['backbone'](global_views)[0]
         of_global = self.backbone(global_views)[0]

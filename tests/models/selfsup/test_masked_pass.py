@@ -111,7 +111,14 @@ def test_without_masked_patches_it_is_pass():
     assert losses.pop('loss_patch') == 0
     plain = build(masked=False)
     fill_model(plain, model.state_dict())
+    with pytest.raises(ValueError, match='use MaskedPASS'):
+        plain(views, mode='loss')
+    masks = views.pop('masks')
     torch.testing.assert_close(losses, plain(views, mode='loss'))
+    with pytest.raises(ValueError, match='add MaskPatches'):
+        model(views, mode='loss')
+    with pytest.raises(ValueError, match='patch_size=4'):
+        model(views | dict(masks=masks[:, :1]), mode='loss')
     sum(value for name, value in losses.items() if 'loss' in name).backward()
     # Processes of which one has no mask wait for the gradient all the same.
     assert model.backbone.mask_token.grad is not None
