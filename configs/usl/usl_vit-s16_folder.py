@@ -10,7 +10,6 @@ _base_ = [
 model = dict(
     data_preprocessor=dict(pixels_of_weights=True),
     camera_memory=dict(type='CameraMemory', start_epoch=0),
-    part_refinement=dict(type='PartRefinement'),
 )
 dataset = dict(_delete_=True, type='LUPerson', data_root='data/crops')
 train_dataloader = dict(

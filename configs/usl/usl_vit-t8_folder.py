@@ -10,7 +10,6 @@ model = dict(
     data_preprocessor=dict(pixels_of_weights=True),
     backbone=dict(init_cfg=dict(checkpoint='work_dirs/pass_vit-t8_folder/teacher_backbone.pth')),
     camera_memory=dict(type='CameraMemory', start_epoch=0),
-    part_refinement=dict(type='PartRefinement'),
 )
 dataset = dict(_delete_=True, type='LUPerson', data_root='data/crops')
 sampler = dict(_delete_=True, type='CrossCameraIdentitySampler', images_per_id=4, iterations=None)
