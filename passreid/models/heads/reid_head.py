@@ -39,7 +39,8 @@ class ReIDHead(BaseModule):
         num_parts (int): Number L of [PART] tokens; 0 for a plain ViT.
             Defaults to 3.
         fusion (str): ``'cat'``: [CLS] and the mean of the parts one behind the
-            other, ``2 C``; ``'mean'``: their mean, ``C``. Defaults to ``'cat'``.
+            other, ``2 C``; ``'mean'``: their mean, ``C``; ``'all'``, not in the
+            published recipe: all tokens, ``(1 + L) C``. Defaults to ``'cat'``.
         multi_neck (bool): Whether each token is normalised over the batch by
             itself, instead of the fused one. Defaults to True.
         id_loss (dict): Identity loss. Defaults to cross-entropy.

@@ -8,11 +8,14 @@ from passreid.registry import MODELS
 
 
 def fuse_tokens(tokens: Tensor, fusion: str) -> Tensor:
-    """Join [CLS] and the mean of the [PART] tokens of ``tokens (B, 1 + L, C)``.
+    """Join [CLS] and the [PART] tokens of ``tokens (B, 1 + L, C)``.
 
-    ``'cat'`` puts one behind the other, ``(B, 2 C)``; ``'mean'`` averages the two, ``(B, C)``.
-    Without parts there is [CLS] alone.
+    ``'cat'`` puts [CLS] and the mean of the parts one behind the other, ``(B, 2 C)``; ``'mean'``
+    averages the two, ``(B, C)``; ``'all'`` concatenates all tokens, ``(B, (1 + L) C)``. Without
+    parts there is [CLS] alone.
     """
+    if fusion == 'all':
+        return tokens.flatten(1)
     whole, parts = tokens[:, 0], tokens[:, 1:]
     if not parts.shape[1]:
         return whole
@@ -34,8 +37,8 @@ class BNNeck(nn.Module):
     Args:
         in_channels (int): Width C of a token.
         num_parts (int): Number L of [PART] tokens. Defaults to 3.
-        fusion (str): ``'cat'`` or ``'mean'``, see :func:`fuse_tokens`.
-            Defaults to ``'cat'``.
+        fusion (str): ``'cat'``, ``'mean'`` or, not in the published recipe,
+            ``'all'``, see :func:`fuse_tokens`. Defaults to ``'cat'``.
         multi_neck (bool): Whether each token has its own normalisation, before
             the fusion, instead of one for all after it. Defaults to True.
         normalize (bool): Whether to bring what comes out of a normalisation to
@@ -52,9 +55,10 @@ class BNNeck(nn.Module):
         normalize: bool = False,
     ) -> None:
         super().__init__()
-        if fusion not in ('cat', 'mean'):
-            raise ValueError(f"fusion must be 'cat' or 'mean', not {fusion!r}")
-        self.out_channels = in_channels * (2 if fusion == 'cat' and num_parts else 1)
+        if fusion not in ('cat', 'mean', 'all'):
+            raise ValueError(f"fusion must be 'cat', 'mean' or 'all', not {fusion!r}")
+        width = dict(cat=2 if num_parts else 1, mean=1, all=1 + num_parts)[fusion]
+        self.out_channels = in_channels * width
         self.fusion = fusion
         self.multi_neck = multi_neck
         self.normalize = normalize

@@ -106,7 +106,7 @@ def test_distances_of_a_batch_without_other_identities():
     torch.testing.assert_close(losses['hardest_positive'], farthest.mean())
 
 
-@pytest.mark.parametrize('fusion', ['cat', 'mean'])
+@pytest.mark.parametrize('fusion', ['cat', 'mean', 'all'])
 def test_without_parts(fusion):
     head = ReIDHead(8, num_classes=2, num_parts=0, fusion=fusion)
     tokens = torch.randn(4, 1, 8)
@@ -114,6 +114,17 @@ def test_without_parts(fusion):
     assert losses['loss_id'].isfinite()
     torch.testing.assert_close(head((tokens,)), F.normalize(tokens[:, 0]))
     torch.testing.assert_close(head((tokens[:, 0],)), head((tokens,)))
+
+
+@pytest.mark.parametrize('multi_neck', [True, False])
+def test_all_tokens_side_by_side(multi_neck):
+    head = ReIDHead(8, num_classes=2, fusion='all', multi_neck=multi_neck)
+    tokens = torch.randn(4, 4, 8)
+    assert head.classifier.weight.shape == (2, 32)
+    torch.testing.assert_close(head((tokens,)), F.normalize(torch.cat(tokens.unbind(1), 1)))
+    # Batch normalization acts on each channel by itself: before or after the fusion is the same.
+    expected = F.batch_norm(tokens.flatten(1), None, None, training=True)
+    torch.testing.assert_close(head.pre_logits((tokens,)), expected)
 
 
 def test_initial_weights():
@@ -149,7 +160,7 @@ def test_what_is_wrong_is_named():
         head.loss((tokens,), samples_of([0, 1]))
     with pytest.raises(ValueError, match=r'takes 4 tokens an image, .* gives 3'):
         head((tokens[:, 1:],))
-    with pytest.raises(ValueError, match="fusion must be 'cat' or 'mean', not 'sum'"):
+    with pytest.raises(ValueError, match="fusion must be 'cat', 'mean' or 'all', not 'sum'"):
         ReIDHead(8, fusion='sum')
     with pytest.raises(ValueError, match="test_feature .* not 'bn'"):
         ReIDHead(8, test_feature='bn')
