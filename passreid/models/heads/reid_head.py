@@ -40,7 +40,9 @@ class ReIDHead(BaseModule):
             Defaults to 3.
         fusion (str): ``'cat'``: [CLS] and the mean of the parts one behind the
             other, ``2 C``; ``'mean'``: their mean, ``C``; ``'all'``, not in the
-            published recipe: all tokens, ``(1 + L) C``. Defaults to ``'cat'``.
+            published recipe: all tokens one behind the other, ``(1 + L) C``, each
+            with its own classifier and metric loss, of which the mean is taken.
+            Defaults to ``'cat'``.
         multi_neck (bool): Whether each token is normalised over the batch by
             itself, instead of the fused one. Defaults to True.
         id_loss (dict): Identity loss. Defaults to cross-entropy.
@@ -133,21 +135,29 @@ class ReIDHead(BaseModule):
             tokens.device, non_blocking=True
         )
         with torch.autocast(tokens.device.type, enabled=False):
-            before, after = self.neck.fuse(tokens), self.neck(tokens)
-            weight = self.classifier.weight
+            fused = self.neck.fuse(tokens)
+            before, after = self._split(fused), self._split(self.neck(tokens))
+            weights = self._split(self.classifier.weight)
             if getattr(self.id_loss, 'takes_cosines', False):
-                after, weight = F.normalize(after, dim=1), F.normalize(weight, dim=1)
-            scores = F.linear(after, weight)
-            losses = {'loss_id': self.id_loss(scores, labels)}
+                after, weights = F.normalize(after, dim=-1), F.normalize(weights, dim=-1)
+            scores = torch.cat(list(map(F.linear, after, weights)))
+            repeated = labels.repeat(len(after))
+            losses = {'loss_id': self.id_loss(scores, repeated)}
             if self.metric_loss is not None:
-                losses['loss_triplet'] = self.metric_loss(before, labels)
-            pairs = hardest_pairs(before.detach(), labels)
-            accuracy = Accuracy.calculate(scores.detach(), labels, thrs=(None,))[0][0]
+                metric = [self.metric_loss(feature, labels) for feature in before]
+                losses['loss_triplet'] = sum(metric) / len(metric)
+            pairs = hardest_pairs(fused.detach(), labels)
+            accuracy = Accuracy.calculate(scores.detach(), repeated, thrs=(None,))[0][0]
             return losses | {
                 'accuracy': accuracy.squeeze(),
                 'hardest_positive': pairs.positive.mean(),
                 'hardest_negative': pairs.mean(pairs.negative),
             }
+
+    def _split(self, features: Tensor) -> Tensor:
+        """Give features ``(N, D)`` as ``(T, N, D / T)``: one for each token, or the fused (T = 1)."""
+        groups = 1 + self.num_parts if self.neck.fusion == 'all' else 1
+        return features.unflatten(1, (groups, -1)).transpose(0, 1)
 
     def _tokens(self, feats: tuple[Tensor, ...]) -> Tensor:
         """Tokens ``(B, 1 + L, C)``, at least float32."""

@@ -118,13 +118,19 @@ def test_without_parts(fusion):
 
 @pytest.mark.parametrize('multi_neck', [True, False])
 def test_all_tokens_side_by_side(multi_neck):
-    head = ReIDHead(8, num_classes=2, fusion='all', multi_neck=multi_neck)
-    tokens = torch.randn(4, 4, 8)
-    assert head.classifier.weight.shape == (2, 32)
+    head = ReIDHead(8, num_classes=3, fusion='all', multi_neck=multi_neck)
+    head.init_weights()
+    tokens, samples = torch.randn(6, 4, 8), samples_of([0, 0, 1, 1, 2, 2])
     torch.testing.assert_close(head((tokens,)), F.normalize(torch.cat(tokens.unbind(1), 1)))
-    # Batch normalization acts on each channel by itself: before or after the fusion is the same.
-    expected = F.batch_norm(tokens.flatten(1), None, None, training=True)
-    torch.testing.assert_close(head.pre_logits((tokens,)), expected)
+    losses = head.loss((tokens,), samples)
+    alone = []
+    for token, weight in zip(tokens.unbind(1), head.classifier.weight.split(8, 1), strict=True):
+        single = ReIDHead(8, num_classes=3, num_parts=0)
+        single.classifier.weight.data.copy_(weight.detach())
+        alone.append(single.loss((token,), samples))
+    for name in ('loss_id', 'loss_triplet', 'accuracy'):
+        mean = sum(own[name] for own in alone) / 4
+        torch.testing.assert_close(losses[name], mean, msg=name)
 
 
 def test_initial_weights():
