@@ -155,7 +155,7 @@ class ReIDHead(BaseModule):
             }
 
     def _split(self, features: Tensor) -> Tensor:
-        """Give features ``(N, D)`` as ``(T, N, D / T)``: one for each token, or the fused (T = 1)."""
+        """Split ``(N, D)`` into ``(T, N, D / T)``, for each token or, T = 1, for the fused one."""
         groups = 1 + self.num_parts if self.neck.fusion == 'all' else 1
         return features.unflatten(1, (groups, -1)).transpose(0, 1)
 
