@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from passreid.registry import MODELS
 
 from ..layers import BNNeck
-from ..losses import hardest_pairs
+from ..losses import hardest_pairs, token_similarity
 from ..utils import build_module, put_features
 
 _TEST_FEATURES = ('before_neck', 'after_neck')
@@ -50,6 +50,9 @@ class ReIDHead(BaseModule):
             :class:`TripletLoss` with soft margin.
         test_feature (str): ``'before_neck'`` or ``'after_neck'``.
             Defaults to ``'before_neck'``.
+        similarity_weight (float): Weight of ``loss_similarity``, the
+            :func:`token_similarity` of the batch, which keeps tokens of an image
+            apart; not in the published recipe. Defaults to 0: without it.
         init_cfg (dict, optional): Initialisation of the classifier. Defaults to
             a normal distribution of standard deviation 0.001.
 
@@ -71,6 +74,7 @@ class ReIDHead(BaseModule):
         id_loss: dict | nn.Module = dict(type='CrossEntropyLoss'),  # noqa: B006
         metric_loss: dict | nn.Module | None = dict(type='TripletLoss'),  # noqa: B006
         test_feature: str = 'before_neck',
+        similarity_weight: float = 0.0,
         init_cfg: dict | None = dict(type='Normal', layer='Linear', std=0.001),  # noqa: B006
     ) -> None:
         super().__init__(init_cfg)
@@ -79,6 +83,7 @@ class ReIDHead(BaseModule):
         self.num_classes = num_classes
         self.num_parts = num_parts
         self.test_feature = test_feature
+        self.similarity_weight = similarity_weight
         self.neck = BNNeck(in_channels, num_parts, fusion, multi_neck)
         self.classifier = None
         if num_classes is not None:
@@ -119,11 +124,12 @@ class ReIDHead(BaseModule):
         return put_features(self(feats), data_samples)
 
     def loss(self, feats: tuple[Tensor, ...], data_samples: list[DataSample]) -> dict[str, Tensor]:
-        """Compute the summands ``loss_id`` and, with a metric loss, ``loss_triplet``.
+        """Compute the summands ``loss_id``, ``loss_triplet`` and ``loss_similarity``.
 
-        For the log there are ``accuracy`` (of the batch, in percent), ``hardest_positive`` and
-        ``hardest_negative``: means of the Euclidean distances to the farthest image of the same and
-        the nearest of another identity, before the neck (0 in a batch of one identity).
+        The second needs a metric loss, the third ``similarity_weight`` and parts. For the log there
+        are ``accuracy`` (of the batch, in percent), ``hardest_positive`` and ``hardest_negative``:
+        means of the Euclidean distances to the farthest image of the same and the nearest of
+        another identity, before the neck (0 in a batch of one identity).
         """
         if self.classifier is None:
             raise ValueError(
@@ -146,6 +152,8 @@ class ReIDHead(BaseModule):
             if self.metric_loss is not None:
                 metric = [self.metric_loss(feature, labels) for feature in before]
                 losses['loss_triplet'] = sum(metric) / len(metric)
+            if self.similarity_weight and self.num_parts:
+                losses['loss_similarity'] = self.similarity_weight * token_similarity(tokens)
             pairs = hardest_pairs(fused.detach(), labels)
             accuracy = Accuracy.calculate(scores.detach(), repeated, thrs=(None,))[0][0]
             return losses | {

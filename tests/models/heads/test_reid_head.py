@@ -4,7 +4,7 @@ from mmpretrain.structures import DataSample
 from plain_vits import without
 from torch.nn import functional as F
 
-from passreid.models import ReIDHead
+from passreid.models import ReIDHead, token_similarity
 from passreid.models.converters import from_pass_checkpoint
 
 VARIANTS = [(fusion, multi) for fusion in ('cat', 'mean') for multi in (True, False)]
@@ -131,6 +131,17 @@ def test_all_tokens_side_by_side(multi_neck):
     for name in ('loss_id', 'loss_triplet', 'accuracy'):
         mean = sum(own[name] for own in alone) / 4
         torch.testing.assert_close(losses[name], mean, msg=name)
+
+
+def test_similar_tokens_cost_by_their_weight():
+    tokens, samples = torch.randn(6, 4, 8), samples_of([0, 0, 1, 1, 2, 2])
+    plain, penalised = (ReIDHead(8, 3, similarity_weight=weight) for weight in (0, 0.5))
+    penalised.load_state_dict(plain.state_dict())
+    losses = penalised.loss((tokens,), samples)
+    torch.testing.assert_close(losses.pop('loss_similarity'), 0.5 * token_similarity(tokens))
+    torch.testing.assert_close(losses, plain.loss((tokens,), samples))
+    without_parts = ReIDHead(8, 3, num_parts=0, similarity_weight=0.5)
+    assert 'loss_similarity' not in without_parts.loss((tokens[:, :1],), samples)
 
 
 def test_initial_weights():
