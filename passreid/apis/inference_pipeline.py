@@ -27,8 +27,8 @@ from passreid.registry import HOOKS, find_entries
 ImageInput = str | os.PathLike | np.ndarray
 # What a model is built with and its features in a test do not depend on.
 _TRAINING_ALONE = re.compile(
-    'init_cfg|num_classes|id_loss|metric_loss|memory|erasing|drop_rate|drop_path_rate|'
-    'non_blocking|meta_keys'
+    'init_cfg|num_classes|id_loss|metric_loss|similarity_weight|memory|erasing|drop_rate|'
+    'drop_path_rate|non_blocking|meta_keys'
 )
 
 

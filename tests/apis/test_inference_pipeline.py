@@ -160,6 +160,7 @@ def test_fingerprint_is_the_same_in_every_process():
         (True, dict(settings=changed(SETTINGS, 'backbone', 'drop_path_rate', value=0.3))),
         (True, dict(settings=changed(SETTINGS, 'data_preprocessor', 'erasing', value=None))),
         (True, dict(settings=changed(SETTINGS, 'head', 'id_loss', value=dict(type='CE')))),
+        (True, dict(settings=changed(SETTINGS, 'head', 'similarity_weight', value=1.0))),
         (True, dict(settings=dict(reversed(SETTINGS.items())))),
         (True, dict(pipeline=[PIPELINE[0], dict(PIPELINE[1], meta_keys=('img_path',))])),
     ],

@@ -117,6 +117,10 @@ def to_pass_checkpoint(state_dict: Mapping[str, Any], kind: str = 'pretrain') ->
         raise ValueError(f'Cannot convert to kind={kind!r}: the weights have no {needed}cls_token')
     if kind == 'backbone':
         return _backbone(weights_below(weights, needed), '')
+    if kind == 'supervised' and 'head.classifier.weight' in weights:
+        width = weights['head.classifier.weight'].shape[1]
+        if width > 2 * weights['backbone.cls_token'].shape[-1]:
+            raise ValueError("The authors' model has no fusion='all': convert to kind='backbone'")
     centers = weights.pop('head.centers', None)
     weights.pop('patch_head.centers', None)
     teacher = weights_below(weights, 'teacher.')

@@ -24,9 +24,10 @@ class ReIDHead(BaseModule):
 
     For :class:`mmpretrain.models.ImageClassifier`. The metric loss acts on the
     fused tokens, the classifier on what the neck makes of them. An identity
-    loss gets the scores ``(B, num_classes)`` and the labels ``(B,)``; one with
-    a true attribute ``takes_cosines`` gets the cosines between features and
-    classifier weights instead. Weights of the losses are their own
+    loss gets the scores ``(B, num_classes)`` and the labels ``(B,)``, with
+    ``fusion='all'`` those of all tokens, token by token, ``(1 + L) * B``; one
+    with a true attribute ``takes_cosines`` gets the cosines between features
+    and classifier weights instead. Weights of the losses are their own
     ``loss_weight``. Everything is computed in float32, under autocast too.
 
     Source: `PASS: Part-Aware Self-Supervised Pre-Training for Person
@@ -52,7 +53,8 @@ class ReIDHead(BaseModule):
             Defaults to ``'before_neck'``.
         similarity_weight (float): Weight of ``loss_similarity``, the
             :func:`token_similarity` of the batch, which keeps tokens of an image
-            apart; not in the published recipe. Defaults to 0: without it.
+            apart; not in the published recipe, and nothing without parts. Defaults to
+            0: without it.
         init_cfg (dict, optional): Initialisation of the classifier. Defaults to
             a normal distribution of standard deviation 0.001.
 
@@ -100,7 +102,7 @@ class ReIDHead(BaseModule):
         return ('classifier.weight', *(f'neck.{name}' for name in neck))
 
     def pre_logits(self, feats: tuple[Tensor, ...]) -> Tensor:
-        """Give what the classifier sees, ``(B, D)`` float32."""
+        """Give what the classifiers see, ``(B, D)`` float32, token after token with ``'all'``."""
         with torch.autocast(feats[-1].device.type, enabled=False):
             return self.neck(self._tokens(feats))
 
@@ -127,9 +129,10 @@ class ReIDHead(BaseModule):
         """Compute the summands ``loss_id``, ``loss_triplet`` and ``loss_similarity``.
 
         The second needs a metric loss, the third ``similarity_weight`` and parts. For the log there
-        are ``accuracy`` (of the batch, in percent), ``hardest_positive`` and ``hardest_negative``:
-        means of the Euclidean distances to the farthest image of the same and the nearest of
-        another identity, before the neck (0 in a batch of one identity).
+        are ``accuracy`` (of the batch and the mean classifier, in percent), ``hardest_positive``
+        and ``hardest_negative``: means of the Euclidean distances of the fused tokens to the
+        farthest image of the same and the nearest of another identity, before the neck (0 in a
+        batch of one identity).
         """
         if self.classifier is None:
             raise ValueError(

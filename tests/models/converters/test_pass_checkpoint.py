@@ -136,6 +136,10 @@ class TestRefused:
         with pytest.raises(ValueError, match=f"kind='{kind}'.*cls_token"):
             to_pass_checkpoint({'head.weight': torch.ones(1)}, kind)
 
+    def test_all_tokens_as_the_feature(self):
+        with pytest.raises(ValueError, match="no fusion='all'"):
+            to_pass_checkpoint(build('supervised', 'all_multi').state_dict(), 'supervised')
+
     @pytest.mark.parametrize(
         ('kind', 'name'),
         [

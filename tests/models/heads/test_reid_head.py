@@ -116,29 +116,38 @@ def test_without_parts(fusion):
     torch.testing.assert_close(head((tokens[:, 0],)), head((tokens,)))
 
 
-@pytest.mark.parametrize('multi_neck', [True, False])
-def test_all_tokens_side_by_side(multi_neck):
-    head = ReIDHead(8, num_classes=3, fusion='all', multi_neck=multi_neck)
+@pytest.mark.parametrize(
+    ('multi_neck', 'id_loss'),
+    [(True, 'CrossEntropyLoss'), (False, 'CrossEntropyLoss'), (True, 'CircleLoss')],
+)
+def test_all_tokens_side_by_side(multi_neck, id_loss):
+    options = dict(num_classes=3, id_loss=dict(type=id_loss))
+    head = ReIDHead(8, fusion='all', multi_neck=multi_neck, **options)
     head.init_weights()
     tokens, samples = torch.randn(6, 4, 8), samples_of([0, 0, 1, 1, 2, 2])
     torch.testing.assert_close(head((tokens,)), F.normalize(torch.cat(tokens.unbind(1), 1)))
     losses = head.loss((tokens,), samples)
     alone = []
     for token, weight in zip(tokens.unbind(1), head.classifier.weight.split(8, 1), strict=True):
-        single = ReIDHead(8, num_classes=3, num_parts=0)
+        single = ReIDHead(8, num_parts=0, **options)
         single.classifier.weight.data.copy_(weight.detach())
         alone.append(single.loss((token,), samples))
     for name in ('loss_id', 'loss_triplet', 'accuracy'):
         mean = sum(own[name] for own in alone) / 4
         torch.testing.assert_close(losses[name], mean, msg=name)
+    farthest = torch.cdist(tokens.flatten(1), tokens.flatten(1)).view(3, 2, 3, 2).amax((1, 3))
+    torch.testing.assert_close(losses['hardest_positive'], farthest.diagonal().mean())
 
 
 def test_similar_tokens_cost_by_their_weight():
-    tokens, samples = torch.randn(6, 4, 8), samples_of([0, 0, 1, 1, 2, 2])
+    tokens, samples = torch.randn(6, 4, 8, requires_grad=True), samples_of([0, 0, 1, 1, 2, 2])
     plain, penalised = (ReIDHead(8, 3, similarity_weight=weight) for weight in (0, 0.5))
     penalised.load_state_dict(plain.state_dict())
     losses = penalised.loss((tokens,), samples)
-    torch.testing.assert_close(losses.pop('loss_similarity'), 0.5 * token_similarity(tokens))
+    of_similarity, expected = losses.pop('loss_similarity'), 0.5 * token_similarity(tokens)
+    torch.testing.assert_close(of_similarity, expected)
+    gradients = [torch.autograd.grad(value, tokens)[0] for value in (of_similarity, expected)]
+    torch.testing.assert_close(*gradients)
     torch.testing.assert_close(losses, plain.loss((tokens,), samples))
     without_parts = ReIDHead(8, 3, num_parts=0, similarity_weight=0.5)
     assert 'loss_similarity' not in without_parts.loss((tokens[:, :1],), samples)

@@ -25,5 +25,8 @@ def test_equals_its_definition():
 def test_equal_and_orthogonal_tokens():
     equal = torch.randn(8, 1, 6).expand(8, 3, 6)
     assert token_similarity(equal + 10 * torch.randn(3, 6)).item() == pytest.approx(1)
+    half = token_similarity(equal[:1].half().expand(8, 3, 6))
+    assert half.dtype == torch.float32
+    assert half == 0
     signs = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
     assert token_similarity(torch.stack((signs, signs.flip(1)), 1)).item() == 0
